@@ -1,0 +1,61 @@
+/** Structured logs: one JSON line an event on stderr, or readable text on a terminal. Never pass a secret as a field. */
+export type Level = "debug" | "info" | "warn" | "error";
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface Logger {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+  /** A logger that adds these fields to every line. */
+  child(fields: Fields): Logger;
+}
+
+const order: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+export interface LoggerOptions {
+  level?: Level;
+  format?: "json" | "text";
+  write?: (line: string) => void;
+}
+
+function plain(value: unknown): unknown {
+  if (value instanceof Error) {
+    const cause = value.cause === undefined ? {} : { cause: plain(value.cause) };
+    return { message: value.message, stack: value.stack, ...cause };
+  }
+  return typeof value === "bigint" ? value.toString() : value;
+}
+
+export function createLogger(options: LoggerOptions = {}, bound: Fields = {}): Logger {
+  const least = order[options.level ?? "info"];
+  const write = options.write ?? ((line: string) => void process.stderr.write(line));
+  const log = (level: Level, message: string, fields?: Fields) => {
+    if (order[level] < least) return;
+    const all: Record<string, unknown> = {};
+    for (const [k, v] of Object.entries({ ...bound, ...fields })) all[k] = plain(v);
+    if (options.format === "json") {
+      write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...all })}\n`);
+      return;
+    }
+    const rest = Object.entries(all)
+      .map(([k, v]) => ` ${k}=${typeof v === "string" ? v : JSON.stringify(v)}`)
+      .join("");
+    write(`${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${message}${rest}\n`);
+  };
+  return {
+    debug: (m, f) => log("debug", m, f),
+    info: (m, f) => log("info", m, f),
+    warn: (m, f) => log("warn", m, f),
+    error: (m, f) => log("error", m, f),
+    child: (f) => createLogger(options, { ...bound, ...f }),
+  };
+}
+
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};

@@ -1,0 +1,87 @@
+import type { Schema, Value } from "../../data/schema.js";
+import type { SourceOffset, SourcePartition } from "./record.js";
+
+/**
+ * The fast way of a row: from the database's bytes to the topic's bytes without an object a row. A source describes the
+ * records of one kind (one table and one operation) once, as a shape: a tree whose leaves say where a row's value is found.
+ * A transform that knows its effect on a shape returns the new shape; the runtime compiles the converters' encoders for it.
+ * What cannot be compiled is turned into SourceRecords by `materialize` and goes the ordinary way; both give the same bytes.
+ */
+export type Node = ConstNode | ColumnNode | SlotNode | StructNode | TemplateNode;
+
+/** The same value in every row; null included. */
+export interface ConstNode {
+  readonly kind: "const";
+  readonly schema: Schema;
+  readonly value: Value;
+}
+
+/** A column of the row: the bytes [offsets[i], offsets[i + 1]) of the chunk's buffer, or null where offsets[i] is -1. */
+export interface ColumnNode {
+  readonly kind: "column";
+  readonly schema: Schema;
+  readonly column: number;
+  readonly text: ColumnText;
+  /** Exact for every input: what the fast encoders do not know, or give up on, goes through here. */
+  readonly decode: (buffer: Buffer, start: number, end: number) => Value;
+}
+
+/**
+ * How the bytes of a column are written, as far as encoders generate code for it:
+ * int: decimal digits with an optional minus (int8..int64); float: as Postgres prints floats; bool: `t`/`f`; utf8: the text
+ * itself (already unescaped); decimal: a plain decimal for Connect's Decimal at the schema's scale; date: `YYYY-MM-DD` to
+ * days; timestamp: `YYYY-MM-DD hh:mm:ss[.ffffff]` to `unit`s since the epoch; timestamptz-utc: the same with `+00`, to an
+ * ISO string `…T…Z` (io.debezium.time.ZonedTimestamp); other: always `decode`.
+ */
+export type ColumnText =
+  | { readonly as: "int" | "float" | "bool" | "utf8" | "decimal" | "date" | "timestamptz-utc" | "other" }
+  | { readonly as: "timestamp"; readonly unit: "ms" | "us" | "ns" };
+
+/** A number of the row beside its columns (a position, a time): `slots[row * slotCount + slot]`, NaN for null. */
+export interface SlotNode {
+  readonly kind: "slot";
+  readonly schema: Schema;
+  readonly slot: number;
+}
+
+export interface StructNode {
+  readonly kind: "struct";
+  readonly schema: Schema;
+  /** one a field of the schema, in order */
+  readonly fields: readonly Node[];
+}
+
+/** A string made of fixed text and slots (as the source block's `sequence`). */
+export interface TemplateNode {
+  readonly kind: "template";
+  readonly schema: Schema;
+  readonly parts: readonly (string | { readonly slot: number })[];
+}
+
+export interface RecordShape {
+  readonly topic: string;
+  readonly key: Node | null;
+  /** null: a tombstone */
+  readonly value: Node | null;
+  readonly headers: readonly { readonly key: string; readonly node: Node }[];
+  /** The record's timestamp in ms, as a slot; null: the time of producing */
+  readonly timestampSlot: number | null;
+  /** The slot with the source's commit time in µs, or null */
+  readonly sourceTimeSlot: number | null;
+  readonly columnCount: number;
+  readonly slotCount: number;
+}
+
+/** Consecutive rows of one shape, in order. Shapes are compared by identity: keep one object a table and operation. */
+export interface RowChunk {
+  readonly shape: RecordShape;
+  readonly count: number;
+  readonly buffer: Buffer;
+  /** 2 × columnCount a row: start (or -1) and end */
+  readonly offsets: Int32Array;
+  /** slotCount a row */
+  readonly slots: Float64Array;
+  readonly sourcePartition: SourcePartition;
+  /** The position after the chunk's last row: written with it in one transaction. */
+  readonly sourceOffset: SourceOffset;
+}
