@@ -5,7 +5,7 @@ let server: TestPostgres;
 beforeAll(async () => {
   server = await startPostgres();
 });
-afterAll(() => server.stop());
+afterAll(() => server?.stop());
 
 test("a real server with logical decoding answers", async () => {
   const client = await server.client();
