@@ -1,0 +1,89 @@
+import { existsSync, readFileSync } from "node:fs";
+import { parse as parseYaml } from "yaml";
+import { type Config, ConfigDef, type Setting } from "../common/config-def.js";
+import { asError, MillraceError } from "../common/errors.js";
+
+const port = (name: string, standard: number, what: string): Setting => ({
+  name,
+  type: "INT",
+  default: standard,
+  min: 0,
+  max: 65535,
+  doc: `Port of ${what}; 0 picks a free one.`,
+});
+
+/** The settings of a Millrace process: flag over environment (`MILLRACE_KAFKA_PORT`) over `millrace.yaml` (`kafka.port`). */
+export const settingsDef = new ConfigDef([
+  { name: "dir", type: "STRING", default: "millrace-data", doc: "The data folder; one process at a time." },
+  port("registry.port", 8081, "the schema registry"),
+  port("connect.port", 8083, "the Connect REST interface"),
+  port("sql.port", 8088, "the ksqlDB REST interface"),
+  port("console.port", 9021, "health, metrics and the error store"),
+  { name: "listen", type: "STRING", default: "127.0.0.1", doc: "The address that the ports are bound to." },
+  {
+    name: "insecure",
+    type: "BOOLEAN",
+    default: false,
+    doc: "Allow an address other than loopback although no credentials are configured.",
+  },
+  {
+    name: "host",
+    type: "LIST",
+    default: [],
+    doc: "Where host names of connector configs are: name=address:port, comma separated (flag: once for each).",
+  },
+  { name: "secret.key", type: "PASSWORD", default: null, doc: "Encrypts stored secrets, in place of the key file in the data folder." },
+  { name: "log.level", type: "STRING", default: "info", values: ["debug", "info", "warn", "error"], doc: "Least level that is logged." },
+  { name: "log.format", type: "STRING", default: null, values: ["text", "json"], doc: "Default: text on a terminal, else json." },
+  {
+    name: "memory.max",
+    type: "LONG",
+    default: 268435456,
+    min: 33554432,
+    doc: "Bytes that queues, overlays, fetches and queries may hold in all.",
+  },
+]);
+
+/** `kafka.port` → `kafka-port` (flag) and `MILLRACE_KAFKA_PORT` (environment). */
+export const flagOf = (name: string): string => name.replace(/\./g, "-");
+export const variableOf = (name: string): string => `MILLRACE_${name.replace(/[.-]/g, "_").toUpperCase()}`;
+
+/**
+ * @param flags by setting name, as given on the command line
+ * @throws MillraceError CONFIG_INVALID naming every wrong setting and where it was set
+ */
+export function readSettings(flags: Readonly<Record<string, string>>, environment: NodeJS.ProcessEnv, file = "millrace.yaml"): Config {
+  const merged: Record<string, string> = {};
+  if (existsSync(file)) {
+    let content: unknown;
+    try {
+      content = parseYaml(readFileSync(file, "utf8"));
+    } catch (error) {
+      throw new MillraceError("CONFIG_INVALID", `${file} is not YAML: ${asError(error).message}`, { cause: error });
+    }
+    flatten(content, "", merged);
+    for (const name of Object.keys(merged))
+      if (!settingsDef.find(name) && !/^(connect|ksql)\./.test(name))
+        throw new MillraceError("CONFIG_INVALID", `${file}: ${name} is not a setting`);
+  }
+  for (const name of settingsDef.settings.keys()) {
+    const value = environment[variableOf(name)];
+    if (value !== undefined) merged[name] = value;
+  }
+  return settingsDef.parse({ ...merged, ...flags });
+}
+
+function flatten(value: unknown, prefix: string, into: Record<string, string>): void {
+  if (Array.isArray(value)) into[prefix] = value.join(",");
+  else if (value !== null && typeof value === "object")
+    for (const [key, inner] of Object.entries(value)) flatten(inner, prefix ? `${prefix}.${key}` : key, into);
+  else if (value !== null && value !== undefined) into[prefix] = String(value);
+}
+
+/** The Connect worker's own settings as its containers take them: `CONNECT_KEY_CONVERTER` → `key.converter`. */
+export function workerSettings(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment))
+    if (name.startsWith("CONNECT_") && value !== undefined) found[name.slice(8).toLowerCase().replace(/_/g, ".")] = value;
+  return found;
+}
