@@ -1,0 +1,101 @@
+import { MillraceError } from "../../common/errors.js";
+import type { SqlField } from "../../data/sql-type.js";
+import type { FunctionRegistry } from "../functions/registry.js";
+import type { DataSource } from "../metastore/data-source.js";
+import type { Metastore } from "../metastore/metastore.js";
+import type { ParsedStatement } from "../parser/parse.js";
+import type { PlannedCommand } from "../plan/command.js";
+import type { Expression } from "../plan/expression.js";
+import type { Column, QueryPlan } from "../plan/step.js";
+
+export interface PlanContext {
+  readonly metastore: Metastore;
+  readonly functions: FunctionRegistry;
+  /** session and request properties over the server's: `ksql.persistence.default.format.value`, … */
+  readonly properties: Readonly<Record<string, string>>;
+  /** `CTAS_NAME` gives `CTAS_NAME_7`; called once a persistent query */
+  nextQueryId(prefix: string): string;
+  /** partitions of a topic that exists; undefined where it does not (or in a test) */
+  topicPartitions?(topic: string): number | undefined;
+  /** columns from the registry, where `schemaNeeded` said that they must be looked up */
+  readonly inferred?: { readonly key?: readonly SqlField[]; readonly value?: readonly SqlField[] };
+}
+
+export type PlannedStatement =
+  /** goes on the command topic; `metastore` is what it leaves behind, for the statements after it */
+  | {
+      readonly kind: "command";
+      /** null: nothing to do (IF NOT EXISTS, IF EXISTS); `message` says why */
+      readonly command: PlannedCommand | null;
+      readonly metastore: Metastore;
+      readonly message: string;
+      readonly warnings: readonly string[];
+    }
+  | { readonly kind: "push-query"; readonly plan: QueryPlan; readonly columns: readonly OutputColumn[]; readonly limit: number | null }
+  | { readonly kind: "pull-query"; readonly pull: PullPlan }
+  | { readonly kind: "insert-values"; readonly insert: InsertPlan }
+  /** SET, LIST, DESCRIBE, PRINT, EXPLAIN, connectors, ASSERT: nothing to plan, the engine acts on the statement itself */
+  | { readonly kind: "direct" };
+
+/** Of a transient query, in the order of the select list. */
+export interface OutputColumn extends Column {
+  readonly isKey: boolean;
+  /** position in the root step's row, `[...key, ...value]` */
+  readonly index: number;
+}
+
+/** A pull query on `source`. Expressions see `[...key, ...value, ROWTIME, ROWPARTITION, ROWOFFSET, WINDOWSTART, WINDOWEND]` of its row. */
+export interface PullPlan {
+  readonly source: DataSource;
+  /** how keys are found; `residual` is the whole WHERE clause where lookup alone does not decide it */
+  readonly lookup: KeyLookup;
+  readonly windowStart: Bounds | null;
+  readonly windowEnd: Bounds | null;
+  readonly residual: Expression | null;
+  readonly columns: readonly OutputColumn[];
+  /** one an output column */
+  readonly projection: readonly Expression[];
+  readonly limit: number | null;
+}
+/** Expressions are constant (no columns). One key = one expression a key column. */
+export type KeyLookup =
+  | { readonly kind: "keys"; readonly keys: readonly (readonly Expression[])[] }
+  /** of a single key column */
+  | { readonly kind: "range"; readonly lower: Bound | null; readonly upper: Bound | null }
+  | { readonly kind: "scan" };
+export interface Bound {
+  readonly value: Expression;
+  readonly inclusive: boolean;
+}
+/** ms */
+export interface Bounds {
+  readonly lower: { readonly value: number; readonly inclusive: boolean } | null;
+  readonly upper: { readonly value: number; readonly inclusive: boolean } | null;
+}
+/** A row for `source`'s topic; absent columns are null. Constant expressions; `rowtime` null is now. */
+export interface InsertPlan {
+  readonly source: DataSource;
+  readonly key: readonly Expression[];
+  readonly value: readonly Expression[];
+  readonly rowtime: Expression | null;
+  /** no value column was named: a tombstone for a table */
+  readonly onlyKey: boolean;
+}
+
+/** What the registry must be asked before `planStatement`, or null. */
+export interface SchemaNeed {
+  readonly topic: string;
+  readonly key: { readonly format: string; readonly schemaId?: number } | null;
+  readonly value: { readonly format: string; readonly schemaId?: number } | null;
+}
+export function schemaNeeded(_parsed: ParsedStatement, _context: PlanContext): SchemaNeed | null {
+  return null;
+}
+
+/**
+ * Analyses and plans one statement against a metastore; changes nothing.
+ * @throws SQL_STATEMENT with ksqlDB's wording, SQL_PARSE for what only shows once names are known
+ */
+export function planStatement(_parsed: ParsedStatement, _context: PlanContext): PlannedStatement {
+  throw new MillraceError("UNSUPPORTED", "not built yet");
+}
