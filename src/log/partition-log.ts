@@ -1,6 +1,7 @@
 import type { Logger } from "../common/logger.js";
 import type { Clock } from "../common/time.js";
 import type { LogConfig } from "./log-config.js";
+import type { LogRefused } from "./log-error.js";
 
 export interface LogOptions {
   readonly config: LogConfig;

@@ -8,7 +8,9 @@ export interface EndTransactionMarker {
   readonly coordinatorEpoch: number;
 }
 
-export function encodeEndTransactionMarker(marker: EndTransactionMarker & { producerId: number; producerEpoch: number; timestamp: number }): Buffer {
+export function encodeEndTransactionMarker(
+  marker: EndTransactionMarker & { producerId: number; producerEpoch: number; timestamp: number },
+): Buffer {
   const key = Buffer.alloc(4);
   key.writeInt16BE(marker.type === "COMMIT" ? 1 : 0, 2);
   const value = Buffer.alloc(6);

@@ -1,8 +1,8 @@
 import type { RecordHeader } from "../data/headers.js";
 import { compress } from "./compression.js";
 import {
-  type CompressionType,
   CONTROL_FLAG,
+  type CompressionType,
   compressionTypes,
   LOG_OVERHEAD,
   NO_PRODUCER_ID,
