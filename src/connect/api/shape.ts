@@ -31,10 +31,12 @@ export interface ColumnNode {
  * int: decimal digits with an optional minus (int8..int64); float: as Postgres prints floats; bool: `t`/`f`; utf8: the text
  * itself (already unescaped); decimal: a plain decimal for Connect's Decimal at the schema's scale; date: `YYYY-MM-DD` to
  * days; timestamp: `YYYY-MM-DD hh:mm:ss[.ffffff]` to `unit`s since the epoch; timestamptz-utc: the same with `+00`, to an
- * ISO string `…T…Z` (io.debezium.time.ZonedTimestamp); other: always `decode`.
+ * ISO string `…T…Z` (io.debezium.time.ZonedTimestamp), the fraction padded with zeros to `fraction` digits or else as it is;
+ * other: always `decode`.
  */
 export type ColumnText =
-  | { readonly as: "int" | "float" | "bool" | "utf8" | "decimal" | "date" | "timestamptz-utc" | "other" }
+  | { readonly as: "int" | "float" | "bool" | "utf8" | "decimal" | "date" | "other" }
+  | { readonly as: "timestamptz-utc"; readonly fraction?: number }
   | { readonly as: "timestamp"; readonly unit: "ms" | "us" | "ns" };
 
 /** A number of the row beside its columns (a position, a time): `slots[row * slotCount + slot]`, NaN for null. */
