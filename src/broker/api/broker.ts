@@ -25,6 +25,8 @@ export interface Broker {
   /**
    * Appends whole batches. The owner assigns offsets and checks sequence numbers, epochs and fencing. Resolves when they are
    * written; with acks "all" and for transactional commits, when they are on disk (grouped fdatasync).
+   * Calls for one partition are appended in the order of the calls. With a transactionalId the partitions join the transaction by
+   * themselves, and acks "all" means written: endTxn is what puts them on disk.
    */
   produce(request: ProduceRequest): Promise<ProduceResult[]>;
   /** Waits until minBytes are there or maxWaitMs is over. Bounded in bytes, except that one batch always fits. */
@@ -39,6 +41,7 @@ export interface Broker {
   }): Promise<ProducerIdentity>;
   addPartitionsToTxn(txn: Txn, partitions: readonly TopicPartition[]): Promise<void>;
   addOffsetsToTxn(txn: Txn, groupId: string): Promise<void>;
+  /** Joins the group's offsets to the transaction by itself; visible with its commit. */
   txnOffsetCommit(txn: Txn, groupId: string, offsets: readonly OffsetCommit[], member?: GroupMember): Promise<void>;
   endTxn(txn: Txn, commit: boolean): Promise<void>;
 

@@ -1,0 +1,288 @@
+import type { MillraceError } from "../../common/errors.js";
+import type { CompressionType } from "../../protocol/record-batch.js";
+import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
+import type { Broker, GroupMember, OffsetCommit, ProduceResult, Txn } from "./broker.js";
+import { BrokerError } from "./errors.js";
+
+export interface ProducerOptions {
+  readonly broker: Broker;
+  /** A batch is sealed once it holds this many bytes, before compression; 1 MB (less 64 KB) by default. */
+  readonly maxBatchBytes?: number;
+  /** Bytes handed to the broker and not yet answered, beyond which `congested` is true; 16 MB by default. */
+  readonly maxInFlightBytes?: number;
+  /** "none" by default */
+  readonly compression?: CompressionType;
+}
+
+const defaultMaxBatchBytes = 1024 * 1024 - 64 * 1024;
+
+/** The open batch of one partition. Fetch it once and keep it: `open()` costs a comparison. */
+export class ProducerPartition {
+  private readonly builder = new RecordBatchBuilder(4096);
+  private sequence = 0;
+  /** Offset after the last record that the broker has answered; -1 before the first. */
+  nextOffset = -1;
+
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+    private readonly producer: BatchProducer,
+  ) {}
+
+  /**
+   * The batch to append the next record to (or to write it into, piece by piece). Call it ahead of every record: a batch that is
+   * full is sealed and handed to the broker, without waiting, and the builder starts anew.
+   */
+  open(): RecordBatchBuilder {
+    if (this.builder.size >= this.producer.maxBatchBytes) this.producer.send([this]);
+    return this.builder;
+  }
+
+  get count(): number {
+    return this.builder.count;
+  }
+
+  /** The whole open batch with its producer's identity and its sequence numbers. */
+  seal(): { batch: Buffer; count: number } {
+    const { identity, transactional, compression } = this.producer;
+    const count = this.builder.count;
+    const batch = this.builder.finish({
+      producerId: identity.producerId,
+      producerEpoch: identity.producerEpoch,
+      baseSequence: this.sequence,
+      transactional,
+      compression,
+    });
+    this.sequence = (this.sequence + count) & 0x7fff_ffff;
+    return { batch, count };
+  }
+
+  /** Forgets what is in the open batch. */
+  discard(): void {
+    this.builder.reset();
+  }
+
+  restartSequence(): void {
+    this.sequence = 0;
+  }
+}
+
+/** What both producers share: one open batch a partition, sequence numbers, produce calls under way while more is encoded. */
+export abstract class BatchProducer {
+  protected readonly broker: Broker;
+  readonly maxBatchBytes: number;
+  readonly compression: CompressionType;
+  abstract readonly transactional: boolean;
+  identity: Txn = { transactionalId: "", producerId: -1, producerEpoch: -1 };
+  private readonly maxInFlightBytes: number;
+  private readonly partitions = new Map<string, ProducerPartition[]>();
+  private inFlightBytes = 0;
+  private inFlight = 0;
+  private readonly waiters: (() => void)[] = [];
+  private failure: MillraceError | undefined;
+  /** Whether anything was handed to the broker since `begin`. */
+  protected touched = false;
+
+  constructor(options: ProducerOptions) {
+    this.broker = options.broker;
+    this.maxBatchBytes = options.maxBatchBytes ?? defaultMaxBatchBytes;
+    this.maxInFlightBytes = options.maxInFlightBytes ?? 16 * 1024 * 1024;
+    this.compression = options.compression ?? "none";
+  }
+
+  /** The handle of a partition, the same each time. */
+  partition(topic: string, partition: number): ProducerPartition {
+    let ofTopic = this.partitions.get(topic);
+    if (!ofTopic) this.partitions.set(topic, (ofTopic = []));
+    return (ofTopic[partition] ??= new ProducerPartition(topic, partition, this));
+  }
+
+  /** The open batch of a partition to append the next record to; see `ProducerPartition.open`. */
+  batch(topic: string, partition: number): RecordBatchBuilder {
+    return this.partition(topic, partition).open();
+  }
+
+  /** True where the caller should await `room()` before it encodes more, so that memory stays bounded. */
+  get congested(): boolean {
+    return this.inFlightBytes >= this.maxInFlightBytes;
+  }
+
+  /** Resolves once `congested` is false. @throws the first error of a produce call under way */
+  async room(): Promise<void> {
+    while (this.congested && !this.failure) await this.nextAnswer();
+    this.throwFailure();
+  }
+
+  /** Hands the open batches of these partitions to the broker in one call, in order, without waiting for the answer. */
+  send(partitions: readonly ProducerPartition[]): void {
+    this.throwFailure();
+    this.checkOpen();
+    const batches: { topic: string; partition: number; batch: Buffer }[] = [];
+    const sent: { to: ProducerPartition; count: number }[] = [];
+    let bytes = 0;
+    for (const to of partitions) {
+      if (to.count === 0) continue;
+      const { batch, count } = to.seal();
+      batches.push({ topic: to.topic, partition: to.partition, batch });
+      sent.push({ to, count });
+      bytes += batch.length;
+    }
+    if (batches.length === 0) return;
+    this.inFlightBytes += bytes;
+    this.inFlight++;
+    this.touched = true;
+    const transactionalId = this.transactional ? this.identity.transactionalId : undefined;
+    this.broker.produce({ ...(transactionalId === undefined ? {} : { transactionalId }), acks: "all", batches }).then(
+      (results) => this.answered(bytes, sent, results),
+      (error) => this.answered(bytes, sent, error),
+    );
+  }
+
+  /** Seals and sends every open batch and waits until all that was sent is answered. @throws the first error */
+  protected async sendAll(): Promise<void> {
+    const open: ProducerPartition[] = [];
+    for (const ofTopic of this.partitions.values()) for (const p of ofTopic) if (p !== undefined && p.count > 0) open.push(p);
+    this.send(open);
+    await this.settled();
+    this.throwFailure();
+  }
+
+  /** @throws INVALID_TXN_STATE where records may not be sent now */
+  protected checkOpen(): void {}
+
+  protected async settled(): Promise<void> {
+    while (this.inFlight > 0) await this.nextAnswer();
+  }
+
+  /** Forgets open batches and the last error. */
+  protected discardOpen(): void {
+    for (const ofTopic of this.partitions.values()) for (const p of ofTopic) p?.discard();
+  }
+
+  protected startIdentity(identity: Txn): void {
+    this.identity = identity;
+    this.failure = undefined;
+    // A new epoch starts its sequences at 0; going on with the old ones would be refused as out of order.
+    for (const ofTopic of this.partitions.values()) for (const p of ofTopic) p?.restartSequence();
+  }
+
+  protected get failed(): boolean {
+    return this.failure !== undefined;
+  }
+
+  private throwFailure(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  private nextAnswer(): Promise<void> {
+    return new Promise((resolve) => this.waiters.push(resolve));
+  }
+
+  private answered(bytes: number, sent: { to: ProducerPartition; count: number }[], answer: ProduceResult[] | MillraceError): void {
+    this.inFlightBytes -= bytes;
+    this.inFlight--;
+    if (Array.isArray(answer)) {
+      for (let i = 0; i < answer.length; i++) {
+        const { error, baseOffset } = answer[i]!;
+        const { to, count } = sent[i]!;
+        if (error) this.failure ??= error;
+        else to.nextOffset = baseOffset + count;
+      }
+    } else this.failure ??= answer;
+    for (const resolve of this.waiters.splice(0)) resolve();
+  }
+}
+
+/** Without transactions: every batch is written once, in order, and is on disk when `flush` resolves. */
+export class IdempotentProducer extends BatchProducer {
+  readonly transactional = false;
+
+  /** Takes an identity; call it first, and again after an error. */
+  async init(): Promise<void> {
+    this.discardOpen();
+    await this.settled();
+    this.startIdentity({ transactionalId: "", ...(await this.broker.initProducerId({})) });
+  }
+
+  /** Resolves when all records so far are on disk. @throws the first error of any batch; call `init` before going on */
+  flush(): Promise<void> {
+    return this.sendAll();
+  }
+}
+
+export interface TransactionalProducerOptions extends ProducerOptions {
+  readonly transactionalId: string;
+  /** After so long without an end the broker aborts the transaction and fences this producer; 60,000 ms by default. */
+  readonly transactionTimeoutMs?: number;
+}
+
+/**
+ * Records and consumer offsets that become visible together or not at all. A cycle is `begin`, records, `sendOffsets`, then
+ * `commit` or `abort`. Any error but of `init` means: call `abort`; PRODUCER_FENCED and INVALID_PRODUCER_EPOCH mean that a newer
+ * producer has taken over and this one must stop.
+ */
+export class TransactionalProducer extends BatchProducer {
+  readonly transactional = true;
+  private state: "new" | "ready" | "open" = "new";
+  private offsets: { groupId: string; offsets: readonly OffsetCommit[]; member?: GroupMember }[] = [];
+
+  constructor(private readonly options: TransactionalProducerOptions) {
+    super(options);
+  }
+
+  /** Takes over the transactional id: an older producer's open transaction is aborted and that producer fenced. */
+  async init(): Promise<void> {
+    const { transactionalId, transactionTimeoutMs = 60_000 } = this.options;
+    this.discardOpen();
+    await this.settled();
+    this.startIdentity({ transactionalId, ...(await this.broker.initProducerId({ transactionalId, transactionTimeoutMs })) });
+    this.state = "ready";
+  }
+
+  begin(): void {
+    if (this.state !== "ready") throw this.wrongState("begin");
+    this.state = "open";
+    this.touched = false;
+    this.offsets = [];
+  }
+
+  protected override checkOpen(): void {
+    if (this.state !== "open") throw this.wrongState("send records");
+  }
+
+  /** These offsets become the group's when, and only when, the transaction commits. They are kept until then. */
+  sendOffsets(groupId: string, offsets: readonly OffsetCommit[], member?: GroupMember): void {
+    if (this.state !== "open") throw this.wrongState("send offsets");
+    if (offsets.length) this.offsets.push({ groupId, offsets, ...(member ? { member } : {}) });
+  }
+
+  /** Resolves when records and offsets are on disk and visible. A transaction without either costs nothing. */
+  async commit(): Promise<void> {
+    if (this.state !== "open") throw this.wrongState("commit");
+    const parts = [this.sendAll()];
+    for (const o of this.offsets) parts.push(this.broker.txnOffsetCommit(this.identity, o.groupId, o.offsets, o.member));
+    if (this.offsets.length > 0) this.touched = true;
+    await Promise.all(parts);
+    if (this.touched) await this.broker.endTxn(this.identity, true);
+    this.state = "ready";
+  }
+
+  /** Drops the transaction; what was written of it is never seen by read_committed. */
+  async abort(): Promise<void> {
+    if (this.state !== "open") throw this.wrongState("abort");
+    this.discardOpen();
+    await this.settled();
+    const { failed } = this;
+    if (failed) {
+      // A batch is missing in its sequence: only a new epoch, which starts at 0, can go on. It aborts the transaction as well.
+      await this.init();
+      return;
+    }
+    if (this.touched) await this.broker.endTxn(this.identity, false);
+    this.state = "ready";
+  }
+
+  private wrongState(what: string): BrokerError {
+    return new BrokerError("INVALID_TXN_STATE", `cannot ${what}: the producer of ${this.options.transactionalId} is ${this.state}`);
+  }
+}
