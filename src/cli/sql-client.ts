@@ -1,0 +1,131 @@
+import { MillraceError } from "../common/errors.js";
+
+export interface SqlRequest {
+  readonly sql: string;
+  readonly properties?: Readonly<Record<string, string>>;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** What the server answered to a statement that failed; `entities` are the results of those ahead of it. */
+export class SqlError extends Error {
+  constructor(
+    message: string,
+    readonly statement: string | undefined,
+    readonly entities: readonly Record<string, unknown>[],
+  ) {
+    super(message);
+  }
+}
+
+/** The ksqlDB REST API as the command line uses it. @throws MillraceError CONNECT_FAILED, SqlError */
+export class SqlClient {
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = (/^[a-z]+:\/\//i.test(url) ? url : `http://${url}`).replace(/\/+$/, "");
+  }
+
+  async statements(request: SqlRequest): Promise<Record<string, unknown>[]> {
+    const response = await this.post(
+      "/ksql",
+      {
+        ksql: request.sql,
+        streamsProperties: request.properties ?? {},
+        sessionVariables: request.variables ?? {},
+      },
+      request.signal,
+    );
+    return (await response.json()) as Record<string, unknown>[];
+  }
+
+  /** The header, then the rows, of a SELECT. */
+  async *select(request: SqlRequest): AsyncGenerator<QueryLine> {
+    const response = await this.post(
+      "/query-stream",
+      {
+        sql: request.sql,
+        properties: request.properties ?? {},
+        sessionVariables: request.variables ?? {},
+      },
+      request.signal,
+    );
+    for await (const text of lines(response, request.signal)) {
+      const value = JSON.parse(text) as unknown;
+      if (Array.isArray(value)) yield { row: value };
+      else if ((value as { message?: string }).message !== undefined)
+        throw new SqlError(String((value as { message: string }).message), request.sql, []);
+      else yield { header: value as QueryHeader };
+    }
+  }
+
+  async *print(request: SqlRequest): AsyncGenerator<string> {
+    const response = await this.post("/query", { ksql: request.sql, streamsProperties: request.properties ?? {} }, request.signal);
+    yield* lines(response, request.signal);
+  }
+
+  async get(path: string): Promise<Record<string, unknown>> {
+    return (await (await this.send(path, {})).json()) as Record<string, unknown>;
+  }
+
+  private post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+    return this.send(path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: {
+        "content-type": "application/json",
+        accept: path === "/query-stream" ? "application/vnd.ksqlapi.delimited.v1" : "application/json",
+      },
+      ...(signal ? { signal } : {}),
+    });
+  }
+
+  private async send(path: string, init: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(`${this.url}${path}`, init);
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      const cause = (error as { cause?: { code?: string; message?: string } }).cause;
+      throw new MillraceError(
+        "CONNECT_FAILED",
+        `No answer from ${this.url}: ${cause?.code ?? cause?.message ?? (error as Error).message}. Is \`millrace start\` running there?`,
+        { cause: error },
+      );
+    }
+    if (response.ok) return response;
+    const text = await response.text();
+    let body: { message?: string; statementText?: string; entities?: Record<string, unknown>[] } = {};
+    try {
+      body = JSON.parse(text);
+    } catch {
+      // not JSON: the status line says more than a page of HTML
+    }
+    throw new SqlError(body.message ?? `${response.status} ${response.statusText}`, body.statementText, body.entities ?? []);
+  }
+}
+
+export interface QueryHeader {
+  readonly queryId: string | null;
+  readonly columnNames: readonly string[];
+  readonly columnTypes: readonly string[];
+}
+export type QueryLine =
+  | { readonly header: QueryHeader; readonly row?: undefined }
+  | { readonly row: readonly unknown[]; readonly header?: undefined };
+
+async function* lines(response: Response, signal?: AbortSignal): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let pending = "";
+  try {
+    for await (const chunk of response.body!) {
+      const parts = (pending + decoder.decode(chunk, { stream: true })).split("\n");
+      pending = parts.pop()!;
+      for (const part of parts) if (part.trim()) yield part;
+    }
+  } catch (error) {
+    if (signal?.aborted) return;
+    throw error;
+  }
+  if (pending.trim()) yield pending;
+}
