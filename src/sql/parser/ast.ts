@@ -1,5 +1,3 @@
-import type { SqlType } from "../../data/sql-type.js";
-
 /** Where a node's text begins; both count from 1. */
 export interface Position {
   readonly line: number;
@@ -90,7 +88,7 @@ export type ParsedType =
   | { readonly base: "ARRAY"; readonly element: ParsedType }
   | { readonly base: "MAP"; readonly key: ParsedType; readonly value: ParsedType }
   | { readonly base: "STRUCT"; readonly fields: readonly { readonly name: string; readonly type: ParsedType }[] }
-  | Extract<SqlType, { base: "BOOLEAN" }>;
+  | { readonly base: "BOOLEAN" | "INTEGER" | "BIGINT" | "DOUBLE" | "STRING" | "BYTES" | "TIME" | "DATE" | "TIMESTAMP" };
 
 export type ColumnRole = "KEY" | "PRIMARY KEY" | "HEADERS" | "VALUE";
 export interface ColumnDefinition extends Node {
