@@ -1,0 +1,41 @@
+import type { AvroSchema } from "../avro/schema.js";
+import { type Incompatibility, readProblems } from "./avro.js";
+
+export const compatibilityLevels = [
+  "NONE",
+  "BACKWARD",
+  "BACKWARD_TRANSITIVE",
+  "FORWARD",
+  "FORWARD_TRANSITIVE",
+  "FULL",
+  "FULL_TRANSITIVE",
+] as const;
+export type CompatibilityLevel = (typeof compatibilityLevels)[number];
+
+export interface EarlierSchema {
+  readonly version: number;
+  readonly text: string;
+  readonly schema: AvroSchema;
+}
+
+/**
+ * What is wrong with a new schema beside the earlier ones (oldest first), in the words of the registry's REST; empty where
+ * it is compatible. Stops at the first earlier schema that it does not fit, as the newest is looked at first.
+ */
+export function checkCompatibility(level: CompatibilityLevel, next: AvroSchema, earlier: readonly EarlierSchema[]): string[] {
+  if (level === "NONE" || earlier.length === 0) return [];
+  const against = level.endsWith("_TRANSITIVE") ? [...earlier].reverse() : earlier.slice(-1);
+  for (const old of against) {
+    const problems: Incompatibility[] = [];
+    if (!level.startsWith("FORWARD")) problems.push(...readProblems(next, old.schema, "new", "old"));
+    if (!level.startsWith("BACKWARD")) problems.push(...readProblems(old.schema, next, "old", "new"));
+    if (problems.length === 0) continue;
+    return [
+      ...problems.map((p) => `{errorType:'${p.errorType}', description:'${p.description}', additionalInfo:'${p.additionalInfo}'}`),
+      `{oldSchemaVersion: ${old.version}}`,
+      `{oldSchema: '${old.text}'}`,
+      `{compatibility: '${level}'}`,
+    ];
+  }
+  return [];
+}
