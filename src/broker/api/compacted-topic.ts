@@ -1,10 +1,10 @@
 import type { RecordHeader } from "../../data/headers.js";
-import { baseOffset, isControl, isTransactional, lastOffset, producerId } from "../../protocol/record-batch.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
-import type { Broker, FetchResult } from "./broker.js";
+import type { Broker } from "./broker.js";
 import { BrokerError } from "./errors.js";
 import { partitionFor } from "./partitioner.js";
+import { dataBatches, readToEnd } from "./reader.js";
 
 export interface StoredRecord {
   readonly partition: number;
@@ -41,7 +41,11 @@ export class CompactedTopic {
   static async open(options: CompactedTopicOptions): Promise<CompactedTopic> {
     const { broker, topic } = options;
     const partitions = await ensureTopic(broker, topic, options.partitions ?? 1, { "cleanup.policy": "compact", ...options.configs });
-    for (let partition = 0; partition < partitions; partition++) await readToEnd(broker, topic, partition, options.onRecord);
+    const cursor = new RecordCursor();
+    await readToEnd(broker, topic, "read_committed", (batch, partition, from) => {
+      cursor.open(batch);
+      while (cursor.next()) if (cursor.offset >= from) options.onRecord(current(cursor, partition));
+    });
     return new CompactedTopic(options, partitions);
   }
 
@@ -86,13 +90,18 @@ export class CompactedTopic {
 
   /** The record at this offset, or undefined where compaction has taken it. */
   async readAt(partition: number, offset: number): Promise<StoredRecord | undefined> {
-    const [result] = await this.options.broker.fetch({ partitions: [{ topic: this.topic, partition, offset, maxBytes: 1 }], maxWaitMs: 0 });
-    if (!result || result.error) return undefined;
-    let found: StoredRecord | undefined;
-    eachRecord(result, offset, (r) => {
-      if (r.offset === offset) found = r;
+    const [result] = await this.options.broker.fetch({
+      partitions: [{ topic: this.topic, partition, offset, maxBytes: 1 }],
+      maxWaitMs: 0,
+      isolation: "read_committed",
     });
-    return found;
+    if (!result || result.error) return undefined;
+    const cursor = new RecordCursor();
+    for (const batch of dataBatches(result, offset, true).batches) {
+      cursor.open(batch);
+      while (cursor.next()) if (cursor.offset === offset) return current(cursor, partition);
+    }
+    return undefined;
   }
 }
 
@@ -111,63 +120,17 @@ export async function ensureTopic(
   return made?.partitions ?? (await broker.describeTopics([name]))[0]?.partitions ?? partitions;
 }
 
-/** Every committed record of a partition from its start (or `from`) to what is its end now. Returns the offset after it. */
-export async function readToEnd(
-  broker: Broker,
-  topic: string,
-  partition: number,
-  onRecord: (record: StoredRecord) => void,
-  from?: number,
-): Promise<number> {
-  const [ends] = await broker.listOffsets({ partitions: [{ topic, partition, timestamp: "latest" }], isolation: "read_committed" });
-  if (ends?.error) throw ends.error;
-  const [starts] = await broker.listOffsets({ partitions: [{ topic, partition, timestamp: "earliest" }] });
-  const end = ends?.offset ?? 0;
-  let offset = Math.max(from ?? 0, starts?.offset ?? 0);
-  while (offset < end) {
-    const [result] = await broker.fetch({ partitions: [{ topic, partition, offset }], maxWaitMs: 500, isolation: "read_committed" });
-    if (!result) break;
-    if (result.error) throw result.error;
-    const next = eachRecord(result, offset, onRecord);
-    if (next === offset) break;
-    offset = next;
-  }
-  return offset;
-}
-
-/** Calls back for every record at or after `from` that is data and was not aborted; returns the offset after what was there. */
-export function eachRecord(result: FetchResult, from: number, onRecord: (record: StoredRecord) => void): number {
-  const cursor = new RecordCursor();
-  const aborted = new Set<number>();
-  const aborts = [...result.abortedTransactions].sort((a, b) => a.firstOffset - b.firstOffset);
-  let next = from;
-  for (let at = 0; at < result.batches.length; ) {
-    const end = cursor.open(result.batches, at);
-    if (end < 0) break;
-    const base = baseOffset(result.batches, at);
-    const last = lastOffset(result.batches, at);
-    while (aborts.length && aborts[0]!.firstOffset <= last) aborted.add(aborts.shift()!.producerId);
-    const producer = producerId(result.batches, at);
-    const skip = isControl(result.batches, at) || (isTransactional(result.batches, at) && aborted.has(producer));
-    if (isControl(result.batches, at) && cursor.next() && cursor.keyStart >= 0) {
-      // A control record's key is version i16, type i16; an abort marker (0) ends the aborted run of its producer.
-      if (cursor.bytes.readInt16BE(cursor.keyStart + 2) === 0) aborted.delete(producer);
-    }
-    if (!skip)
-      while (cursor.next())
-        if (cursor.offset >= from)
-          onRecord({
-            partition: result.partition,
-            offset: cursor.offset,
-            timestamp: cursor.timestamp,
-            key: slice(cursor.bytes, cursor.keyStart, cursor.keyEnd),
-            value: slice(cursor.bytes, cursor.valueStart, cursor.valueEnd),
-            headers: cursor.headers().map((h) => ({ key: h.key, value: h.value === null ? null : Buffer.from(h.value) })),
-          });
-    next = Math.max(next, last + 1, base + 1);
-    at = end;
-  }
-  return next;
+/** The cursor's record, copied. */
+export function current(cursor: RecordCursor, partition: number): StoredRecord {
+  const { bytes } = cursor;
+  return {
+    partition,
+    offset: cursor.offset,
+    timestamp: cursor.timestamp,
+    key: slice(bytes, cursor.keyStart, cursor.keyEnd),
+    value: slice(bytes, cursor.valueStart, cursor.valueEnd),
+    headers: cursor.headers().map((h) => ({ key: h.key, value: h.value === null ? null : Buffer.from(h.value) })),
+  };
 }
 
 function slice(bytes: Buffer, start: number, end: number): Buffer | null {
