@@ -1,0 +1,390 @@
+import type pg from "pg";
+import { asError, describeError, MillraceError } from "../../../common/errors.js";
+import type { SinkRows, SinkTaskContext } from "../../../connect/api/sink.js";
+import type { SinkSettings } from "../settings.js";
+import { buildStatements, type Piece, RowRefused } from "./batch.js";
+import { classify, connect } from "./connection.js";
+import type { LanePosition, OffsetsKey, OffsetsTable } from "./offsets.js";
+import type { TablePlan } from "./plan.js";
+
+/** A partition as this task holds it: by lane, the offset that the target has, and the one after what was sent. */
+export interface PartitionState {
+  readonly key: OffsetsKey;
+  readonly positions: LanePosition[];
+  readonly sent: number[];
+  /** the offset after everything taken so far */
+  through: number;
+}
+
+/** A lane's share of some rows, in offset order; `through` is the offset that the lane is at once they are written. */
+export interface Segment extends Piece {
+  readonly state: PartitionState;
+  readonly plan: TablePlan;
+  readonly through: number;
+}
+
+interface Transaction {
+  readonly state: PartitionState;
+  readonly segments: readonly Segment[];
+  readonly next: number;
+  readonly count: number;
+  outcome: Promise<Failure | undefined>;
+}
+interface Failure {
+  readonly error: unknown;
+  /** the offsets row was not where it was expected */
+  readonly moved: boolean;
+}
+
+export interface LaneEnvironment {
+  readonly settings: SinkSettings;
+  readonly context: SinkTaskContext;
+  readonly offsets: OffsetsTable;
+  /** Reads the table again after it turned out to be another. */
+  replan(rows: SinkRows): Promise<TablePlan>;
+}
+
+/** Two: one is prepared and sent while the one before runs. A failed one fails those behind it through the offsets row. */
+const IN_FLIGHT = 2;
+
+/**
+ * One connection whose transactions commit in offset order. Each moves its offsets row first, from where it is expected to be:
+ * so nothing is written twice, whoever else has written and whatever became of a transaction whose answer was lost.
+ */
+export class Lane {
+  private queue: Segment[] = [];
+  private head = 0;
+  private readonly flying: Transaction[] = [];
+  private client: pg.Client | undefined;
+  private recovering = false;
+  private attempts = 0;
+  private stopped = false;
+  private failure: MillraceError | undefined;
+  private enqueued = 0;
+  private done = 0;
+  private waiters: { at: number; resolve: () => void; reject: (e: unknown) => void }[] = [];
+  /** rows taken and not yet in the target */
+  pending = 0;
+
+  constructor(
+    private readonly environment: LaneEnvironment,
+    readonly index: number,
+  ) {}
+
+  enqueue(segment: Segment): void {
+    this.queue.push(segment);
+    this.enqueued++;
+    this.pending += segment.to - segment.from;
+    this.pump();
+  }
+
+  /** Resolves once everything enqueued before, but for about `left` segments, is durable; rejects with the lane's failure. */
+  settled(left = 0): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure);
+    const at = this.enqueued - left;
+    if (this.done >= at) return Promise.resolve();
+    return new Promise((resolve, reject) => this.waiters.push({ at, resolve, reject }));
+  }
+
+  get backlog(): number {
+    return this.enqueued - this.done;
+  }
+
+  /** Moves the offsets row alone, on a lane that has nothing to write. */
+  async advance(state: PartitionState, next: number, statements: readonly string[] = []): Promise<void> {
+    this.client ??= await connect(this.environment.settings, this.environment.context, true);
+    const failed = await this.transact(
+      state,
+      state.positions[this.index]!,
+      next,
+      statements.map((text) => ({ text })),
+    );
+    if (failed) {
+      this.drop();
+      throw failed.error;
+    }
+    this.reached(state, next);
+    state.sent[this.index] = next;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    const client = this.client;
+    this.client = undefined;
+    await client?.end().catch(() => {});
+  }
+
+  private pump(): void {
+    if (this.recovering || this.stopped || this.failure || this.head >= this.queue.length) return;
+    if (!this.client) {
+      void this.recover(undefined);
+      return;
+    }
+    while (this.flying.length < IN_FLIGHT && this.head < this.queue.length && !this.recovering) this.send(this.take());
+  }
+
+  /** The next segments of one partition and plan, up to the batch's size. */
+  private take(): Transaction {
+    const first = this.queue[this.head]!;
+    const limit = this.environment.settings.batchSize;
+    const segments: Segment[] = [];
+    let count = 0;
+    while (this.head < this.queue.length && count < limit) {
+      const segment = this.queue[this.head]!;
+      if (segment.state !== first.state || segment.plan !== first.plan) break;
+      const size = segment.to - segment.from;
+      if (count + size > limit) {
+        const middle = segment.from + limit - count;
+        const [front, back] = split(segment, middle);
+        segments.push(front);
+        count += front.to - front.from;
+        this.queue[this.head] = back;
+        this.enqueued++;
+        break;
+      }
+      segments.push(segment);
+      count += size;
+      this.head++;
+    }
+    if (this.head > 1024 || this.head === this.queue.length) {
+      this.queue = this.queue.slice(this.head);
+      this.head = 0;
+    }
+    return { state: first.state, segments, next: segments[segments.length - 1]!.through, count, outcome: Promise.resolve(undefined) };
+  }
+
+  private send(tx: Transaction): void {
+    const at: LanePosition = { ...tx.state.positions[this.index]!, nextOffset: tx.state.sent[this.index]! };
+    tx.state.sent[this.index] = tx.next;
+    this.flying.push(tx);
+    tx.outcome = this.attempt(tx.state, at, tx.segments, tx.next);
+    void tx.outcome.then((failed) => {
+      if (this.recovering || this.stopped) return; // `recover` looks at every transaction's outcome itself
+      if (failed) void this.recover(tx);
+      else {
+        // outcomes arrive in the order of sending, so this one is the first in flight
+        this.flying.splice(this.flying.indexOf(tx), 1);
+        this.finish(tx);
+        this.pump();
+      }
+    });
+  }
+
+  private async attempt(state: PartitionState, at: LanePosition, segments: readonly Segment[], next: number): Promise<Failure | undefined> {
+    const mode = this.environment.settings.insertMode;
+    let statements: readonly { text: string; name?: string; values?: unknown[] }[] = [];
+    try {
+      if (segments.length) statements = buildStatements(segments[0]!.plan, segments, mode !== "insert");
+    } catch (error) {
+      return { error, moved: false };
+    }
+    return this.transact(state, at, next, statements);
+  }
+
+  private async transact(
+    state: PartitionState,
+    at: LanePosition,
+    next: number,
+    statements: readonly { text: string; name?: string; values?: unknown[] }[],
+  ): Promise<Failure | undefined> {
+    const client = this.client!;
+    // sent in one go: the offsets row first, because a lane that was fenced or is behind must not even wait for row locks
+    const results = await Promise.allSettled([
+      client.query("BEGIN"),
+      client.query(this.environment.offsets.move(state.key, at, next)),
+      ...statements.map((s) => client.query(s)),
+      client.query("COMMIT"),
+    ]);
+    const failed = results.findIndex((r) => r.status === "rejected");
+    if (failed >= 0)
+      return {
+        error: (results[failed] as PromiseRejectedResult).reason,
+        moved: failed === 1 && codeOf((results[1] as PromiseRejectedResult).reason) === "22012",
+      };
+    const commit = results[results.length - 1] as PromiseFulfilledResult<pg.QueryResult>;
+    return commit.value.command === "COMMIT" ? undefined : { error: new Error("the transaction was rolled back"), moved: false };
+  }
+
+  private finish(tx: Transaction): void {
+    this.attempts = 0;
+    this.reached(tx.state, tx.next);
+    this.pending -= tx.count;
+    this.done += tx.segments.length;
+    if (this.waiters.length === 0) return;
+    const ready = this.waiters.filter((w) => w.at <= this.done);
+    this.waiters = this.waiters.filter((w) => w.at > this.done);
+    for (const w of ready) w.resolve();
+  }
+
+  private reached(state: PartitionState, next: number): void {
+    state.positions[this.index] = { ...state.positions[this.index]!, nextOffset: next };
+  }
+
+  /** From a failure, or from no connection yet, to a state from which sending goes on. */
+  private async recover(first: Transaction | undefined): Promise<void> {
+    this.recovering = true;
+    try {
+      const failed = first && (await first.outcome);
+      await Promise.all(this.flying.map((tx) => tx.outcome));
+      const kind = failed
+        ? failed.moved
+          ? "connection"
+          : failed.error instanceof RowRefused
+            ? "data"
+            : classify(failed.error)
+        : "connection";
+      if (kind !== "data") this.drop();
+      await this.reconnect(failed);
+      const rest: Transaction[] = [];
+      for (const tx of this.flying.splice(0)) {
+        const { epoch } = tx.state.positions[this.index]!;
+        const now = await this.environment.offsets.read(this.client!, tx.state.key, this.index);
+        if (!now || now.epoch !== epoch)
+          throw new MillraceError(
+            "FENCED",
+            `another task has taken over ${tx.state.key.topic}-${tx.state.key.partition} of connector ${tx.state.key.connector}`,
+          );
+        tx.state.positions[this.index] = now;
+        tx.state.sent[this.index] = now.nextOffset;
+        if (now.nextOffset >= tx.next)
+          this.finish(tx); // it had committed; only the answer was lost
+        else rest.push(tx);
+      }
+      const again = rest[0];
+      if (failed && again === first) await this.settle(again!, kind, failed.error);
+      if (again && again === first && kind === "data") rest.shift();
+      this.requeue(rest);
+      this.recovering = false;
+      this.pump();
+    } catch (error) {
+      this.recovering = false;
+      this.fail(error);
+    }
+  }
+
+  /** What the kind of a failure asks for before the transaction is sent again. */
+  private async settle(tx: Transaction, kind: ReturnType<typeof classify>, error: unknown): Promise<void> {
+    const { settings, context } = this.environment;
+    if (kind === "data") {
+      await this.isolate(tx.state, tx.segments);
+      if (tx.state.positions[this.index]!.nextOffset < tx.next) await this.must(tx.state, [], tx.next);
+      this.finish(tx);
+      return;
+    }
+    this.attempts++;
+    if (kind === "permanent" || this.attempts > Math.max(settings.maxRetries, 3))
+      throw new MillraceError(
+        "TARGET_FAILED",
+        `the target refuses to write to ${tx.segments[0]!.plan.quotedTable}: ${describeError(error)}`,
+        { cause: error },
+      );
+    if (kind === "passing") {
+      context.logger.warn("the target failed for now; trying again", { error: describeError(error), attempt: this.attempts });
+      await context.clock.sleep(settings.retryBackoffMs, context.signal);
+    }
+    if (kind === "structure")
+      for (const [i, s] of tx.segments.entries()) (tx.segments as Segment[])[i] = { ...s, plan: await this.environment.replan(s.rows) };
+  }
+
+  /** Halves until the refused rows stand alone; those are set aside and all others arrive. */
+  private async isolate(state: PartitionState, segments: readonly Segment[]): Promise<void> {
+    const count = segments.reduce((n, s) => n + s.to - s.from, 0);
+    const next = segments[segments.length - 1]!.through;
+    const failed = await this.attempt(state, state.positions[this.index]!, segments, next);
+    if (!failed) {
+      this.reached(state, next);
+      state.sent[this.index] = next;
+      return;
+    }
+    if (!(failed.error instanceof RowRefused) && (failed.moved || classify(failed.error) !== "data")) throw failed.error;
+    if (count === 1) {
+      const only = segments.find((s) => s.to > s.from)!;
+      const cause = failed.error instanceof RowRefused ? failed.error.cause : failed.error;
+      // durable before the offset moves past it: otherwise a crash in between would lose the record
+      await this.environment.context.reportError(
+        only.rows.record(only.index[only.from]!),
+        new MillraceError("RECORD_REFUSED", `the target refused the row: ${asError(cause).message}`, { cause }),
+      );
+      return;
+    }
+    const [front, back] = halve(segments, count >> 1);
+    await this.isolate(state, front);
+    await this.isolate(state, back);
+  }
+
+  private async must(state: PartitionState, segments: readonly Segment[], next: number): Promise<void> {
+    const failed = await this.attempt(state, state.positions[this.index]!, segments, next);
+    if (failed) throw failed.error;
+    this.reached(state, next);
+    state.sent[this.index] = next;
+  }
+
+  /** A target that is away is waited for: it stops the pipeline but loses nothing. */
+  private async reconnect(failed: Failure | undefined): Promise<void> {
+    const { settings, context } = this.environment;
+    for (let attempt = 0; !this.client; attempt++) {
+      if (this.stopped) throw new MillraceError("SHUTTING_DOWN", "the task is stopping");
+      try {
+        this.client = await connect(settings, context, true);
+      } catch (error) {
+        const cause = (error as Error).cause as { code?: string } | undefined;
+        // wrong rights do not pass by waiting
+        if (cause?.code?.startsWith("28") || cause?.code === "3D000") throw error;
+        if (attempt === 0)
+          context.logger.warn("the target is away; waiting for it", {
+            error: describeError(error),
+            ...(failed ? { after: describeError(failed.error) } : {}),
+          });
+        await context.clock.sleep(Math.min(250 * 2 ** attempt, 5000), context.signal);
+      }
+    }
+  }
+
+  private requeue(transactions: readonly Transaction[]): void {
+    if (transactions.length === 0) return;
+    const segments = transactions.flatMap((tx) => [...tx.segments]);
+    this.queue = [...segments, ...this.queue.slice(this.head)];
+    this.head = 0;
+  }
+
+  private drop(): void {
+    const client = this.client;
+    this.client = undefined;
+    client?.end().catch(() => {});
+  }
+
+  private fail(error: unknown): void {
+    this.failure = error instanceof MillraceError ? error : new MillraceError("TARGET_FAILED", describeError(error), { cause: error });
+    for (const w of this.waiters.splice(0)) w.reject(this.failure);
+  }
+}
+
+const codeOf = (error: unknown) => (error as { code?: unknown }).code;
+
+function split(segment: Segment, middle: number): [Segment, Segment] {
+  const through = segment.rows.offsets[segment.index[middle - 1]!]! + 1;
+  return [
+    { ...segment, to: middle, through },
+    { ...segment, from: middle },
+  ];
+}
+
+/** The first `count` rows, and the others. */
+function halve(segments: readonly Segment[], count: number): [Segment[], Segment[]] {
+  const front: Segment[] = [];
+  let left = count;
+  for (const [i, segment] of segments.entries()) {
+    const size = segment.to - segment.from;
+    if (size >= left) {
+      if (size === left) return [[...front, segment], segments.slice(i + 1)];
+      const [a, b] = split(segment, segment.from + left);
+      return [
+        [...front, a],
+        [b, ...segments.slice(i + 1)],
+      ];
+    }
+    front.push(segment);
+    left -= size;
+  }
+  return [front, []];
+}

@@ -1,0 +1,221 @@
+import pg from "pg";
+import { describeError, MillraceError } from "../../common/errors.js";
+import type { SinkRecord } from "../../connect/api/record.js";
+import type { SinkRows, SinkTask, SinkTaskContext } from "../../connect/api/sink.js";
+import type { Schema } from "../../data/schema.js";
+import { formatTopicPartition, type TopicPartition } from "../../data/topic-partition.js";
+import { columnValue, keyIdentity } from "./postgres/batch.js";
+import { connect } from "./postgres/connection.js";
+import { Lane, type PartitionState } from "./postgres/lane.js";
+import { OffsetsTable } from "./postgres/offsets.js";
+import { makePlan, type TablePlan } from "./postgres/plan.js";
+import { quoteName, splitName } from "./postgres/table.js";
+import { isEnvelope, transpose } from "./rows.js";
+import type { SinkSettings } from "./settings.js";
+
+/** Rows that may wait in the lanes; beyond, `put` waits. Two full transactions a lane are under way beside them. */
+const PENDING_ROWS = 80_000;
+/** How often the offsets row of a lane without rows of its own follows the others. */
+const ADVANCE_MS = 5000;
+
+/** Upserts, inserts, updates and deletes into tables, exactly once through the offsets in the target. */
+export class JdbcSinkTask implements SinkTask {
+  private settings!: SinkSettings;
+  private context!: SinkTaskContext;
+  private offsets!: OffsetsTable;
+  private control: pg.Client | undefined;
+  private lanes: Lane[] = [];
+  private readonly partitions = new Map<string, PartitionState>();
+  private readonly plans = new Map<string, Map<Schema | null, Map<Schema | null, TablePlan>>>();
+  private advancedAt = 0;
+
+  constructor(private readonly read: (config: Readonly<Record<string, string>>) => SinkSettings) {}
+
+  async start(config: Readonly<Record<string, string>>, context: SinkTaskContext): Promise<void> {
+    this.settings = this.read(config);
+    this.context = context;
+    this.offsets = new OffsetsTable(this.settings.offsetsTable);
+    await this.withControl((client) => this.offsets.create(client));
+  }
+
+  async open(partitions: readonly TopicPartition[]): Promise<void> {
+    const lanes = this.settings.primaryKey === "none" ? 1 : this.settings.lanes;
+    for (const tp of partitions) {
+      const { connector, clusterId } = this.context;
+      const key = { connector, clusterId, topicId: this.context.topicId(tp.topic), topic: tp.topic, partition: tp.partition };
+      const positions = await this.withControl((client) => this.offsets.claim(client, key, lanes));
+      while (this.lanes.length < positions.length) this.lanes.push(this.newLane());
+      const known = positions.map((p) => p.nextOffset);
+      const lowest = Math.min(...known);
+      this.partitions.set(formatTopicPartition(tp), { key, positions, sent: [...known], through: Math.max(lowest, 0) });
+      // a lane without a position may have lost its first rows with a crash: then the group's offset, which waits for all lanes, tells
+      if (lowest >= 0) this.context.seek(tp, lowest);
+    }
+  }
+
+  async put(records: readonly SinkRecord[]): Promise<void> {
+    for (const item of transpose(records)) {
+      if ("rows" in item) await this.take(item.rows);
+      else await this.truncate(item.truncate);
+    }
+  }
+
+  async putRows(rows: SinkRows): Promise<void> {
+    if (isEnvelope(rows.valueSchema)) await this.put(Array.from({ length: rows.count }, (_, r) => rows.record(r)));
+    else await this.take(rows);
+  }
+
+  async flush(): Promise<ReadonlyMap<string, number>> {
+    const reached = [...this.partitions].map(([name, state]) => [name, state.through] as const);
+    await Promise.all(this.lanes.map((lane) => lane.settled()));
+    const now = this.context.clock.now();
+    if (now - this.advancedAt >= ADVANCE_MS) {
+      this.advancedAt = now;
+      await this.advanceIdle(new Map(reached));
+    }
+    return new Map(reached);
+  }
+
+  async close(partitions: readonly TopicPartition[]): Promise<void> {
+    try {
+      const reached = await this.flush();
+      await this.advanceIdle(reached);
+    } catch (error) {
+      this.context.logger.warn("closing without the last rows; they are read again", { error: describeError(error) });
+    }
+    for (const tp of partitions) this.partitions.delete(formatTopicPartition(tp));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.stop()));
+    await this.control?.end().catch(() => {});
+    this.control = undefined;
+  }
+
+  private newLane(): Lane {
+    const environment = {
+      settings: this.settings,
+      context: this.context,
+      offsets: this.offsets,
+      replan: (rows: SinkRows) => this.makePlan(rows),
+    };
+    return new Lane(environment, this.lanes.length);
+  }
+
+  private async take(rows: SinkRows): Promise<void> {
+    const state = this.stateOf(rows.topic, rows.partition);
+    const through = rows.offsets[rows.count - 1]! + 1;
+    let plan: TablePlan;
+    try {
+      plan = this.plans.get(rows.topic)?.get(rows.keySchema)?.get(rows.valueSchema) ?? (await this.makePlan(rows));
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== "RECORD_REFUSED") throw error;
+      for (let r = 0; r < rows.count; r++) await this.context.reportError(rows.record(r), error);
+      state.through = through;
+      return;
+    }
+    await this.distribute(state, plan, rows, through);
+    state.through = through;
+    await Promise.all(
+      this.lanes.map((lane) => (lane.pending > PENDING_ROWS / this.lanes.length ? lane.settled(Math.min(4, lane.backlog - 1)) : undefined)),
+    );
+  }
+
+  /** Each row to the lane of its key; rows that a lane has already are passed over. */
+  private async distribute(state: PartitionState, plan: TablePlan, rows: SinkRows, through: number): Promise<void> {
+    const { deleteEnabled, tombstoneWithoutDelete } = this.settings;
+    const n = state.positions.length;
+    const index = Array.from({ length: n }, () => new Int32Array(rows.count));
+    const used = new Array<number>(n).fill(0);
+    for (let r = 0; r < rows.count; r++) {
+      const refused = rows.tombstone[r] === 1 && !deleteEnabled ? tombstoneWithoutDelete : this.nullKey(plan, rows, r);
+      if (refused === "skip") continue;
+      const lane = n === 1 ? 0 : hash(plan.keyColumns.length ? keyIdentity(plan, rows, r) : rows.offsets[r]) % n;
+      if (rows.offsets[r]! < state.positions[lane]!.nextOffset) continue;
+      if (refused !== undefined) {
+        const why = refused === "error" ? "the record has no value, and deletes are not enabled" : refused;
+        await this.context.reportError(rows.record(r), new MillraceError("RECORD_REFUSED", why));
+        continue;
+      }
+      index[lane]![used[lane]!++] = r;
+    }
+    for (let lane = 0; lane < n; lane++)
+      if (used[lane]! > 0) this.lanes[lane]!.enqueue({ state, plan, rows, index: index[lane]!, from: 0, to: used[lane]!, through });
+  }
+
+  private nullKey(plan: TablePlan, rows: SinkRows, row: number): string | undefined {
+    for (const c of plan.keyColumns) {
+      const value = columnValue(c, rows, row);
+      if (value === null || value === undefined) return `the primary key column ${c.name} is null`;
+    }
+    return undefined;
+  }
+
+  private async truncate(record: SinkRecord): Promise<void> {
+    const state = this.stateOf(record.topic, record.partition);
+    state.through = record.offset + 1;
+    if (!this.settings.truncateEnabled || record.offset < Math.min(...state.positions.map((p) => p.nextOffset))) return;
+    // every lane's earlier rows must be in the table, or they would come back after it was emptied
+    await Promise.all(this.lanes.map((lane) => lane.settled()));
+    const table = quoteName(splitName(this.settings.tableName(record.topic), this.settings.quoteIdentifiers));
+    await this.lanes[0]!.advance(state, record.offset + 1, [`TRUNCATE TABLE ${table}`]);
+    await this.advanceIdle(new Map([[formatTopicPartition(record), record.offset + 1]]));
+  }
+
+  private async advanceIdle(reached: ReadonlyMap<string, number>): Promise<void> {
+    for (const [name, offset] of reached) {
+      const state = this.partitions.get(name);
+      if (!state) continue;
+      for (const [i, position] of state.positions.entries())
+        if (position.nextOffset < offset && this.lanes[i]!.backlog === 0) await this.lanes[i]!.advance(state, offset);
+    }
+  }
+
+  private async makePlan(rows: SinkRows): Promise<TablePlan> {
+    const plan = await this.withControl((client) => makePlan(client, this.settings, rows));
+    let byKey = this.plans.get(rows.topic);
+    if (!byKey || byKey.size > 1000) this.plans.set(rows.topic, (byKey = new Map()));
+    let byValue = byKey.get(rows.keySchema);
+    if (!byValue || byValue.size > 1000) byKey.set(rows.keySchema, (byValue = new Map()));
+    byValue.set(rows.valueSchema, plan);
+    return plan;
+  }
+
+  /** Runs on a connection beside the lanes, made anew where it was lost. */
+  private async withControl<T>(use: (client: pg.Client) => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        this.control ??= await connect(this.settings, this.context, false);
+        return await use(this.control);
+      } catch (error) {
+        const lost = error instanceof MillraceError ? error.retriable : error instanceof Error && !(error instanceof pg.DatabaseError);
+        const went = error instanceof pg.DatabaseError && error.code?.startsWith("57P");
+        if (!lost && !went) {
+          if (error instanceof MillraceError) throw error;
+          throw new MillraceError("TARGET_FAILED", describeError(error), { cause: error });
+        }
+        this.control?.end().catch(() => {});
+        this.control = undefined;
+        const code = ((error as Error).cause as { code?: string } | undefined)?.code;
+        if (code?.startsWith("28") || code === "3D000") throw error;
+        if (attempt === 0) this.context.logger.warn("the target is away; waiting for it", { error: describeError(error) });
+        await this.context.clock.sleep(Math.min(250 * 2 ** attempt, 5000), this.context.signal);
+      }
+    }
+  }
+
+  private stateOf(topic: string, partition: number): PartitionState {
+    const state = this.partitions.get(formatTopicPartition({ topic, partition }));
+    if (!state) throw new MillraceError("INTERNAL", `records of ${topic}-${partition}, which this task was not given`);
+    return state;
+  }
+}
+
+/** Of a key's identity: spreads consecutive numbers, the same in every run. */
+function hash(key: unknown): number {
+  if (typeof key === "number" && Number.isInteger(key)) return (Math.imul(key ^ (key / 4294967296), 0x9e3779b1) >>> 16) & 0xffff;
+  const text = String(key);
+  let h = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
+  return h >>> 8;
+}
