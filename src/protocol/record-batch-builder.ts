@@ -128,6 +128,18 @@ export class RecordBatchBuilder {
     this.ensure(8);
     if (headers === undefined || headers.length === 0) this.buffer[this.position++] = 0;
     else this.putHeaders(headers);
+    this.closeRecord();
+  }
+
+  /** Like `endRecord`, with headers that are encoded already, their count first: the same in many records. */
+  endRecordEncoded(headers: Uint8Array): void {
+    this.ensure(headers.length + 8);
+    this.buffer.set(headers, this.position);
+    this.position += headers.length;
+    this.closeRecord();
+  }
+
+  private closeRecord(): void {
     this.recordWidth = this.fixLength(this.recordStart + this.recordWidth, this.recordWidth);
     const t = this.recordTimestamp;
     if (this.count === 0) this.baseTimestamp = this.maxTimestamp = t;
