@@ -1,0 +1,112 @@
+import { closeSync, fdatasync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "../../common/logger.js";
+import { crc32c } from "../../protocol/crc32c.js";
+import { readIfThere, syncFolder, writeDurably } from "./durable-file.js";
+import { asBrokerError } from "./storage-error.js";
+
+export type TransactionStatus = "Empty" | "Ongoing" | "PrepareCommit" | "CompleteCommit" | "CompleteAbort";
+
+/** One entry: the whole state of a transactional id at a moment that must survive a crash. */
+export interface TransactionEntry {
+  readonly id: string;
+  readonly producerId: number;
+  readonly epoch: number;
+  readonly timeoutMs: number;
+  readonly status: TransactionStatus;
+  /**
+   * Topic id, partition and the log end offset when the entry was made: a log that is shorter after a crash has lost records of the
+   * transaction, which therefore was never confirmed.
+   */
+  readonly partitions: readonly (readonly [topicId: string, partition: number, endOffset: number])[];
+}
+
+const checkpointBytes = 4 * 1024 * 1024;
+
+/**
+ * `transactions.log`: a line an entry, its CRC32C in hex, a space and JSON. Appended to and synced in rounds; written anew as
+ * a whole (the latest entry of each id) when it has grown.
+ */
+export class TransactionLog {
+  private readonly path: string;
+  private fd = -1;
+  private size = 0;
+  private failure: Error | undefined;
+
+  constructor(
+    private readonly dir: string,
+    private readonly logger: Logger,
+  ) {
+    this.path = join(dir, "transactions.log");
+  }
+
+  /** Every whole entry in the order of writing; a torn tail is left out, as nothing in it was confirmed. */
+  async read(): Promise<TransactionEntry[]> {
+    const text = (await readIfThere(this.path)) ?? "";
+    const entries: TransactionEntry[] = [];
+    for (const line of text.split("\n")) {
+      const json = line.slice(9);
+      if (json === "") continue;
+      if (Number.parseInt(line.slice(0, 8), 16) !== crc32c(Buffer.from(json))) {
+        this.logger.warn("transactions.log ends in a torn entry, which was never confirmed", { path: this.path });
+        break;
+      }
+      entries.push(JSON.parse(json) as TransactionEntry);
+    }
+    return entries;
+  }
+
+  /** Writes the file anew with these entries and goes on after them. Whatever an older entry still stands for must be on disk before. */
+  async start(entries: readonly TransactionEntry[]): Promise<void> {
+    const text = entries.map(format).join("");
+    await writeDurably(this.path, text);
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = openSync(this.path, "a");
+    this.size = Buffer.byteLength(text);
+    await syncFolder(this.dir);
+  }
+
+  get large(): boolean {
+    return this.size > checkpointBytes;
+  }
+
+  /** Into the page cache; `sync` puts it on disk. @throws KAFKA_STORAGE_ERROR; nothing of these entries is in the file then */
+  write(entries: readonly TransactionEntry[]): void {
+    if (this.failure) throw asBrokerError(this.failure, "cannot write transactions.log");
+    const bytes = Buffer.from(entries.map(format).join(""));
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
+      this.size += bytes.length;
+    } catch (error) {
+      try {
+        ftruncateSync(this.fd, this.size);
+      } catch (again) {
+        // A torn entry in the middle would hide all later ones from recovery, so nothing may follow it.
+        this.failure = again as Error;
+      }
+      throw asBrokerError(error, "cannot write transactions.log");
+    }
+  }
+
+  /** @throws KAFKA_STORAGE_ERROR; what was written may or may not be on disk, so nothing is confirmed any more */
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.fd, (error) => {
+        if (!error) return resolve();
+        // After a failed sync the kernel may have dropped the pages: a later sync that succeeds would prove nothing.
+        this.failure = error;
+        reject(asBrokerError(error, "cannot put transactions.log on disk"));
+      });
+    });
+  }
+
+  close(): void {
+    if (this.fd >= 0) closeSync(this.fd);
+    this.fd = -1;
+  }
+}
+
+function format(entry: TransactionEntry): string {
+  const json = JSON.stringify(entry);
+  return `${crc32c(Buffer.from(json)).toString(16).padStart(8, "0")} ${json}\n`;
+}
