@@ -116,9 +116,7 @@ export class JdbcSinkTask implements SinkTask {
     }
     await this.distribute(state, plan, rows, through);
     state.through = through;
-    await Promise.all(
-      this.lanes.map((lane) => (lane.pending > PENDING_ROWS / this.lanes.length ? lane.settled(Math.min(4, lane.backlog - 1)) : undefined)),
-    );
+    await Promise.all(this.lanes.map((lane) => lane.room(PENDING_ROWS / this.lanes.length)));
   }
 
   /** Each row to the lane of its key; rows that a lane has already are passed over. */
@@ -167,7 +165,7 @@ export class JdbcSinkTask implements SinkTask {
       const state = this.partitions.get(name);
       if (!state) continue;
       for (const [i, position] of state.positions.entries())
-        if (position.nextOffset < offset && this.lanes[i]!.backlog === 0) await this.lanes[i]!.advance(state, offset);
+        if (position.nextOffset < offset && this.lanes[i]!.pending === 0) await this.lanes[i]!.advance(state, offset);
     }
   }
 

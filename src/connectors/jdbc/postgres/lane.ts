@@ -62,7 +62,7 @@ export class Lane {
   private failure: MillraceError | undefined;
   private enqueued = 0;
   private done = 0;
-  private waiters: { at: number; resolve: () => void; reject: (e: unknown) => void }[] = [];
+  private waiters: { ready: () => boolean; resolve: () => void; reject: (e: unknown) => void }[] = [];
   /** rows taken and not yet in the target */
   pending = 0;
 
@@ -78,16 +78,21 @@ export class Lane {
     this.pump();
   }
 
-  /** Resolves once everything enqueued before, but for about `left` segments, is durable; rejects with the lane's failure. */
-  settled(left = 0): Promise<void> {
-    if (this.failure) return Promise.reject(this.failure);
-    const at = this.enqueued - left;
-    if (this.done >= at) return Promise.resolve();
-    return new Promise((resolve, reject) => this.waiters.push({ at, resolve, reject }));
+  /** Resolves once everything enqueued before is durable; rejects with the lane's failure. */
+  settled(): Promise<void> {
+    const at = this.enqueued;
+    return this.until(() => this.done >= at);
   }
 
-  get backlog(): number {
-    return this.enqueued - this.done;
+  /** Resolves once at most `rows` wait to be written. */
+  room(rows: number): Promise<void> {
+    return this.until(() => this.pending <= rows);
+  }
+
+  private until(ready: () => boolean): Promise<void> {
+    if (this.failure) return Promise.reject(this.failure);
+    if (ready()) return Promise.resolve();
+    return new Promise((resolve, reject) => this.waiters.push({ ready, resolve, reject }));
   }
 
   /** Moves the offsets row alone, on a lane that has nothing to write. */
@@ -211,8 +216,8 @@ export class Lane {
     this.pending -= tx.count;
     this.done += tx.segments.length;
     if (this.waiters.length === 0) return;
-    const ready = this.waiters.filter((w) => w.at <= this.done);
-    this.waiters = this.waiters.filter((w) => w.at > this.done);
+    const ready = this.waiters.filter((w) => w.ready());
+    this.waiters = this.waiters.filter((w) => !ready.includes(w));
     for (const w of ready) w.resolve();
   }
 

