@@ -1,7 +1,19 @@
-import type { Logger } from "../common/logger.js";
-import type { Clock } from "../common/time.js";
+import * as fs from "node:fs";
+import { join } from "node:path";
+import type { MillraceError } from "../common/errors.js";
+import { type Logger, silentLogger } from "../common/logger.js";
+import { type Clock, systemClock } from "../common/time.js";
+import * as batches from "../protocol/record-batch.js";
+import { validateBatch } from "./batch-validation.js";
+import { type EpochStart, encodeLeaderEpochs, writeOffsetCheckpoint, writePartitionMetadata } from "./checkpoint-files.js";
+import { diskError, fdatasync, removeFile, replaceFile, syncFolder, syncFolderSync, writeAllFully } from "./files.js";
+import { GroupFlush } from "./group-flush.js";
 import type { LogConfig } from "./log-config.js";
-import type { LogRefused } from "./log-error.js";
+import { LogRefused } from "./log-error.js";
+import type { ProducerState } from "./producer-state.js";
+import { recover } from "./recovery.js";
+import { offsetName, Segment } from "./segment.js";
+import { Tail } from "./tail-cache.js";
 
 export interface LogOptions {
   readonly config: LogConfig;
@@ -14,7 +26,7 @@ export interface LogOptions {
 export interface AppendOptions {
   /** 0 by default; written into the batches and, when it changes, into leader-epoch-checkpoint */
   readonly leaderEpoch?: number;
-  /** "client" (the default) checks CRC, sizes, record order and sequence numbers; "coordinator" (markers, internal topics) the epoch alone. */
+  /** "client" (the default) checks CRC, sizes, keys and sequence numbers; "coordinator" (markers, internal topics) the producer epoch alone. */
   readonly origin?: "client" | "coordinator";
 }
 
@@ -39,9 +51,24 @@ export interface TimestampOffset {
   readonly offset: number;
 }
 
-const todo = (): never => {
-  throw new Error("being built");
-};
+interface Checkpoint {
+  readonly offset: number;
+  readonly segment: Segment;
+  readonly sealed: boolean;
+  readonly producers: Buffer;
+  readonly files: { path: string; bytes: Buffer }[];
+}
+
+const EMPTY = Buffer.alloc(0);
+/** Recovery reads at most about this much again. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+/** What closing leaves for the next open to read, rather than to write and sync more files. */
+const CLOSE_CHECKPOINT_BYTES = 1024 * 1024;
+const SNAPSHOTS_KEPT = 2;
+const OPEN_SEALED_FILES = 8;
+const PRODUCER_EXPIRATION_MS = 86_400_000;
+const MAX_RELATIVE_OFFSET = 0x7fff_ffff;
+const HINTS = 8;
 
 /**
  * One partition's records on disk, in Kafka's own file formats. Appends and reads are synchronous and go through the page
@@ -51,94 +78,536 @@ const todo = (): never => {
  * refuses every further append and flush with the same error; reads go on); LOG_CORRUPT (a read met bytes that are not a log).
  */
 export class PartitionLog {
+  /** May be replaced at any time (an altered topic). */
+  config: LogConfig;
+  /** @internal oldest first; the last is the active one */
+  readonly segments: Segment[];
+  private active: Segment;
+  private startOffset: number;
+  private endOffset: number;
+  private durableOffset: number;
+  private producers: ProducerState;
+  private epochs: EpochStart[];
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly tail = new Tail();
+  private failed: MillraceError | undefined;
+  private closed = false;
+
+  private folderDirty = true;
+  private epochsDirty = false;
+  /** sealed and not yet synced; pinned */
+  private unsynced: Segment[] = [];
+  private checkpoints: Checkpoint[] = [];
+  private checkpointedOffset: number;
+  private bytesSinceCheckpoint: number;
+  private writingCheckpoints: Promise<void> = Promise.resolve();
+  private readonly group = new GroupFlush(() => this.sync());
+
+  private readonly openSealed: Segment[] = [];
+  private readonly hintOffsets = new Float64Array(HINTS).fill(-1);
+  private readonly hintPositions = new Float64Array(HINTS);
+  private readonly hintSegments = new Array<Segment | undefined>(HINTS).fill(undefined);
+  private nextHint = 0;
+
   private constructor(
     readonly dir: string,
     options: LogOptions,
+    recovered: Awaited<ReturnType<typeof recover>>,
   ) {
     this.config = options.config;
+    this.clock = options.clock ?? systemClock;
+    this.logger = options.logger ?? silentLogger;
+    this.segments = recovered.segments;
+    this.active = this.segments.at(-1)!;
+    this.startOffset = recovered.logStartOffset;
+    this.endOffset = this.active.nextOffset;
+    // what a crash left in the page cache alone is on disk only after the next flush
+    this.durableOffset = Math.min(this.endOffset, Math.max(this.startOffset, recovered.checkpointOffset));
+    this.producers = recovered.producers;
+    this.epochs = recovered.epochs;
+    this.checkpointedOffset = recovered.checkpointOffset;
+    this.bytesSinceCheckpoint = recovered.scannedBytes;
+    // every scanned segment may hold bytes that were never synced
+    for (const segment of this.segments) if (segment !== this.active && segment.nextOffset > recovered.checkpointOffset) this.seal(segment);
   }
 
   /** Opens or creates the folder, cuts a torn tail and rebuilds what is missing. @throws DISK_FULL, DISK_FAILED, LOG_CORRUPT */
   static async open(dir: string, options: LogOptions): Promise<PartitionLog> {
-    return new PartitionLog(dir, options);
+    const now = (options.clock ?? systemClock).now();
+    try {
+      const recovered = await recover(dir, options.config.indexIntervalBytes, now, options.logger ?? silentLogger);
+      const log = new PartitionLog(dir, options, recovered);
+      void log.active.fd;
+      if (options.topicId !== undefined) writePartitionMetadata(dir, options.topicId);
+      return log;
+    } catch (error) {
+      throw diskError(error, "open", dir);
+    }
   }
 
-  /** May be replaced at any time (an altered topic). */
-  config: LogConfig;
-  readonly logStartOffset: number = 0;
+  get logStartOffset(): number {
+    return this.startOffset;
+  }
   /** The offset that the next record gets. */
-  readonly logEndOffset: number = 0;
+  get logEndOffset(): number {
+    return this.endOffset;
+  }
   /** Every record below it is on disk. */
-  readonly flushedOffset: number = 0;
+  get flushedOffset(): number {
+    return this.durableOffset;
+  }
   /** First offset of the oldest open transaction, or logEndOffset: what a read_committed reader may see up to. */
-  readonly lastStableOffset: number = 0;
+  get lastStableOffset(): number {
+    const open = this.producers.firstOpenOffset();
+    return open < 0 ? this.endOffset : Math.max(open, this.startOffset);
+  }
   /** Bytes of all segments. */
-  readonly size: number = 0;
+  get size(): number {
+    let total = 0;
+    for (const segment of this.segments) total += segment.size;
+    return total;
+  }
   /** The error that stopped this log's writes. */
-  readonly failure: Error | undefined;
+  get failure(): MillraceError | undefined {
+    return this.failed;
+  }
 
   /**
    * Appends one batch (offsets are written into it) to the page cache; the buffer belongs to the log from here on.
    * @throws LogRefused, MillraceError DISK_FULL, DISK_FAILED
    */
-  append(_batch: Buffer, _options?: AppendOptions): AppendResult {
-    return todo();
+  append(batch: Buffer, options: AppendOptions = {}): AppendResult {
+    this.checkWritable();
+    const now = this.clock.now();
+    const duplicate = this.admit(batch, options);
+    if (duplicate) return duplicate;
+    return this.place([batch], options.leaderEpoch ?? 0, now)[0]!;
   }
-  /** Several batches in one write, all or none of those from the first that is refused on: its error is that batch's result. */
-  appendAll(_batches: readonly Buffer[], _options?: AppendOptions): (AppendResult | LogRefused)[] {
-    return todo();
+
+  /** Several batches with as few writes as can be. One that is refused leaves its error in its place; the others are appended. */
+  appendAll(list: readonly Buffer[], options: AppendOptions = {}): (AppendResult | LogRefused)[] {
+    this.checkWritable();
+    const now = this.clock.now();
+    const results = new Array<AppendResult | LogRefused>(list.length);
+    let group: Buffer[] = [];
+    let places: number[] = [];
+    const producers = new Set<number>();
+    const writeGroup = () => {
+      if (group.length === 0) return;
+      this.place(group, options.leaderEpoch ?? 0, now).forEach((result, i) => {
+        results[places[i]!] = result;
+      });
+      group = [];
+      places = [];
+      producers.clear();
+    };
+    for (let i = 0; i < list.length; i++) {
+      const batch = list[i]!;
+      try {
+        const id = batch.length >= batches.RECORD_BATCH_OVERHEAD ? batches.producerId(batch) : -1;
+        // a producer's second batch is checked against the state after its first, and state follows the write
+        if (id >= 0 && producers.has(id)) writeGroup();
+        const duplicate = this.admit(batch, options);
+        if (duplicate) results[i] = duplicate;
+        else {
+          if (id >= 0) producers.add(id);
+          group.push(batch);
+          places.push(i);
+        }
+      } catch (error) {
+        if (!(error instanceof LogRefused)) throw error;
+        results[i] = error;
+      }
+    }
+    writeGroup();
+    return results;
   }
+
+  private checkWritable(): void {
+    if (this.failed) throw this.failed;
+    if (this.closed) throw diskError(new Error("the log is closed"), "append to", this.dir);
+  }
+
+  private admit(batch: Buffer, options: AppendOptions): AppendResult | undefined {
+    const client = options.origin !== "coordinator";
+    if (client) validateBatch(batch, this.config);
+    if (batches.producerId(batch) < 0) return undefined;
+    const duplicate = client ? this.producers.duplicateOf(batch) : undefined;
+    if (duplicate) return { ...duplicate, logAppendTime: -1, duplicate: true };
+    this.producers.check(batch, 0, client);
+    return undefined;
+  }
+
+  /** Assigns offsets, writes, and only then changes what the log knows. */
+  private place(list: Buffer[], leaderEpoch: number, now: number): AppendResult[] {
+    const results: AppendResult[] = [];
+    for (let from = 0; from < list.length; ) {
+      const first = list[from]!;
+      if (this.mustRoll(first, now)) this.roll(now);
+      const segment = this.active;
+      let offset = this.endOffset;
+      let bytes = 0;
+      let to = from;
+      for (; to < list.length; to++) {
+        const batch = list[to]!;
+        if (to > from && segment.size + bytes + batch.length > this.config.segmentBytes) break;
+        batches.setBaseOffset(batch, offset);
+        batches.setPartitionLeaderEpoch(batch, leaderEpoch);
+        const appendTime = this.config.timestampType === "LogAppendTime";
+        if (appendTime) batches.setLogAppendTime(batch, now);
+        const last = batches.lastOffset(batch);
+        results.push({ baseOffset: offset, lastOffset: last, logAppendTime: appendTime ? now : -1, duplicate: false });
+        offset = last + 1;
+        bytes += batch.length;
+      }
+      const group = from === 0 && to === list.length ? list : list.slice(from, to);
+      this.write(segment, group);
+      if (leaderEpoch > (this.epochs.at(-1)?.epoch ?? -1)) {
+        this.epochs.push({ epoch: leaderEpoch, startOffset: this.endOffset });
+        this.epochsDirty = true;
+      }
+      for (const batch of group) {
+        segment.noted(batch, 0, batch.length, this.config.indexIntervalBytes);
+        const completed = this.producers.update(batch, 0);
+        if (completed?.aborted) segment.aborted.push(completed);
+        this.tail.add(batch);
+      }
+      this.endOffset = offset;
+      this.bytesSinceCheckpoint += bytes;
+      from = to;
+    }
+    return results;
+  }
+
+  private write(segment: Segment, group: readonly Buffer[]): void {
+    try {
+      writeAllFully(segment.fd, group, segment.size);
+    } catch (error) {
+      this.fail(diskError(error, "append to", segment.path));
+      try {
+        // a half-written batch is cut off at once, so that no reader of the file meets it
+        fs.ftruncateSync(segment.fd, segment.size);
+      } catch {
+        // recovery cuts it: its CRC cannot be right
+      }
+      throw this.failed;
+    }
+  }
+
+  private fail(error: MillraceError): void {
+    if (this.failed) return;
+    this.failed = error;
+    this.logger.error("the log takes no more writes", { dir: this.dir, error });
+  }
+
+  private mustRoll(batch: Buffer, now: number): boolean {
+    const segment = this.active;
+    if (segment.size === 0) return false;
+    const { segmentBytes, segmentMs, segmentIndexBytes } = this.config;
+    if (segment.size + batch.length > segmentBytes) return true;
+    if (this.endOffset + batches.lastOffsetDelta(batch) - segment.baseOffset > MAX_RELATIVE_OFFSET) return true;
+    if (segment.indexBytes + 8 > segmentIndexBytes) return true;
+    const timestamp = batches.maxTimestamp(batch);
+    return segment.firstTimestamp >= 0 && timestamp >= 0
+      ? timestamp - segment.firstTimestamp > segmentMs
+      : now - segment.openedAt > segmentMs;
+  }
+
+  /** Rolls the active segment when segment.ms is over even without an append. */
+  rollIfDue(now: number): void {
+    const segment = this.active;
+    if (this.failed || this.closed || segment.size === 0) return;
+    if (now - Math.max(0, segment.firstTimestamp) > this.config.segmentMs) this.roll(now);
+  }
+
+  private roll(now: number): void {
+    const next = new Segment(this.dir, this.endOffset, now);
+    try {
+      void next.fd;
+    } catch (error) {
+      this.fail(diskError(error, "create", next.path));
+      throw this.failed;
+    }
+    this.seal(this.active);
+    this.segments.push(next);
+    this.active = next;
+    this.folderDirty = true;
+    // sealed bytes would otherwise wait for a flush that an acks=leader producer never asks for
+    this.flush().catch(() => {});
+  }
+
+  private seal(segment: Segment): void {
+    segment.pin();
+    this.unsynced.push(segment);
+    this.checkpoints.push(this.takeCheckpoint(segment, true));
+    this.keepOpen(segment);
+  }
+
+  private takeCheckpoint(segment: Segment, sealed: boolean): Checkpoint {
+    this.bytesSinceCheckpoint = 0;
+    this.producers.expire(this.clock.now() - PRODUCER_EXPIRATION_MS);
+    return { offset: segment.nextOffset, segment, sealed, producers: this.producers.encode(), files: segment.encodeIndexes() };
+  }
+
   /** Resolves once everything appended before the call is on disk; callers at the same time share one fdatasync. */
-  async flush(): Promise<void> {}
+  flush(): Promise<void> {
+    if (this.failed) return Promise.reject(this.failed);
+    if (this.durableOffset >= this.endOffset && !this.folderDirty && this.unsynced.length === 0) return Promise.resolve();
+    return this.group.request();
+  }
+
+  private async sync(): Promise<void> {
+    if (this.failed) throw this.failed;
+    const target = this.endOffset;
+    const files = this.unsynced;
+    this.unsynced = [];
+    this.active.pin();
+    files.push(this.active);
+    const folderDirty = this.folderDirty;
+    this.folderDirty = false;
+    if (this.bytesSinceCheckpoint >= CHECKPOINT_BYTES) this.checkpoints.push(this.takeCheckpoint(this.active, false));
+    const checkpoints = this.checkpoints;
+    this.checkpoints = [];
+    try {
+      if (files.length === 1) await fdatasync(files[0]!.fd);
+      else await Promise.all(files.map((segment) => fdatasync(segment.fd)));
+      if (folderDirty) await syncFolder(this.dir);
+    } catch (error) {
+      // the kernel may have dropped the pages: a second fdatasync that succeeds would prove nothing
+      this.fail(diskError(error, "sync", files.at(-1)!.path));
+      throw this.failed;
+    } finally {
+      for (const segment of files) segment.unpin();
+    }
+    if (this.failed) throw this.failed;
+    if (target > this.durableOffset) this.durableOffset = Math.min(target, this.endOffset);
+    if (checkpoints.length > 0) this.writingCheckpoints = this.writingCheckpoints.then(() => this.writeCheckpoints(checkpoints));
+  }
+
+  /** Only after the bytes that they speak of are on disk: recovery trusts all below a snapshot. */
+  private async writeCheckpoints(list: readonly Checkpoint[]): Promise<void> {
+    const kept = list.filter((c) => !c.segment.removed && c.offset <= this.endOffset);
+    const last = kept.at(-1);
+    if (!last) return;
+    try {
+      for (const { segment, files, sealed } of kept) {
+        for (const { path, bytes } of files) await replaceFile(path, bytes);
+        if (segment.removed) for (const { path } of files) removeFile(path);
+        else if (sealed) segment.forgetIndexes();
+      }
+      if (this.epochsDirty) {
+        this.epochsDirty = false;
+        await replaceFile(join(this.dir, "leader-epoch-checkpoint"), encodeLeaderEpochs(this.epochs));
+      }
+      // the indexes' names must be on disk before the snapshot that vouches for them
+      await syncFolder(this.dir);
+      await replaceFile(this.snapshotPath(last.offset), last.producers);
+      await syncFolder(this.dir);
+      this.checkpointedOffset = last.offset;
+      this.removeOldSnapshots();
+    } catch (error) {
+      this.logger.warn("cannot write a checkpoint; the next start reads more of the log", { dir: this.dir, error });
+    }
+  }
+
+  private snapshotPath(offset: number): string {
+    return join(this.dir, `${offsetName(offset)}.snapshot`);
+  }
+
+  private removeOldSnapshots(): void {
+    const names = fs.readdirSync(this.dir).filter((n) => /^\d{20}\.snapshot$/.test(n));
+    for (const name of names.sort().slice(0, -SNAPSHOTS_KEPT)) removeFile(join(this.dir, name));
+  }
 
   /**
    * Whole batches from the one that holds `offset`, as one Buffer that the caller must not write to: at least one batch (however
    * large, unless `atLeastOne` is false), then as many as fit into maxBytes, all ending at or below `upTo` (logEndOffset by default).
    * Empty at the end. @throws LogRefused OFFSET_OUT_OF_RANGE below logStartOffset or above logEndOffset
    */
-  read(_offset: number, _maxBytes: number, _options?: { upTo?: number; atLeastOne?: boolean }): Buffer {
-    return todo();
+  read(offset: number, maxBytes: number, options?: { upTo?: number; atLeastOne?: boolean }): Buffer {
+    if (offset < this.startOffset || offset > this.endOffset)
+      throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${offset} is not in ${this.startOffset}..${this.endOffset} of ${this.dir}`);
+    const upTo = Math.min(options?.upTo ?? this.endOffset, this.endOffset);
+    if (offset >= upTo) return EMPTY;
+    const atLeastOne = options?.atLeastOne !== false;
+    const recent = this.tail.read(offset, maxBytes, upTo);
+    if (recent) return recent.length > maxBytes && !atLeastOne ? EMPTY : recent;
+    const hint = this.hintOffsets.indexOf(offset);
+    const hinted = hint >= 0 ? this.hintSegments[hint] : undefined;
+    let segment = hinted && !hinted.removed ? hinted : this.segments[this.segmentAt(offset)]!;
+    let position = segment === hinted ? this.hintPositions[hint]! : this.positionIn(segment, offset);
+    while (position >= segment.size) {
+      const following: Segment | undefined = this.segments[this.segments.indexOf(segment) + 1];
+      if (!following) return EMPTY;
+      segment = following;
+      position = 0;
+    }
+    this.keepOpen(segment);
+    let bytes = segment.readAt(position, Math.max(maxBytes, batches.RECORD_BATCH_OVERHEAD));
+    const first = bytes.length < batches.RECORD_BATCH_OVERHEAD ? 0 : batches.batchSize(bytes);
+    if (first > bytes.length && first <= segment.size - position && atLeastOne) bytes = segment.readAt(position, first);
+    else if (first < batches.RECORD_BATCH_OVERHEAD || first > segment.size - position) throw segment.corrupt(position);
+    let end = 0;
+    let next = offset;
+    for (let at = 0; ; at = end) {
+      const batchEnd = batches.batchEnd(bytes, at);
+      if (batchEnd < 0 || (batchEnd > maxBytes && !(at === 0 && atLeastOne))) break;
+      const last = batches.lastOffset(bytes, at);
+      if (last >= upTo) break;
+      end = batchEnd;
+      next = last + 1;
+    }
+    if (end === 0) return EMPTY;
+    const slot = hint >= 0 ? hint : (this.nextHint = (this.nextHint + 1) % HINTS);
+    this.hintOffsets[slot] = next;
+    this.hintPositions[slot] = position + end;
+    this.hintSegments[slot] = segment;
+    return end === bytes.length ? bytes : bytes.subarray(0, end);
   }
+
+  /** Index of the segment that holds the offset, or would. */
+  private segmentAt(offset: number): number {
+    let low = 0;
+    let high = this.segments.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.segments[middle]!.baseOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return Math.max(0, low - 1);
+  }
+
+  private positionIn(segment: Segment, offset: number): number {
+    this.keepOpen(segment);
+    return segment.positionOf(offset);
+  }
+
+  /** Bounds the number of open files of sealed segments. */
+  private keepOpen(segment: Segment): void {
+    if (segment === this.active) return;
+    const list = this.openSealed;
+    const at = list.lastIndexOf(segment);
+    if (at === list.length - 1 && at >= 0) return;
+    if (at >= 0) list.splice(at, 1);
+    list.push(segment);
+    if (list.length > OPEN_SEALED_FILES) list.splice(0, 1)[0]!.closeFile();
+  }
+
+  private forgetHints(): void {
+    this.hintOffsets.fill(-1);
+    this.hintSegments.fill(undefined);
+  }
+
   /** The first record at or after the time, or undefined. */
-  offsetForTimestamp(_timestamp: number): TimestampOffset | undefined {
-    return todo();
+  offsetForTimestamp(timestamp: number): TimestampOffset | undefined {
+    for (const segment of this.segments) {
+      if (segment.maxTimestamp < timestamp || segment.nextOffset <= this.startOffset) continue;
+      this.keepOpen(segment);
+      const found = segment.firstAtOrAfter(timestamp, this.startOffset);
+      if (found) return found;
+    }
+    return undefined;
   }
+
   /** The record with the largest timestamp, or undefined where the log is empty. */
   maxTimestamp(): TimestampOffset | undefined {
-    return todo();
+    let best: Segment | undefined;
+    for (const segment of this.segments)
+      if (segment.size > 0 && segment.nextOffset > this.startOffset && (!best || segment.maxTimestamp > best.maxTimestamp)) best = segment;
+    return best && (this.offsetForTimestamp(best.maxTimestamp) ?? { timestamp: best.maxTimestamp, offset: best.maxTimestampOffset });
   }
+
   /** Aborted transactions that have records in [from, upTo). */
-  abortedTransactions(_from: number, _upTo: number): AbortedTransaction[] {
-    return todo();
+  abortedTransactions(from: number, upTo: number): AbortedTransaction[] {
+    const found: AbortedTransaction[] = [];
+    for (let i = this.segmentAt(from); i < this.segments.length; i++)
+      for (const entry of this.segments[i]!.aborted) {
+        if (entry.lastOffset >= from && entry.firstOffset < upTo) found.push(entry);
+        if (entry.lastStableOffset >= upTo) return found;
+      }
+    return found;
   }
+
   /** First offset of this producer's open transaction, or -1. */
-  openTransaction(_producerId: number): number {
-    return todo();
+  openTransaction(producerId: number): number {
+    return this.producers.openTransaction(producerId);
   }
 
   /** Moves the log start offset (durably) and deletes the segments wholly below it. @throws LogRefused OFFSET_OUT_OF_RANGE above logEndOffset */
-  deleteBefore(_offset: number): number {
-    return todo();
-  }
-  /** Deletes segments that retention.ms and retention.bytes let go; never beyond `upTo`. Returns the bytes freed. */
-  applyRetention(_now: number, _upTo?: number): number {
-    return todo();
-  }
-  /** Rolls the active segment when segment.ms is over even without an append. */
-  rollIfDue(_now: number): void {}
-  /** Share of the cleanable bytes that were never compacted, 0 to 1. */
-  readonly dirtyRatio: number = 0;
-  /** One round of compaction (whatever the dirty ratio); yields to the event loop. Returns the bytes freed. */
-  async compact(_now: number): Promise<number> {
-    return todo();
+  deleteBefore(offset: number): number {
+    if (offset > this.endOffset)
+      throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${offset} is above the end ${this.endOffset} of ${this.dir}`);
+    if (offset <= this.startOffset) return this.startOffset;
+    writeOffsetCheckpoint(this.dir, "log-start-offset-checkpoint", offset);
+    this.startOffset = offset;
+    let count = 0;
+    while (count < this.segments.length - 1 && this.segments[count + 1]!.baseOffset <= offset) count++;
+    this.removeFirst(count);
+    return offset;
   }
 
-  /** Forgets everything and begins anew at `offset`. */
-  async truncateFully(_offset: number): Promise<void> {}
-  /** Removes all records at and above `offset`. */
-  async truncate(_offset: number): Promise<void> {}
-  /** Flushes, writes the clean-shutdown marker and lets go of the files. Safe to call twice. */
-  async close(): Promise<void> {}
+  /** Deletes segments that retention.ms and retention.bytes let go; never at or beyond `upTo`. Returns the bytes freed. */
+  applyRetention(now: number, upTo = this.endOffset): number {
+    const { retentionMs, retentionBytes } = this.config;
+    if (!this.config.delete || this.failed || this.closed) return 0;
+    const expired = (s: Segment) => retentionMs >= 0 && s.size > 0 && s.nextOffset <= upTo && now - s.maxTimestamp > retentionMs;
+    if (this.segments.every(expired)) this.roll(now);
+    let excess = retentionBytes < 0 ? 0 : this.size - retentionBytes;
+    let count = 0;
+    let freed = 0;
+    for (const segment of this.segments.slice(0, -1)) {
+      if (segment.nextOffset > upTo || !(expired(segment) || (excess > 0 && excess >= segment.size))) break;
+      excess -= segment.size;
+      freed += segment.size;
+      count++;
+    }
+    this.removeFirst(count);
+    this.startOffset = Math.max(this.startOffset, this.segments[0]!.baseOffset);
+    return freed;
+  }
+
+  private removeFirst(count: number): void {
+    if (count === 0) return;
+    // the segment that carries the end offset must be there before the older ones go, or the log would begin at 0 again
+    if (this.folderDirty) syncFolderSync(this.dir);
+    for (const segment of this.segments.splice(0, count)) {
+      segment.remove();
+      const open = this.openSealed.indexOf(segment);
+      if (open >= 0) this.openSealed.splice(open, 1);
+    }
+    this.forgetHints();
+  }
+
+  /** Share of the cleanable bytes that were never compacted, 0 to 1. */
+  get dirtyRatio(): number {
+    return 0;
+  }
+  /** One round of compaction (whatever the dirty ratio); yields to the event loop. Returns the bytes freed. */
+  async compact(_now: number): Promise<number> {
+    return 0;
+  }
+
+  /** Flushes and lets go of the files. Safe to call twice. @throws DISK_FULL, DISK_FAILED where the flush fails */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    try {
+      if (!this.failed) {
+        if (this.bytesSinceCheckpoint >= CLOSE_CHECKPOINT_BYTES) this.bytesSinceCheckpoint = CHECKPOINT_BYTES;
+        if (this.bytesSinceCheckpoint > 0 || this.durableOffset < this.endOffset) await this.group.request();
+      }
+    } finally {
+      await this.writingCheckpoints;
+      this.tail.clear();
+      for (const segment of this.segments) segment.closeFile();
+    }
+  }
+
   /** Closes and removes the folder. */
-  async delete(): Promise<void> {}
+  async delete(): Promise<void> {
+    this.failed ??= diskError(new Error("the log was deleted"), "append to", this.dir);
+    await this.close();
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
 }

@@ -1,0 +1,83 @@
+import * as batches from "../protocol/record-batch.js";
+
+/** Bytes of recent batches kept for readers at the logs' ends, over all logs of the process; the oldest goes first. */
+const LIMIT = 16 * 1024 * 1024;
+/** A batch that pins a much larger piece of memory than it needs is copied. */
+const WASTE = 2;
+
+interface Entry {
+  readonly tail: Tail;
+  readonly size: number;
+}
+
+let queue: (Entry | undefined)[] = [];
+let head = 0;
+let used = 0;
+
+function evict(): void {
+  while (used > LIMIT && head < queue.length) {
+    const entry = queue[head]!;
+    queue[head++] = undefined;
+    used -= entry.size;
+    entry.tail.dropOldest();
+  }
+  if (head > 1024 && head * 2 > queue.length) {
+    queue = queue.slice(head);
+    head = 0;
+  }
+}
+
+/** The last batches of one log, one after another without a gap. */
+export class Tail {
+  private list: (Buffer | undefined)[] = [];
+  private first = 0;
+
+  add(batch: Buffer): void {
+    if (batch.length > LIMIT / 4) {
+      this.clear();
+      return;
+    }
+    const kept = batch.buffer.byteLength > batch.length * WASTE ? Buffer.from(batch) : batch;
+    this.list.push(kept);
+    queue.push({ tail: this, size: batch.length });
+    used += batch.length;
+    evict();
+  }
+
+  dropOldest(): void {
+    if (this.first >= this.list.length) return;
+    this.list[this.first++] = undefined;
+    if (this.first > 256 && this.first * 2 > this.list.length) {
+      this.list = this.list.slice(this.first);
+      this.first = 0;
+    }
+  }
+
+  /** Forgets everything. What the queue still holds of it then drops nothing, or a batch that came later: either is safe. */
+  clear(): void {
+    this.list = [];
+    this.first = 0;
+  }
+
+  /** Whole batches from the one that holds `offset`; undefined where that one is not here any more. */
+  read(offset: number, maxBytes: number, upTo: number): Buffer | undefined {
+    const list = this.list;
+    let low = this.first;
+    let high = list.length;
+    if (low === high || offset < batches.baseOffset(list[low]!)) return undefined;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (batches.lastOffset(list[middle]!) < offset) low = middle + 1;
+      else high = middle;
+    }
+    let bytes = 0;
+    let end = low;
+    for (; end < list.length; end++) {
+      const batch = list[end]!;
+      if ((end > low && bytes + batch.length > maxBytes) || batches.lastOffset(batch) >= upTo) break;
+      bytes += batch.length;
+    }
+    if (end === low) return undefined;
+    return end === low + 1 ? list[low] : Buffer.concat(list.slice(low, end) as Buffer[], bytes);
+  }
+}
