@@ -102,6 +102,11 @@ export class SchemaRegistry implements SchemaClient {
     return this.state.byId.get(id);
   }
 
+  /** The highest id that was given out. */
+  get maxId(): number {
+    return this.state.lastId;
+  }
+
   async resolveReferences(references: readonly SchemaReference[]): Promise<string[]> {
     return this.referenceTexts(references);
   }

@@ -6,6 +6,10 @@ import type { SqlField } from "../data/sql-type.js";
  * rule: ROWKEY for a key, ROWVAL for a value.
  * @throws UNSUPPORTED where the format has no schema inference, SCHEMA_INVALID where a field has no SQL type
  */
-export function inferColumns(format: string, _schemaText: string, _options: { isKey?: boolean; references?: readonly string[] } = {}): SqlField[] {
+export function inferColumns(
+  format: string,
+  _schemaText: string,
+  _options: { isKey?: boolean; references?: readonly string[] } = {},
+): SqlField[] {
   throw new MillraceError("UNSUPPORTED", `${format} has no schema inference`);
 }

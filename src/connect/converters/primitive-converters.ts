@@ -1,0 +1,112 @@
+import { MillraceError } from "../../common/errors.js";
+import type { Schema, SchemaType, Value } from "../../data/schema.js";
+import type { Converter } from "../api/converter.js";
+
+/** One of org.apache.kafka.connect.converters: a value of one type in Kafka's serializer for it, big-endian. */
+export interface PrimitiveFormat {
+  readonly type: SchemaType;
+  readonly size: number;
+  readonly check: (value: Value) => boolean;
+  readonly write: (out: Buffer, value: Value) => void;
+  readonly read: (bytes: Buffer) => Value;
+}
+
+const whole = (least: number, most: number) => (v: Value) => typeof v === "number" && Number.isInteger(v) && v >= least && v <= most;
+
+export const primitiveFormats = {
+  Boolean: {
+    type: "boolean",
+    size: 1,
+    check: (v) => typeof v === "boolean",
+    write: (out, v) => void (out[0] = v ? 1 : 0),
+    read: (b) => b[0] === 1,
+  },
+  Short: {
+    type: "int16",
+    size: 2,
+    check: whole(-0x8000, 0x7fff),
+    write: (out, v) => void out.writeInt16BE(v as number),
+    read: (b) => b.readInt16BE(),
+  },
+  Integer: {
+    type: "int32",
+    size: 4,
+    check: whole(-0x8000_0000, 0x7fff_ffff),
+    write: (out, v) => void out.writeInt32BE(v as number),
+    read: (b) => b.readInt32BE(),
+  },
+  Long: {
+    type: "int64",
+    size: 8,
+    check: (v) => (typeof v === "number" && Number.isInteger(v)) || typeof v === "bigint",
+    write: (out, v) => void out.writeBigInt64BE(BigInt(v as number | bigint)),
+    read: (b) => asLong(b.readBigInt64BE()),
+  },
+  Float: {
+    type: "float32",
+    size: 4,
+    check: (v) => typeof v === "number",
+    write: (out, v) => void out.writeFloatBE(v as number),
+    read: (b) => b.readFloatBE(),
+  },
+  Double: {
+    type: "float64",
+    size: 8,
+    check: (v) => typeof v === "number",
+    write: (out, v) => void out.writeDoubleBE(v as number),
+    read: (b) => b.readDoubleBE(),
+  },
+} as const satisfies Record<string, PrimitiveFormat>;
+
+export class PrimitiveConverter implements Converter {
+  private readonly schema: Schema;
+
+  constructor(
+    private readonly name: string,
+    private readonly format: PrimitiveFormat,
+  ) {
+    this.schema = Object.freeze({ type: format.type, optional: true });
+  }
+
+  fromConnect(topic: string, schema: Schema | null, value: Value): Uint8Array | null {
+    const { format, name } = this;
+    if (value === null) return null;
+    if ((schema !== null && schema.type !== format.type) || !format.check(value))
+      throw new MillraceError(
+        "SERIALIZATION",
+        `Failed to serialize to a ${name.toLowerCase()}: topic ${topic} has a value of type ${schema?.type ?? typeof value}`,
+      );
+    const out = Buffer.allocUnsafe(format.size);
+    format.write(out, value);
+    return out;
+  }
+
+  toConnect(topic: string, bytes: Uint8Array | null): { schema: Schema | null; value: Value } {
+    if (bytes === null) return { schema: this.schema, value: null };
+    if (bytes.length !== this.format.size)
+      throw new MillraceError(
+        "DESERIALIZATION",
+        `Failed to deserialize a ${this.name.toLowerCase()} of topic ${topic}: ${bytes.length} bytes, not ${this.format.size}`,
+      );
+    return { schema: this.schema, value: this.format.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) };
+  }
+}
+
+const optionalBytes: Schema = Object.freeze({ type: "bytes", optional: true });
+
+export class ByteArrayConverter implements Converter {
+  fromConnect(_topic: string, schema: Schema | null, value: Value): Uint8Array | null {
+    if (schema !== null && schema.type !== "bytes")
+      throw new MillraceError("SERIALIZATION", `Invalid schema type for ByteArrayConverter: ${schema.type.toUpperCase()}`);
+    if (value !== null && !(value instanceof Uint8Array))
+      throw new MillraceError("SERIALIZATION", `ByteArrayConverter is not compatible with objects of type ${typeof value}`);
+    return value;
+  }
+  toConnect(_topic: string, bytes: Uint8Array | null): { schema: Schema | null; value: Value } {
+    return { schema: optionalBytes, value: bytes };
+  }
+}
+
+function asLong(n: bigint): number | bigint {
+  return n >= BigInt(Number.MIN_SAFE_INTEGER) && n <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : n;
+}
