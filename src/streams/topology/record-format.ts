@@ -1,15 +1,25 @@
-import type { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import type { Row } from "../../serde/row-serde.js";
 import type { StoreSchema } from "../state/store.js";
 
 /** ROWTIME, ROWPARTITION, ROWOFFSET, WINDOWSTART, WINDOWEND: what follows key and value columns in every row. */
 export const PSEUDO_COLUMNS = 5;
 
+/** `keyInto` and `valueInto`: the buffer is too short. */
+export const TOO_SHORT = -1;
+/** `keyInto`: the record has no key (all columns are null). */
+export const NULL_KEY = -2;
+
+export interface KeyWindow {
+  readonly type: "TUMBLING" | "HOPPING" | "SESSION";
+  /** ms; time windows, where known */
+  readonly size?: number;
+}
+
 /** How a topic's records become rows `[...key, ...value, ...pseudo]` and back. */
 export interface RecordFormat {
   readonly schema: StoreSchema;
-  /** The record's key carries a window: 8 bytes of start (time windows) or 16 of end and start (sessions) behind the key. */
-  readonly window?: { readonly type: "TUMBLING" | "HOPPING" | "SESSION"; readonly size?: number };
+  /** The record's key carries a window, which rows show in the pseudo columns. */
+  readonly window?: KeyWindow;
   prepareWrite(topic: string): Promise<void>;
   /** Synchronous (undefined) where everything that these bytes refer to is known. Starts are -1 for null. */
   prepareRead(
@@ -20,12 +30,18 @@ export interface RecordFormat {
     valueStart: number,
     valueEnd: number,
   ): Promise<void> | undefined;
-  /** The key columns (and, windowed, the window at the pseudo columns' places). @throws DESERIALIZATION */
+  /** A row of full width with the key columns (and the window) filled, the rest null. @throws DESERIALIZATION */
   readKey(topic: string, bytes: Buffer, start: number, end: number): Row;
-  /** The whole row; the pseudo columns are null but for the window. @throws DESERIALIZATION */
-  read(topic: string, bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number): Row;
-  /** The record's key at the builder's position (no key where all columns are null). @throws SERIALIZATION */
-  writeKey(topic: string, key: Row, builder: RecordBatchBuilder): void;
-  /** @throws SERIALIZATION */
-  writeValue(topic: string, row: Row, builder: RecordBatchBuilder): void;
+  /** Fills the value columns of what `readKey` returned. @throws DESERIALIZATION */
+  readValue(topic: string, bytes: Buffer, start: number, end: number, row: Row): void;
+  /** Writes the record's key into `out`; the end, TOO_SHORT or NULL_KEY. @throws SERIALIZATION */
+  keyInto(topic: string, key: Row, out: Buffer, position: number): number;
+  /** The end or TOO_SHORT. @throws SERIALIZATION */
+  valueInto(topic: string, row: Row, out: Buffer, position: number): number;
+}
+
+export function emptyRow(width: number): Row {
+  const row: Row = [];
+  for (let i = 0; i < width; i++) row.push(null);
+  return row;
 }

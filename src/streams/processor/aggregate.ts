@@ -1,0 +1,64 @@
+import type { Row } from "../../serde/row-serde.js";
+import type { KeyedStore } from "../state/keyed-store.js";
+import type { Processor, ProcessorContext } from "./processor.js";
+import { emitDirty } from "./table.js";
+
+/** Aggregates over whole rows. Stored rows are `[...group key, ...carried columns, ...states]`; none is changed once it exists. */
+export interface RowAggregator {
+  /** @param stored null: the group's first row */
+  add(stored: Row | null, row: Row, context: ProcessorContext): Row;
+  undo(stored: Row, row: Row, context: ProcessorContext): Row;
+  /** of two session windows; `b` is the later */
+  merge(a: Row, b: Row): Row;
+  /** the row that is handed on: states replaced by results */
+  result(stored: Row): Row;
+}
+
+export interface AggregateOptions {
+  readonly store: string;
+  readonly aggregator: RowAggregator;
+  /** Hand on each group's last change at the commit, instead of every change. */
+  readonly coalesce: boolean;
+  /** Something downstream takes contributions back. */
+  readonly needOld: boolean;
+}
+
+/**
+ * One row a group. Of streams (`old` always null) and of tables: a change takes the old row's contribution back and adds the
+ * new row's. The time of a group is the latest of its inputs'.
+ */
+export class Aggregate implements Processor {
+  private store!: KeyedStore;
+  private next!: Processor;
+  private context!: ProcessorContext;
+  private readonly aggregator: RowAggregator;
+
+  constructor(private readonly options: AggregateOptions) {
+    this.aggregator = options.aggregator;
+  }
+
+  init(context: ProcessorContext): void {
+    this.context = context;
+    this.next = context.next;
+    this.store = context.store(this.options.store);
+  }
+
+  process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
+    const { store, aggregator, context } = this;
+    const before = store.get(key);
+    let stored = before;
+    const time = stored !== null && store.timestamp > timestamp ? store.timestamp : timestamp;
+    if (old !== null && stored !== null) stored = aggregator.undo(stored, old, context);
+    if (row !== null) stored = aggregator.add(stored, row, context);
+    if (stored === null) return;
+    if (store.sourceTime > context.sourceTime) context.sourceTime = store.sourceTime;
+    store.putCurrent(stored, time, context.sourceTime);
+    if (this.options.coalesce) return;
+    const emitted = aggregator.result(stored);
+    this.next.process(emitted, emitted, before !== null && this.options.needOld ? aggregator.result(before) : null, time);
+  }
+
+  flush(): void {
+    if (this.options.coalesce) emitDirty(this.store, this.context, this.next, this.options.needOld, this.aggregator.result);
+  }
+}

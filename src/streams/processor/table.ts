@@ -1,0 +1,106 @@
+import type { Row } from "../../serde/row-serde.js";
+import type { KeyedStore } from "../state/keyed-store.js";
+import type { Processor, ProcessorContext } from "./processor.js";
+
+/** The current row of a table by key, as its changes have been handed on: what a join looks up. */
+export interface TableGetter {
+  get(key: Row): Row | null;
+  /** ms, of the row last read */
+  readonly timestamp: number;
+  readonly sourceTime: number;
+}
+export type TableGetterSupplier = (context: ProcessorContext) => TableGetter;
+
+/** Keeps a table's rows and hands on each change with the row before it. A record without a key is dropped. */
+export class MaterializeTable implements Processor {
+  private store!: KeyedStore;
+  private next!: Processor;
+  private context!: ProcessorContext;
+
+  constructor(
+    private readonly storeName: string,
+    private readonly keyColumns: number,
+  ) {}
+
+  init(context: ProcessorContext): void {
+    this.context = context;
+    this.next = context.next;
+    this.store = context.store(this.storeName);
+  }
+
+  process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
+    for (let i = 0; i < this.keyColumns; i++) if (key[i] === null) return;
+    const old = this.store.get(key);
+    this.store.putCurrent(row, timestamp, this.context.sourceTime);
+    this.next.process(key, row, old, timestamp);
+  }
+}
+
+/** Keeps what a table's sink writes, and hands it on when a commit is near: the last change of each key alone. */
+export class MaterializeSink implements Processor {
+  private store!: KeyedStore;
+  private next!: Processor;
+  private context!: ProcessorContext;
+
+  constructor(
+    private readonly storeName: string,
+    private readonly coalesce: boolean,
+  ) {}
+
+  init(context: ProcessorContext): void {
+    this.context = context;
+    this.next = context.next;
+    this.store = context.store(this.storeName);
+  }
+
+  process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
+    if (!this.coalesce) {
+      this.store.put(key, row, timestamp, this.context.sourceTime);
+      this.next.process(key, row, old, timestamp);
+      return;
+    }
+    this.store.get(key);
+    this.store.putCurrent(row, timestamp, Math.max(this.context.sourceTime, this.store.sourceTime));
+  }
+
+  flush(): void {
+    if (this.coalesce) emitDirty(this.store, this.context, this.next, false);
+  }
+}
+
+/** Hands on the uncommitted change of every key of a store. */
+export function emitDirty(
+  store: KeyedStore,
+  context: ProcessorContext,
+  next: Processor,
+  needOld: boolean,
+  resultOf: (stored: Row) => Row = (row) => row,
+): void {
+  store.forEachDirty((key, row, old, timestamp, sourceTime) => {
+    context.sourceTime = sourceTime;
+    next.process(key, row === null ? null : resultOf(row), old === null ? null : resultOf(old), timestamp);
+  }, needOld);
+}
+
+/** Reads a store's rows through the functions that lie between the store and the table. */
+export class StoreGetter implements TableGetter {
+  constructor(
+    private readonly store: KeyedStore,
+    private readonly context: ProcessorContext,
+    /** null: the row does not belong to the table (a filter) */
+    private readonly rowOf: ((row: Row, context: ProcessorContext) => Row | null) | undefined,
+    /** the store's changes are held back until the commit, so only what was handed on counts */
+    private readonly heldBack: boolean,
+  ) {}
+
+  get(key: Row): Row | null {
+    const row = this.heldBack ? this.store.getEmitted(key) : this.store.get(key);
+    return row === null || this.rowOf === undefined ? row : this.rowOf(row, this.context);
+  }
+  get timestamp(): number {
+    return this.store.timestamp;
+  }
+  get sourceTime(): number {
+    return this.store.sourceTime;
+  }
+}

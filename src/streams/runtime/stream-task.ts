@@ -1,0 +1,287 @@
+import { MillraceError } from "../../common/errors.js";
+import type { Clock } from "../../common/time.js";
+import type { RecordHeader } from "../../data/headers.js";
+import type { Row } from "../../serde/row-serde.js";
+import type { ProcessingError, Processor, ProcessorContext, PunctuationType, RecordContext } from "../processor/processor.js";
+import { type ChangelogTarget, KeyedStore } from "../state/keyed-store.js";
+import type { StateStore } from "../state/store.js";
+import type { SubTopology, TopologyNode } from "../topology/topology.js";
+import type { BadRecord } from "./query.js";
+import type { RecordQueue } from "./record-queue.js";
+import { HAS_OLD, HAS_ROW, SinkProcessor } from "./sink.js";
+import { readHeaders, readSourceTime } from "./source-time.js";
+
+/** What a task needs from whoever runs it: the query's runtime or the test driver. */
+export interface TaskHost {
+  readonly clock: Clock;
+  /** The name of a topic of the topology on the broker. */
+  topicName(topic: string, internal: boolean): string;
+  partitionsOf(topicName: string): number;
+  target(topicName: string, partition: number): ChangelogTarget;
+  changelogName(store: string): string;
+  onBadRecord(record: BadRecord): void;
+  onProcessingError(error: ProcessingError & { topic: string; partition: number; offset: number }): void;
+}
+
+export interface TaskContext {
+  readonly partition: number;
+  readonly record: RecordContext;
+  sourceTime: number;
+  reportBad(stage: string, cause: unknown): void;
+}
+
+interface Punctuation {
+  readonly interval: number;
+  readonly type: PunctuationType;
+  readonly punctuate: (timestamp: number) => void;
+  next: number;
+}
+
+const noHeaders: readonly RecordHeader[] = [];
+const nothing: Processor = { process() {} };
+
+/** One sub-topology on one partition of its inputs: its own processors, its own part of every store. */
+export class StreamTask implements TaskContext {
+  readonly id: string;
+  readonly record: RecordContext = { topic: "", partition: -1, offset: -1, timestamp: -1, headers: noHeaders };
+  sourceTime = -1;
+  streamTime = -1;
+  recordsIn = 0;
+  readonly queues: RecordQueue[] = [];
+  readonly stores = new Map<string, KeyedStore>();
+  readonly sinks: SinkProcessor[] = [];
+  private readonly processors: Processor[] = [];
+  private readonly byNode = new Map<TopologyNode, Processor>();
+  private readonly entries = new Map<RecordQueue, Processor>();
+  private readonly changelogs: { store: KeyedStore; target: ChangelogTarget }[] = [];
+  private punctuations: Punctuation[] = [];
+  private current: RecordQueue | undefined;
+  /** Set while a schema has to be looked up before the head of a queue can be decoded. */
+  waiting: Promise<void> | undefined;
+
+  constructor(
+    readonly sub: SubTopology,
+    readonly partition: number,
+    private readonly host: TaskHost,
+  ) {
+    this.id = `${sub.id}_${partition}`;
+    for (const spec of sub.stores) {
+      const store = new KeyedStore(spec.name, spec.schema);
+      this.stores.set(spec.name, store);
+      if (spec.changelog.type === "own") this.changelogs.push({ store, target: host.target(host.changelogName(spec.name), partition) });
+    }
+    for (const node of [...this.sub.order].reverse()) {
+      const processor = this.instantiate(node);
+      this.byNode.set(node, processor);
+      if (node.kind === "processor") {
+        processor.init?.(this.contextFor(node));
+        this.processors.unshift(processor);
+      }
+    }
+  }
+
+  addQueue(queue: RecordQueue): void {
+    this.queues.push(queue);
+    this.entries.set(queue, this.byNode.get(this.sub.sources.find((s) => s.spec === queue.source)!)!);
+  }
+
+  /** Every input has its head in view, or is known to have nothing now: the lowest timestamp can be told. */
+  get ready(): boolean {
+    let any = false;
+    for (const queue of this.queues) {
+      if (queue.hasHead) any = true;
+      else if (!queue.caughtUp) return false;
+    }
+    return any;
+  }
+
+  get hasInput(): boolean {
+    for (const queue of this.queues) if (queue.hasHead) return true;
+    return false;
+  }
+
+  /** Processes up to `records` records or until `deadline` (ms of performance.now); returns how many. Stops where `waiting` is set. */
+  run(records: number, deadline: number): number {
+    let done = 0;
+    while (done < records && this.ready) {
+      const queue = this.lowest();
+      if (!this.processHead(queue)) break;
+      done++;
+      if ((done & 63) === 0 && performance.now() >= deadline) break;
+    }
+    this.recordsIn += done;
+    return done;
+  }
+
+  /** Wall-clock punctuation. */
+  punctuate(now: number): void {
+    for (const p of this.punctuations) if (p.type === "wall-clock") this.fire(p, now);
+  }
+
+  /** What was held back goes downstream, in the order of the graph. */
+  flush(): void {
+    this.record.headers = noHeaders;
+    for (const processor of this.processors) processor.flush?.();
+  }
+
+  writeChangelogs(): void {
+    for (const { store, target } of this.changelogs) store.writeChangelog(target);
+  }
+
+  applyCommit(): void {
+    for (const store of this.stores.values()) store.applyCommit();
+  }
+
+  reportBad(stage: string, cause: unknown): void {
+    const queue = this.current;
+    const { topic, partition, offset, timestamp } = this.record;
+    const cursor = queue?.hasHead ? queue.cursor : undefined;
+    const part = (start: number, end: number) =>
+      cursor === undefined || start < 0 ? null : Buffer.from(cursor.bytes.subarray(start, end));
+    this.host.onBadRecord({
+      stage,
+      topic,
+      partition,
+      offset,
+      timestamp,
+      key: cursor ? part(cursor.keyStart, cursor.keyEnd) : null,
+      value: cursor ? part(cursor.valueStart, cursor.valueEnd) : null,
+      headers: cursor ? readHeaders(cursor) : noHeaders,
+      cause,
+    });
+  }
+
+  private lowest(): RecordQueue {
+    const { queues } = this;
+    let best: RecordQueue | undefined;
+    for (let i = 0; i < queues.length; i++) {
+      const queue = queues[i]!;
+      if (queue.hasHead && (best === undefined || queue.cursor.timestamp < best.cursor.timestamp)) best = queue;
+    }
+    return best!;
+  }
+
+  /** False where a schema must be looked up first. */
+  private processHead(queue: RecordQueue): boolean {
+    const { cursor, source } = queue;
+    const { format } = source;
+    const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
+    const pending = format.prepareRead(queue.topic, bytes, keyStart, keyEnd, valueStart, valueEnd);
+    if (pending !== undefined) {
+      this.waiting = pending;
+      return false;
+    }
+    const { record } = this;
+    record.topic = queue.topic;
+    record.partition = queue.partition;
+    record.offset = cursor.offset;
+    record.timestamp = cursor.timestamp;
+    this.sourceTime = readSourceTime(cursor);
+    record.headers = cursor.headerCount > (this.sourceTime < 0 ? 0 : 1) ? readHeaders(cursor) : noHeaders;
+    this.current = queue;
+    let key: Row;
+    let row: Row | null = null;
+    let old: Row | null = null;
+    let timestamp = cursor.timestamp;
+    try {
+      key = format.readKey(queue.topic, bytes, keyStart, keyEnd);
+      if (source.changes) {
+        const flags = bytes[valueStart]!;
+        const split = valueStart + 5 + bytes.readUInt32BE(valueStart + 1);
+        if (flags & HAS_ROW) format.readValue(queue.topic, bytes, valueStart + 5, split, (row = key.slice()));
+        if (flags & HAS_OLD) format.readValue(queue.topic, bytes, split, valueEnd, (old = key.slice()));
+      } else if (valueStart >= 0) {
+        format.readValue(queue.topic, bytes, valueStart, valueEnd, (row = key));
+        if (source.readHeaders) source.readHeaders(row, record.headers);
+        if (source.timestampOf) timestamp = source.timestampOf(row);
+      }
+      if (!(timestamp >= 0)) throw new MillraceError("DATA_INVALID", `the record's timestamp is ${timestamp}`);
+    } catch (error) {
+      this.reportBad("DESERIALIZATION", error);
+      this.current = undefined;
+      queue.advance();
+      return true;
+    }
+    record.timestamp = timestamp;
+    const width = key.length;
+    key[width - 5] = timestamp;
+    key[width - 4] = queue.partition;
+    key[width - 3] = cursor.offset;
+    this.entries.get(queue)!.process(key, row, old, timestamp);
+    if (timestamp > this.streamTime) {
+      this.streamTime = timestamp;
+      for (const p of this.punctuations) if (p.type === "stream-time") this.fire(p, timestamp);
+    }
+    this.current = undefined;
+    queue.advance();
+    return true;
+  }
+
+  private fire(p: Punctuation, now: number): void {
+    if (p.next < 0) p.next = now + p.interval;
+    if (now < p.next) return;
+    p.next = now + p.interval;
+    p.punctuate(now);
+  }
+
+  private nextOf(node: TopologyNode): Processor {
+    const children = node.children.map((child) => this.byNode.get(child)!);
+    if (children.length === 0) return nothing;
+    return children.length === 1 ? children[0]! : new FanOut(children);
+  }
+
+  private instantiate(node: TopologyNode): Processor {
+    if (node.kind === "source") return this.nextOf(node);
+    if (node.kind === "processor") return node.supplier();
+    const { host } = this;
+    const topic = host.topicName(node.spec.topic, node.spec.internal ?? false);
+    const targets = Array.from({ length: host.partitionsOf(topic) }, (_, p) => host.target(topic, p));
+    const sink = new SinkProcessor(node.spec, topic, this, targets);
+    this.sinks.push(sink);
+    return sink;
+  }
+
+  private contextFor(node: TopologyNode): ProcessorContext {
+    const task = this;
+    const next = this.nextOf(node);
+    return {
+      taskId: this.id,
+      partition: this.partition,
+      next,
+      get streamTime() {
+        return task.streamTime;
+      },
+      now: () => task.host.clock.now(),
+      record: this.record,
+      get sourceTime() {
+        return task.sourceTime;
+      },
+      set sourceTime(time: number) {
+        task.sourceTime = time;
+      },
+      store<S extends StateStore>(name: string): S {
+        const store = task.stores.get(name);
+        if (!store) throw new MillraceError("INTERNAL", `processor ${node.name} is not connected to store ${name}`);
+        return store as StateStore as S;
+      },
+      schedule(interval, type, punctuate) {
+        const p: Punctuation = { interval, type, punctuate, next: -1 };
+        task.punctuations.push(p);
+        return () => {
+          task.punctuations = task.punctuations.filter((other) => other !== p);
+        };
+      },
+      logError(error) {
+        const { topic, partition, offset } = task.record;
+        task.host.onProcessingError({ ...error, topic, partition, offset });
+      },
+    };
+  }
+}
+
+class FanOut implements Processor {
+  constructor(private readonly children: readonly Processor[]) {}
+  process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
+    for (const child of this.children) child.process(key, row, old, timestamp);
+  }
+}

@@ -1,0 +1,296 @@
+import type { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
+import type { Row } from "../../serde/row-serde.js";
+import { PSEUDO_COLUMNS } from "../topology/record-format.js";
+import { ByteTable, hashBytes } from "./byte-table.js";
+import { ByteReader, ByteWriter } from "./bytes.js";
+import { createRowCodec, type RowCodec } from "./row-codec.js";
+import type { KeyValueStore, StoredRow, StoreSchema } from "./store.js";
+
+/** Where a task's changelog records go: the open batch of its partition. */
+export interface ChangelogTarget {
+  open(): RecordBatchBuilder;
+}
+
+/**
+ * Committed rows as bytes in a ByteTable; what was written since the last commit as rows in an overlay. The table changes
+ * only in `applyCommit`, after the broker's transaction has committed: a read of the table, a snapshot of it and a pull query never see
+ * anything else, and `discard` is all that an abort needs.
+ *
+ * Value bytes: the row codec's; in a changelog record behind 8 bytes of source time (the timestamp is the record's).
+ */
+export class KeyedStore implements KeyValueStore {
+  readonly table = new ByteTable();
+  timestamp = -1;
+  sourceTime = -1;
+  private readonly keyColumns: number;
+  private readonly width: number;
+  private readonly keyCodec: RowCodec;
+  private readonly valueCodec: RowCodec;
+  private readonly keyBytes = new ByteWriter(64);
+  private readonly pending = new ByteWriter(64 * 1024);
+  private readonly reader = new ByteReader();
+  private hash = 0;
+  /** the entry of the last `get`, -1 where there is none */
+  private cursor = -1;
+  private readonly rowtime: number;
+
+  // The overlay: one place in each list for every key written since the last commit.
+  private readonly positions: number[] = [];
+  private readonly rows: (Row | null)[] = [];
+  private readonly timestamps: number[] = [];
+  private readonly sourceTimes: number[] = [];
+  private readonly ends: number[] = [];
+  private encoded = false;
+  /** How many of the overlay's changes `forEachDirty` has handed on. */
+  private emitted = 0;
+  /** Bytes written to the table since it was created, for the snapshots' schedule. */
+  bytesApplied = 0;
+
+  constructor(
+    readonly name: string,
+    readonly schema: StoreSchema,
+  ) {
+    this.keyColumns = schema.key.length;
+    this.rowtime = this.keyColumns + schema.value.length;
+    this.width = this.rowtime + PSEUDO_COLUMNS;
+    this.keyCodec = createRowCodec(schema.key, 0);
+    this.valueCodec = createRowCodec(schema.value, this.keyColumns);
+  }
+
+  /** Keys with uncommitted writes. */
+  get dirty(): number {
+    return this.positions.length;
+  }
+
+  get(key: Row): Row | null {
+    this.locate(key);
+    const at = this.cursor;
+    if (at >= 0) {
+      const mark = this.table.mark(at);
+      if (mark > 0) {
+        this.timestamp = this.timestamps[mark - 1]!;
+        this.sourceTime = this.sourceTimes[mark - 1]!;
+        return this.rows[mark - 1]!;
+      }
+      if (this.table.valueLength(at) >= 0) return this.decode(key, at);
+    }
+    this.timestamp = -1;
+    this.sourceTime = -1;
+    return null;
+  }
+
+  putCurrent(row: Row | null, timestamp: number, sourceTime: number): void {
+    let at = this.cursor;
+    if (at < 0) {
+      if (row === null) return;
+      at = this.cursor = this.table.insert(this.keyBytes.bytes, 0, this.keyBytes.position, this.hash);
+    }
+    const mark = this.table.mark(at);
+    if (mark > 0) {
+      this.rows[mark - 1] = row;
+      this.timestamps[mark - 1] = timestamp;
+      this.sourceTimes[mark - 1] = sourceTime;
+    } else {
+      this.positions.push(at);
+      this.rows.push(row);
+      this.timestamps.push(timestamp);
+      this.sourceTimes.push(sourceTime);
+      this.table.setMark(at, this.positions.length);
+    }
+  }
+
+  put(key: Row, row: Row | null, timestamp: number, sourceTime: number): void {
+    this.locate(key);
+    this.putCurrent(row, timestamp, sourceTime);
+  }
+
+  /** As `get`, but of keys whose change is held back until the commit the row that was handed on last. */
+  getEmitted(key: Row): Row | null {
+    this.locate(key);
+    const at = this.cursor;
+    if (at >= 0) {
+      const mark = this.table.mark(at);
+      if (mark > 0 && mark <= this.emitted) {
+        this.timestamp = this.timestamps[mark - 1]!;
+        this.sourceTime = this.sourceTimes[mark - 1]!;
+        return this.rows[mark - 1]!;
+      }
+      if (this.table.valueLength(at) >= 0) return this.decode(key, at);
+    }
+    this.timestamp = -1;
+    this.sourceTime = -1;
+    return null;
+  }
+
+  /** Each key with uncommitted writes: its new row and the committed one. */
+  forEachDirty(visit: (key: Row, row: Row | null, old: Row | null, timestamp: number, sourceTime: number) => void, needOld: boolean): void {
+    for (let i = 0; i < this.positions.length; i++) {
+      const at = this.positions[i]!;
+      const row = this.rows[i]!;
+      const key = row ?? this.decodeKey(at);
+      const old = needOld && this.table.valueLength(at) >= 0 ? this.decode(key, at) : null;
+      this.emitted = i + 1;
+      visit(key, row, old, this.timestamps[i]!, this.sourceTimes[i]!);
+    }
+  }
+
+  /** Ahead of the commit: the uncommitted writes as changelog records. */
+  writeChangelog(target: ChangelogTarget): void {
+    this.encode();
+    let start = 0;
+    for (let i = 0; i < this.positions.length; i++) {
+      const at = this.positions[i]!;
+      const end = this.ends[i]!;
+      const known = this.table.valueLength(at) >= 0;
+      // Written and deleted within one commit: nothing that a restore would have to know.
+      if (end < 0 && !known) continue;
+      const builder = target.open();
+      builder.beginRecord(this.timestamps[i]!);
+      builder.beginKey();
+      const keyLength = this.table.keyLength(at);
+      builder.ensure(keyLength);
+      copy(this.table.chunkOf(at).bytes, this.table.keyStart(at), keyLength, builder.buffer, builder.position);
+      builder.position += keyLength;
+      builder.endKey();
+      if (end < 0) builder.nullValue();
+      else {
+        builder.beginValue();
+        builder.ensure(8 + end - start);
+        builder.buffer.writeDoubleBE(this.sourceTimes[i]!, builder.position);
+        copy(this.pending.bytes, start, end - start, builder.buffer, builder.position + 8);
+        builder.position += 8 + end - start;
+        builder.endValue();
+        start = end;
+      }
+      builder.endRecord();
+    }
+  }
+
+  /** After the commit: the uncommitted writes become the table's. */
+  applyCommit(): void {
+    this.encode();
+    const { table } = this;
+    let start = 0;
+    for (let i = 0; i < this.positions.length; i++) {
+      let at = this.positions[i]!;
+      const end = this.ends[i]!;
+      at = table.set(at, this.pending.bytes, end < 0 ? -1 : start, end, this.timestamps[i]!, this.sourceTimes[i]!);
+      table.setMark(at, 0);
+      if (end >= 0) start = end;
+    }
+    this.bytesApplied += this.pending.position + this.positions.length * 16;
+    this.clearOverlay();
+  }
+
+  /** Forgets the uncommitted writes. */
+  discard(): void {
+    for (const at of this.positions) this.table.setMark(at, 0);
+    this.clearOverlay();
+  }
+
+  /** Restore: one changelog record. */
+  restore(bytes: Buffer, keyStart: number, keyEnd: number, valueStart: number, valueEnd: number, timestamp: number): void {
+    if (valueStart < 0) this.restoreBytes(bytes, keyStart, keyEnd, -1, -1, timestamp, -1);
+    else this.restoreBytes(bytes, keyStart, keyEnd, valueStart + 8, valueEnd, timestamp, bytes.readDoubleBE(valueStart));
+  }
+
+  restoreBytes(bytes: Buffer, keyStart: number, keyEnd: number, start: number, end: number, timestamp: number, sourceTime: number): void {
+    const hash = hashBytes(bytes, keyStart, keyEnd);
+    let at = this.table.find(bytes, keyStart, keyEnd, hash);
+    if (at < 0) {
+      if (start < 0) return;
+      at = this.table.insert(bytes, keyStart, keyEnd, hash);
+    }
+    this.table.set(at, bytes, start, end, timestamp, sourceTime);
+  }
+
+  /** The committed row. */
+  committed(key: Row): StoredRow | undefined {
+    this.locate(key);
+    const at = this.cursor;
+    if (at < 0 || this.table.valueLength(at) < 0) return undefined;
+    return { row: this.decode(key, at), timestamp: this.timestamp };
+  }
+
+  /** All committed rows, in no order. */
+  *scan(): IterableIterator<StoredRow> {
+    this.scans++;
+    try {
+      for (let chunk = 0; chunk < this.table.chunks.length; chunk++) {
+        for (let at = this.table.firstEntry(chunk); at >= 0; at = this.table.nextEntry(at)) {
+          if (this.table.valueLength(at) < 0 || this.table.keyLength(at) < 0) continue;
+          const row = this.decode(this.decodeKey(at), at);
+          yield { row, timestamp: this.timestamp };
+        }
+      }
+    } finally {
+      this.scans--;
+    }
+  }
+
+  /** Walks in progress (scans, snapshots) that compaction would make miss entries. */
+  scans = 0;
+
+  /** Between commits: gives back memory, a bounded step. */
+  tidy(): void {
+    if (this.scans === 0 && this.positions.length === 0) this.table.compactOne();
+  }
+
+  private locate(key: Row): void {
+    const { keyBytes } = this;
+    keyBytes.position = 0;
+    this.keyCodec.write(key, keyBytes);
+    this.hash = hashBytes(keyBytes.bytes, 0, keyBytes.position);
+    this.cursor = this.table.find(keyBytes.bytes, 0, keyBytes.position, this.hash);
+  }
+
+  private decode(key: Row, at: number): Row {
+    const { table, reader } = this;
+    const row: Row = new Array(this.width);
+    for (let i = 0; i < this.keyColumns; i++) row[i] = key[i];
+    reader.open(table.chunkOf(at).bytes, table.keyStart(at) + table.keyLength(at));
+    this.valueCodec.read(reader, row);
+    this.timestamp = table.timestamp(at);
+    this.sourceTime = table.sourceTime(at);
+    row[this.rowtime] = this.timestamp;
+    for (let i = this.rowtime + 1; i < this.width; i++) row[i] = null;
+    return row;
+  }
+
+  private decodeKey(at: number): Row {
+    const key: Row = new Array(this.keyColumns);
+    this.reader.open(this.table.chunkOf(at).bytes, this.table.keyStart(at));
+    this.keyCodec.read(this.reader, key);
+    return key;
+  }
+
+  private encode(): void {
+    if (this.encoded) return;
+    this.encoded = true;
+    const { pending, valueCodec } = this;
+    pending.position = 0;
+    for (const row of this.rows) {
+      if (row === null) this.ends.push(-1);
+      else {
+        valueCodec.write(row, pending);
+        this.ends.push(pending.position);
+      }
+    }
+  }
+
+  private clearOverlay(): void {
+    this.positions.length = 0;
+    this.rows.length = 0;
+    this.timestamps.length = 0;
+    this.sourceTimes.length = 0;
+    this.ends.length = 0;
+    this.encoded = false;
+    this.emitted = 0;
+    this.cursor = -1;
+  }
+}
+
+function copy(from: Buffer, start: number, length: number, to: Buffer, at: number): void {
+  if (length > 64) from.copy(to, at, start, start + length);
+  else for (let i = 0; i < length; i++) to[at + i] = from[start + i]!;
+}
