@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { MillraceError } from "../common/errors.js";
 import { type Logger, silentLogger } from "../common/logger.js";
 import { type Clock, systemClock } from "../common/time.js";
@@ -55,7 +55,8 @@ interface Checkpoint {
   readonly offset: number;
   readonly segment: Segment;
   readonly sealed: boolean;
-  readonly producers: Buffer;
+  /** the producers' state at `offset`; undefined where it is not known any more */
+  readonly producers: Buffer | undefined;
   readonly files: { path: string; bytes: Buffer }[];
 }
 
@@ -92,6 +93,7 @@ export class PartitionLog {
   private readonly logger: Logger;
   private readonly tail = new Tail();
   private failed: MillraceError | undefined;
+  private syncFailed = false;
   private closed = false;
 
   private folderDirty = true;
@@ -99,7 +101,6 @@ export class PartitionLog {
   /** sealed and not yet synced; pinned */
   private unsynced: Segment[] = [];
   private checkpoints: Checkpoint[] = [];
-  private checkpointedOffset: number;
   private bytesSinceCheckpoint: number;
   private writingCheckpoints: Promise<void> = Promise.resolve();
   private readonly group = new GroupFlush(() => this.sync());
@@ -122,11 +123,9 @@ export class PartitionLog {
     this.active = this.segments.at(-1)!;
     this.startOffset = recovered.logStartOffset;
     this.endOffset = this.active.nextOffset;
-    // what a crash left in the page cache alone is on disk only after the next flush
     this.durableOffset = Math.min(this.endOffset, Math.max(this.startOffset, recovered.checkpointOffset));
     this.producers = recovered.producers;
     this.epochs = recovered.epochs;
-    this.checkpointedOffset = recovered.checkpointOffset;
     this.bytesSinceCheckpoint = recovered.scannedBytes;
     // every scanned segment may hold bytes that were never synced
     for (const segment of this.segments) if (segment !== this.active && segment.nextOffset > recovered.checkpointOffset) this.seal(segment);
@@ -139,6 +138,8 @@ export class PartitionLog {
       const recovered = await recover(dir, options.config.indexIntervalBytes, now, options.logger ?? silentLogger);
       const log = new PartitionLog(dir, options, recovered);
       void log.active.fd;
+      // what a crash left in the page cache alone is read by consumers from now on, so it must not vanish
+      if (log.durableOffset < log.endOffset) await log.flush();
       if (options.topicId !== undefined) writePartitionMetadata(dir, options.topicId);
       return log;
     } catch (error) {
@@ -269,7 +270,7 @@ export class PartitionLog {
       }
       for (const batch of group) {
         segment.noted(batch, 0, batch.length, this.config.indexIntervalBytes);
-        const completed = this.producers.update(batch, 0);
+        const completed = this.producers.update(batch, 0, now);
         if (completed?.aborted) segment.aborted.push(completed);
         this.tail.add(batch);
       }
@@ -337,17 +338,18 @@ export class PartitionLog {
     this.flush().catch(() => {});
   }
 
-  private seal(segment: Segment): void {
+  private seal(segment: Segment, atEnd = true): void {
     segment.pin();
     this.unsynced.push(segment);
-    this.checkpoints.push(this.takeCheckpoint(segment, true));
+    this.checkpoints.push(this.takeCheckpoint(segment, true, atEnd));
     this.keepOpen(segment);
   }
 
-  private takeCheckpoint(segment: Segment, sealed: boolean): Checkpoint {
+  private takeCheckpoint(segment: Segment, sealed: boolean, atEnd = true): Checkpoint {
     this.bytesSinceCheckpoint = 0;
     this.producers.expire(this.clock.now() - PRODUCER_EXPIRATION_MS);
-    return { offset: segment.nextOffset, segment, sealed, producers: this.producers.encode(), files: segment.encodeIndexes() };
+    const producers = atEnd ? this.producers.encode() : undefined;
+    return { offset: segment.nextOffset, segment, sealed, producers, files: segment.encodeIndexes() };
   }
 
   /** Resolves once everything appended before the call is on disk; callers at the same time share one fdatasync. */
@@ -358,7 +360,7 @@ export class PartitionLog {
   }
 
   private async sync(): Promise<void> {
-    if (this.failed) throw this.failed;
+    if (this.syncFailed) throw this.failed;
     const target = this.endOffset;
     const files = this.unsynced;
     this.unsynced = [];
@@ -372,24 +374,23 @@ export class PartitionLog {
     try {
       if (files.length === 1) await fdatasync(files[0]!.fd);
       else await Promise.all(files.map((segment) => fdatasync(segment.fd)));
-      if (folderDirty) await syncFolder(this.dir);
+      if (folderDirty) await Promise.all([syncFolder(this.dir), syncFolder(dirname(this.dir))]);
     } catch (error) {
       // the kernel may have dropped the pages: a second fdatasync that succeeds would prove nothing
+      this.syncFailed = true;
       this.fail(diskError(error, "sync", files.at(-1)!.path));
       throw this.failed;
     } finally {
       for (const segment of files) segment.unpin();
     }
-    if (this.failed) throw this.failed;
-    if (target > this.durableOffset) this.durableOffset = Math.min(target, this.endOffset);
+    if (target > this.durableOffset) this.durableOffset = target;
     if (checkpoints.length > 0) this.writingCheckpoints = this.writingCheckpoints.then(() => this.writeCheckpoints(checkpoints));
   }
 
   /** Only after the bytes that they speak of are on disk: recovery trusts all below a snapshot. */
   private async writeCheckpoints(list: readonly Checkpoint[]): Promise<void> {
-    const kept = list.filter((c) => !c.segment.removed && c.offset <= this.endOffset);
-    const last = kept.at(-1);
-    if (!last) return;
+    const kept = list.filter((c) => !c.segment.removed);
+    const last = list.at(-1)!;
     try {
       for (const { segment, files, sealed } of kept) {
         for (const { path, bytes } of files) await replaceFile(path, bytes);
@@ -400,11 +401,11 @@ export class PartitionLog {
         this.epochsDirty = false;
         await replaceFile(join(this.dir, "leader-epoch-checkpoint"), encodeLeaderEpochs(this.epochs));
       }
+      if (!last.producers) return;
       // the indexes' names must be on disk before the snapshot that vouches for them
       await syncFolder(this.dir);
       await replaceFile(this.snapshotPath(last.offset), last.producers);
       await syncFolder(this.dir);
-      this.checkpointedOffset = last.offset;
       this.removeOldSnapshots();
     } catch (error) {
       this.logger.warn("cannot write a checkpoint; the next start reads more of the log", { dir: this.dir, error });

@@ -17,7 +17,7 @@ interface RememberedBatch {
 interface Producer {
   epoch: number;
   coordinatorEpoch: number;
-  /** ms; of its latest batch */
+  /** ms; when it was last seen, or its latest batch's time if that is later */
   timestamp: number;
   /** oldest first */
   batches: RememberedBatch[];
@@ -96,7 +96,7 @@ export class ProducerState {
   }
 
   /** Takes in a batch of the log; returns the transaction that it ends. */
-  update(b: Buffer, at: number): CompletedTransaction | undefined {
+  update(b: Buffer, at: number, now: number): CompletedTransaction | undefined {
     const id = batches.producerId(b, at);
     if (id < 0) return undefined;
     const epoch = batches.producerEpoch(b, at);
@@ -106,7 +106,7 @@ export class ProducerState {
       producer.epoch = epoch;
       producer.batches.length = 0;
     }
-    producer.timestamp = batches.maxTimestamp(b, at);
+    producer.timestamp = Math.max(now, batches.maxTimestamp(b, at));
     const lastOffset = batches.lastOffset(b, at);
     if (batches.isControl(b, at)) return this.end(id, producer, b, at, lastOffset);
     const firstSequence = batches.baseSequence(b, at);

@@ -79,7 +79,7 @@ export async function recover(dir: string, indexInterval: number, now: number, l
   const segments = bases.map((base) => new Segment(dir, base, now));
   let snapshot = newestSnapshot(dir, names, Number.POSITIVE_INFINITY);
   for (;;) {
-    const run = new Recovery(dir, segments, snapshot, indexInterval, logger);
+    const run = new Recovery(dir, segments, snapshot, indexInterval, now, logger);
     const retryBelow = await run.run();
     if (retryBelow === undefined)
       return {
@@ -124,6 +124,7 @@ class Recovery {
     readonly segments: Segment[],
     private readonly snapshot: Snapshot,
     private readonly indexInterval: number,
+    private readonly now: number,
     private readonly logger: Logger,
   ) {
     this.producers = (snapshot.bytes && ProducerState.decode(snapshot.bytes)) ?? new ProducerState();
@@ -217,7 +218,7 @@ class Recovery {
     const epoch = batches.partitionLeaderEpoch(b, at);
     if (epoch >= 0 && epoch > (this.seenEpochs.at(-1)?.epoch ?? -1)) this.seenEpochs.push({ epoch, startOffset: base });
     if (base < this.snapshot.offset) return;
-    const completed = this.producers.update(b, at);
+    const completed = this.producers.update(b, at, this.now);
     if (completed?.aborted) segment.aborted.push(completed);
   }
 

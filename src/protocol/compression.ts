@@ -63,6 +63,7 @@ export function compress(type: CompressionType, bytes: Buffer): Buffer {
 /** @throws MillraceError UNSUPPORTED where the compression's library is missing, DATA_INVALID where the bytes are not of that kind */
 export function decompress(type: CompressionType, bytes: Buffer): Buffer {
   try {
+    if (bytes.length === 0 && type !== "none") throw new Error("no data");
     switch (type) {
       case "none":
         return bytes;
