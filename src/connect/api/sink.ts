@@ -8,6 +8,20 @@ export interface SinkConnector extends PluginInfo {
   check?(config: ConnectorConfig, context: CheckContext): Promise<ConfigProblem[]>;
   taskConfigs(config: ConnectorConfig, maxTasks: number): ConnectorConfig[];
   createTask(): SinkTask;
+  /**
+   * For PATCH and DELETE of /offsets, while the connector is stopped: a sink that keeps its offsets in its target changes
+   * them there (null: forgets them). The group's offsets are changed afterwards.
+   */
+  alterOffsets?(config: ConnectorConfig, offsets: readonly SinkOffset[], context: SinkOffsetContext): Promise<void>;
+}
+
+export interface SinkOffset extends TopicPartition {
+  readonly offset: number | null;
+}
+export interface SinkOffsetContext extends CheckContext {
+  readonly connector: string;
+  readonly clusterId: string;
+  topicId(topic: string): string;
 }
 
 export interface SinkTaskContext extends TaskContext {
@@ -42,6 +56,16 @@ export interface SinkTask {
    * Resolves once everything put before is durable in the target; returns the next offsets that are, by partition.
    */
   flush(): Promise<ReadonlyMap<string, number>>;
+  /**
+   * true: `put` may be called while `flush` runs, which then covers what was put before it was called. Otherwise the runtime
+   * waits for one before it calls the other.
+   */
+  readonly overlapsFlush?: boolean;
+  /**
+   * Writes records that were set aside before, whatever offsets the target has; resolves once they are durable. Without it
+   * the runtime uses `put` and `flush`, which a task that keeps offsets in its target would skip.
+   */
+  replay?(records: readonly SinkRecord[]): Promise<void>;
   close(partitions: readonly TopicPartition[]): Promise<void>;
   stop(): Promise<void>;
   /**
@@ -69,6 +93,8 @@ export interface SinkRows {
   readonly timestamps: Float64Array;
   /** µs, NaN where unknown */
   readonly sourceTimes: Float64Array;
+  /** The bytes that these records take in the log, about. */
+  readonly bytes: number;
   /** The whole record of one row, for what the fast way cannot do. */
   record(row: number): SinkRecord;
 }

@@ -1,0 +1,354 @@
+import { current } from "../../broker/api/compacted-topic.js";
+import { dataBatches, PartitionReader, type PolledPartition } from "../../broker/api/reader.js";
+import { MillraceError } from "../../common/errors.js";
+import type { Logger } from "../../common/logger.js";
+import type { Counter } from "../../common/metrics.js";
+import { formatTopicPartition, type TopicPartition } from "../../data/topic-partition.js";
+import type { ErrorEntry } from "../../errors/entry.js";
+import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
+import { RecordCursor } from "../../protocol/record-cursor.js";
+import type { SinkRecord } from "../api/record.js";
+import type { SinkConnector, SinkRows, SinkTask, SinkTaskContext } from "../api/sink.js";
+import type { ConnectorConfig } from "../api/source.js";
+import { Delivery } from "./delivery.js";
+import { type BadRecord, ErrorPolicy, isRetriable } from "./error-policy.js";
+import { resolveHost } from "./hosts.js";
+import { SinkDecoder } from "./sink-decoder.js";
+import { configToRun, convertersOf } from "./task-config.js";
+import { TaskRunner } from "./task-runner.js";
+import { TransformChain } from "./transform-chain.js";
+
+const maxBytesInFlight = 16 * 1024 * 1024;
+const idleWaitMs = 500;
+
+/** Topic ids and the cluster's, for sinks that keep offsets in their target. */
+export interface SinkAssignment {
+  readonly partitions: readonly TopicPartition[];
+  readonly topicIds: ReadonlyMap<string, string>;
+}
+
+interface Running {
+  readonly task: SinkTask;
+  readonly reader: PartitionReader;
+  readonly decoder: SinkDecoder;
+  readonly delivery: Delivery;
+  readonly chain: TransformChain;
+  readonly policy: ErrorPolicy;
+  readonly logger: Logger;
+  readonly records: Counter;
+  readonly signal: AbortSignal;
+  /** Asked for by the task; carried out between polls. */
+  readonly seeks: Map<string, TopicPartition & { offset: number }>;
+  /** Where a transformed record was read. */
+  readonly origins: WeakMap<SinkRecord, TopicPartition>;
+}
+
+/** read → decode → transforms → put, flush, and only then the group's offsets. */
+export class SinkTaskRunner extends TaskRunner {
+  plugin!: SinkConnector;
+  assignment: SinkAssignment = { partitions: [], topicIds: new Map() };
+  private readonly jobs: (() => Promise<void>)[] = [];
+  private current: Running | undefined;
+  /** What a task refuses of a record that is being replayed goes to whoever asked for the replay. */
+  private replayRefused: unknown[] | undefined;
+
+  has(tp: TopicPartition): boolean {
+    return this.assignment.partitions.some((p) => p.topic === tp.topic && p.partition === tp.partition);
+  }
+
+  /** Sends one record that was set aside through this task again. @throws what fails again; CONFLICT where the task does not run */
+  replay(entry: ErrorEntry): Promise<void> {
+    if (!this.current || this.state !== "RUNNING")
+      return Promise.reject(new MillraceError("CONFLICT", `task ${this.setup.connector}-${this.setup.id} does not run`));
+    return new Promise((resolve, reject) => {
+      this.jobs.push(() => this.replayNow(this.current!, entry).then(resolve, reject));
+    });
+  }
+
+  protected async run(signal: AbortSignal): Promise<void> {
+    const { connector, id, secrets } = this.setup;
+    const { services } = this;
+    const { broker, metrics, clock } = services;
+    const { config, secrets: values } = configToRun(this.setup.config, secrets);
+    const release = services.holdSecrets(values);
+    const logger = services.logger.child({ connector, task: id });
+    const policy = new ErrorPolicy({ ...services, connector, task: id, config, store: services.errorStore, logger });
+    const chain = TransformChain.of(config, services.plugins);
+    const group = groupOf(connector, config);
+    const task = this.plugin.createTask();
+    const running: Running = {
+      task,
+      reader: new PartitionReader({ broker }),
+      decoder: new SinkDecoder(convertersOf(config, services.plugins, services.hosts), (stage, error, record) =>
+        policy.refuse(stage, error, record),
+      ),
+      delivery: new Delivery({ broker, group, connector, metrics, clock }),
+      chain,
+      policy,
+      logger,
+      records: metrics.counter("millrace_connector_records_total", "Records written by a source or delivered by a sink", { connector }),
+      signal,
+      seeks: new Map(),
+      origins: new WeakMap(),
+    };
+    const { partitions } = this.assignment;
+    let opened = false;
+    try {
+      await task.start(config, this.context(running));
+      for (const [tp, offset] of await this.startOffsets(group, config)) {
+        running.reader.seek(tp.topic, tp.partition, offset);
+        running.delivery.assign(tp, offset);
+      }
+      opened = true;
+      await task.open(partitions);
+      this.applySeeks(running);
+      for (const topic of new Set(partitions.map((p) => p.topic))) services.onTopic(connector, id, topic);
+      this.current = running;
+      this.running();
+      await this.pump(running);
+    } finally {
+      this.current = undefined;
+      for (const job of this.jobs.splice(0)) await job().catch(() => undefined);
+      chain.close();
+      const quiet = (error: unknown) => logger.warn("the task did not stop cleanly", { error: services.scrub(String(error)) });
+      if (opened) await task.close(partitions).catch(quiet);
+      await task.stop().catch(quiet);
+      release();
+    }
+  }
+
+  private async pump(r: Running): Promise<void> {
+    const { delivery, reader, signal, task } = r;
+    const overlaps = task.overlapsFlush === true;
+    let flushing: Promise<void> | undefined;
+    let failure: unknown;
+    const startFlush = () => {
+      flushing = this.flush(r)
+        .catch((error) => {
+          failure = error;
+        })
+        .finally(() => {
+          flushing = undefined;
+        });
+    };
+    try {
+      while (!signal.aborted) {
+        if (failure !== undefined) throw failure;
+        if (this.paused) {
+          await flushing;
+          await this.flush(r);
+          await delivery.commit(true);
+          await this.whilePaused(signal);
+          continue;
+        }
+        for (const job of this.jobs.splice(0)) {
+          await flushing;
+          await job();
+        }
+        this.applySeeks(r);
+        const polled = await reader.poll(delivery.idle || flushing ? idleWaitMs : 0, signal).catch((error) => {
+          if (signal.aborted) return [];
+          throw error;
+        });
+        for (const p of polled) {
+          if (r.seeks.size) break; // what was polled lies ahead of where the task wants to go on
+          await this.deliver(r, p);
+        }
+        if (delivery.idle) {
+          if (polled.length === 0) await delivery.commit(false);
+          continue;
+        }
+        if (overlaps) {
+          if (!flushing) startFlush();
+          while (flushing && delivery.bytes > maxBytesInFlight) await flushing;
+        } else if (polled.length === 0 || delivery.bytes > maxBytesInFlight / 2) await this.flush(r);
+      }
+    } finally {
+      await flushing;
+    }
+    if (failure !== undefined) throw failure;
+    await this.flush(r);
+    await delivery.commit(true);
+  }
+
+  private async flush(r: Running): Promise<void> {
+    r.delivery.durable(await r.task.flush());
+    this.worked = true;
+    await r.delivery.commit(false);
+  }
+
+  private async deliver(r: Running, polled: PolledPartition): Promise<void> {
+    const { task, chain, decoder, delivery } = r;
+    const rows = task.putRows && chain.empty ? await decoder.rows(polled) : undefined;
+    if (rows) {
+      let bytes = 0;
+      let count = 0;
+      for (const run of rows) {
+        await this.put(r, () => task.putRows!(run));
+        bytes += run.bytes;
+        count += run.count;
+      }
+      r.records.add(count);
+      const last = rows[rows.length - 1];
+      delivery.took(polled, last ? last.offsets[last.count - 1]! : -1, bytes, rows.length === 1 ? rows[0]!.sourceTimes : joined(rows));
+      return;
+    }
+    const read = await decoder.records(polled);
+    const records = chain.empty ? read : await this.transformed(r, read);
+    if (records.length) await this.put(r, () => task.put(records));
+    r.records.add(records.length);
+    let bytes = 0;
+    for (const batch of polled.batches) bytes += batch.length;
+    const times = Float64Array.from(records, (x) => x.sourceTimeUs ?? Number.NaN);
+    delivery.took(polled, records.length ? records[records.length - 1]!.offset : -1, records.length ? bytes : 0, times);
+  }
+
+  private async transformed(r: Running, read: readonly SinkRecord[]): Promise<SinkRecord[]> {
+    const out: SinkRecord[] = [];
+    for (const record of read) {
+      try {
+        const changed = r.chain.apply(record);
+        if (changed === null) continue;
+        if (changed !== record) r.origins.set(changed, record);
+        out.push(changed);
+      } catch (error) {
+        await r.policy.refuse("transform", error, await this.rawOf(record));
+      }
+    }
+    return out;
+  }
+
+  /** Puts, and puts the same again while the error may pass. */
+  private async put(r: Running, put: () => Promise<void>): Promise<void> {
+    const { clock } = this.services;
+    for (let delay = 250; ; delay = Math.min(delay * 2, 10_000)) {
+      try {
+        return await put();
+      } catch (error) {
+        if (!isRetriable(error) || r.signal.aborted) throw error;
+        // A task that asked to go back does not want the same records: they come again by themselves.
+        if (r.seeks.size) return;
+        r.logger.warn(`the target refused in passing; tried again in ${delay} ms`, { error: this.services.scrub(String(error)) });
+        await clock.sleep(delay, r.signal);
+      }
+    }
+  }
+
+  private applySeeks(r: Running): void {
+    for (const { topic, partition, offset } of r.seeks.values()) {
+      r.reader.seek(topic, partition, offset);
+      r.delivery.rewind({ topic, partition }, offset);
+    }
+    r.seeks.clear();
+  }
+
+  /** The group's offsets; where it has none, the beginning or the end by `consumer.override.auto.offset.reset`. */
+  private async startOffsets(group: string, config: ConnectorConfig): Promise<[TopicPartition, number][]> {
+    const { broker } = this.services;
+    const { partitions } = this.assignment;
+    if (partitions.length === 0) return [];
+    const committed = await broker.offsetFetch(group, partitions);
+    const timestamp = config["consumer.override.auto.offset.reset"]?.trim().toLowerCase() === "latest" ? "latest" : "earliest";
+    const [starts, ends] = await Promise.all([
+      broker.listOffsets({ partitions: partitions.map((p) => ({ ...p, timestamp: "earliest" as const })) }),
+      broker.listOffsets({ partitions: partitions.map((p) => ({ ...p, timestamp: "latest" as const })) }),
+    ]);
+    return partitions.map((tp, i) => {
+      const offset = committed.find((c) => c.topic === tp.topic && c.partition === tp.partition)?.offset ?? -1;
+      const start = starts[i]!.offset;
+      const end = ends[i]!.offset;
+      // Outside the log (the topic was made anew, or its start has moved on) nothing could be read there.
+      return [tp, offset >= start && offset <= end ? offset : timestamp === "latest" && offset < 0 ? end : start];
+    });
+  }
+
+  private context(r: Running): SinkTaskContext {
+    const { connector, id } = this.setup;
+    const { services } = this;
+    return {
+      connector,
+      taskId: id,
+      logger: r.logger,
+      metrics: services.metrics,
+      clock: services.clock,
+      signal: r.signal,
+      clusterId: services.broker.clusterId,
+      resolveHost: (host, port) => resolveHost(services.hosts, host, port),
+      topicId: (topic) => {
+        const found = this.assignment.topicIds.get(topic);
+        if (found === undefined) throw new MillraceError("NOT_FOUND", `topic ${topic} is not one that this task reads`);
+        return found;
+      },
+      seek: (tp, offset) => void r.seeks.set(formatTopicPartition(tp), { topic: tp.topic, partition: tp.partition, offset }),
+      reportError: async (record, error) => {
+        if (this.replayRefused) this.replayRefused.push(error);
+        else await r.policy.refuse("sink", error, await this.rawOf(r.origins.get(record) ?? record, record.offset));
+      },
+      pause: (tps) => {
+        for (const tp of tps) r.reader.pause(tp.topic, tp.partition);
+      },
+      resume: (tps) => {
+        for (const tp of tps) r.reader.pause(tp.topic, tp.partition, false);
+      },
+    };
+  }
+
+  /** A record's bytes as they are in the topic. */
+  private async rawOf(tp: TopicPartition & { offset?: number }, at?: number): Promise<BadRecord> {
+    const { topic, partition } = tp;
+    const offset = at ?? tp.offset!;
+    const [result] = await this.services.broker.fetch({ partitions: [{ topic, partition, offset, maxBytes: 1 }], maxWaitMs: 0 });
+    const cursor = new RecordCursor();
+    for (const batch of result && !result.error ? dataBatches(result, offset, false).batches : []) {
+      cursor.open(batch);
+      while (cursor.next()) if (cursor.offset === offset) return { topic, ...current(cursor, partition) };
+    }
+    return { topic, partition, offset, key: null, value: null, headers: [], timestamp: -1 };
+  }
+
+  private async replayNow(r: Running, entry: ErrorEntry): Promise<void> {
+    const builder = new RecordBatchBuilder(1024);
+    builder.append(entry.timestamp, entry.key, entry.value, entry.headers);
+    const { topic, partition, offset } = entry;
+    const decoder = new SinkDecoder(
+      convertersOf(configToRun(this.setup.config, this.setup.secrets).config, this.services.plugins, this.services.hosts),
+      (_stage, error) => Promise.reject(error),
+    );
+    const [read] = await decoder.records({
+      topic,
+      partition,
+      batches: [builder.finish()],
+      from: 0,
+      next: 1,
+      highWatermark: 1,
+      lastStableOffset: 1,
+    });
+    const record: SinkRecord | null = read ? r.chain.apply({ ...read, offset }) : null;
+    if (!record) return;
+    this.replayRefused = [];
+    try {
+      if (r.task.replay) await r.task.replay([record]);
+      else {
+        await r.task.put([record]);
+        r.delivery.durable(await r.task.flush());
+      }
+      if (this.replayRefused.length) throw this.replayRefused[0];
+    } finally {
+      this.replayRefused = undefined;
+    }
+  }
+}
+
+export function groupOf(connector: string, config: ConnectorConfig): string {
+  return config["consumer.override.group.id"]?.trim() || `connect-${connector}`;
+}
+
+function joined(rows: readonly SinkRows[]): Float64Array {
+  const out = new Float64Array(rows.reduce((n, r) => n + r.count, 0));
+  let at = 0;
+  for (const r of rows) {
+    out.set(r.sourceTimes, at);
+    at += r.count;
+  }
+  return out;
+}
