@@ -23,12 +23,13 @@ import type {
 import { BrokerError } from "../api/errors.js";
 import { readIfThere, syncFolder, writeDurably } from "./durable-file.js";
 import { Fetches } from "./fetch.js";
+import { Groups } from "./groups.js";
 import { MetadataFile } from "./metadata-file.js";
 import { Offsets } from "./offsets.js";
 import type { Partition } from "./partition.js";
 import { asBrokerError } from "./storage-error.js";
 import { Timers } from "./timers.js";
-import { CONSUMER_OFFSETS, type TopicDefaults, Topics } from "./topics.js";
+import { type BrokerDefaults, CONSUMER_OFFSETS, Topics } from "./topics.js";
 import { TransactionLog } from "./transaction-log.js";
 import { Transactions } from "./transactions.js";
 
@@ -38,7 +39,7 @@ export interface EmbeddedBrokerOptions {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly metrics?: Metrics;
-  readonly defaults?: TopicDefaults;
+  readonly defaults?: BrokerDefaults;
 }
 
 const cleanMarker = "clean-shutdown";
@@ -58,6 +59,7 @@ export class EmbeddedBroker implements Broker {
     readonly clusterId: string,
     private readonly topics: Topics,
     private readonly offsets: Offsets,
+    private readonly groups: Groups,
     private readonly transactions: Transactions,
     private readonly timers: Timers,
   ) {
@@ -82,11 +84,12 @@ export class EmbeddedBroker implements Broker {
     } else await openAll(topics, logger);
     const offsets = new Offsets(topics.get(CONSUMER_OFFSETS, 0));
     await offsets.partition.open();
-    offsets.load(() => {});
     const timers = new Timers(clock);
+    const groups = new Groups(offsets, clock, timers, defaults.initialRebalanceDelayMs ?? 0);
+    groups.load();
     const transactions = new Transactions(topics, offsets, file, new TransactionLog(dir, logger), clock, timers, logger);
     await transactions.recover(clean);
-    return new EmbeddedBroker(dir, clock, logger, file.clusterId, topics, offsets, transactions, timers);
+    return new EmbeddedBroker(dir, clock, logger, file.clusterId, topics, offsets, groups, transactions, timers);
   }
 
   // --- topics ---------------------------------------------------------------------------------------------------
@@ -226,7 +229,8 @@ export class EmbeddedBroker implements Broker {
   async addOffsetsToTxn(txn: Txn, _groupId: string): Promise<void> {
     this.transactions.addPartitions(txn, [{ topic: CONSUMER_OFFSETS, partition: 0 }]);
   }
-  async txnOffsetCommit(txn: Txn, groupId: string, offsets: readonly OffsetCommit[], _member?: GroupMember): Promise<void> {
+  async txnOffsetCommit(txn: Txn, groupId: string, offsets: readonly OffsetCommit[], member?: GroupMember): Promise<void> {
+    this.groups.checkTransactionalCommit(groupId, member);
     this.transactions.commitOffsets(txn, groupId, offsets);
   }
   endTxn(txn: Txn, commit: boolean): Promise<void> {
@@ -235,20 +239,21 @@ export class EmbeddedBroker implements Broker {
 
   // --- groups ---------------------------------------------------------------------------------------------------
 
-  joinGroup(_request: JoinGroupRequest): Promise<never> {
-    throw new Error("being built");
+  joinGroup(request: JoinGroupRequest) {
+    return this.groups.join(request);
   }
-  syncGroup(_request: SyncGroupRequest): Promise<never> {
-    throw new Error("being built");
+  syncGroup(request: SyncGroupRequest) {
+    return this.groups.sync(request);
   }
-  heartbeat(): Promise<void> {
-    throw new Error("being built");
+  async heartbeat(groupId: string, member: GroupMember): Promise<void> {
+    this.groups.heartbeat(groupId, member);
   }
-  leaveGroup(): Promise<void> {
-    throw new Error("being built");
+  async leaveGroup(groupId: string, members: readonly { memberId: string; groupInstanceId?: string }[]): Promise<void> {
+    this.groups.leave(groupId, members);
   }
-  offsetCommit(groupId: string, offsets: readonly OffsetCommit[], _member?: GroupMember): Promise<void> {
-    return this.offsets.commit(groupId, offsets, this.clock.now());
+  async offsetCommit(groupId: string, offsets: readonly OffsetCommit[], member?: GroupMember): Promise<void> {
+    this.checkOpen();
+    await this.groups.commit(groupId, offsets, member);
   }
   async offsetFetch(
     groupId: string,
@@ -257,17 +262,17 @@ export class EmbeddedBroker implements Broker {
   ): Promise<OffsetCommit[]> {
     return this.offsets.fetch(groupId, partitions, options?.requireStable);
   }
-  offsetDelete(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
-    return this.offsets.remove(groupId, partitions, this.clock.now());
+  async offsetDelete(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
+    await this.groups.deleteOffsets(groupId, partitions);
   }
-  async listGroups(): Promise<never[]> {
-    return [];
+  async listGroups() {
+    return this.groups.list();
   }
-  async describeGroups(): Promise<never[]> {
-    return [];
+  async describeGroups(groupIds: readonly string[]) {
+    return this.groups.describe(groupIds);
   }
-  async deleteGroups(groupIds: readonly string[]): Promise<void> {
-    for (const id of groupIds) await this.offsets.remove(id, undefined, this.clock.now());
+  deleteGroups(groupIds: readonly string[]): Promise<void> {
+    return this.groups.delete(groupIds);
   }
 
   // --- the end --------------------------------------------------------------------------------------------------
@@ -279,6 +284,7 @@ export class EmbeddedBroker implements Broker {
   private async shutDown(): Promise<void> {
     this.closing.abort();
     this.timers.close();
+    this.groups.close();
     await this.transactions.close();
     const closings = await Promise.allSettled([...this.topics.allPartitions()].map((p) => p.close()));
     const failed = closings.find((c) => c.status === "rejected");

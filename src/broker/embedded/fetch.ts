@@ -12,8 +12,6 @@ const nothing = Buffer.alloc(0);
 
 /** Long-poll reads: one wait a fetch over all its partitions, woken by the append or the marker that lets it go on. */
 export class Fetches {
-  private turn = 0;
-
   constructor(
     private readonly topics: Topics,
     private readonly clock: Clock,
@@ -48,10 +46,8 @@ export class Fetches {
     let left = request.maxBytes ?? defaultBytes;
     let bytes = 0;
     let failed = false;
-    // A turn each: where the limit ends the answer, it does not end at the same partition every time.
-    const first = count > 1 ? this.turn++ % count : 0;
-    for (let i = 0; i < count; i++) {
-      const at = (first + i) % count;
+    // In the order asked: a reader that moves served partitions to the end gets each its turn.
+    for (let at = 0; at < count; at++) {
       const result = read(request, at, partitions[at], left, bytes === 0);
       results[at] = result;
       bytes += result.batches.length;
@@ -85,6 +81,8 @@ export class Fetches {
       request.signal?.addEventListener("abort", wake, { once: true });
       this.closing.addEventListener("abort", wake, { once: true });
       this.clock.sleep(ms, timer.signal).then(wake, wake);
+      // An abort while logs were being opened would otherwise go unheard until the wait is over.
+      if (request.signal?.aborted || this.closing.aborted) wake();
     });
   }
 }

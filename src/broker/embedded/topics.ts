@@ -11,13 +11,15 @@ import { checkTopicConfig, describeConfig, logConfigOf, type TopicConfig } from 
 export const CONSUMER_OFFSETS = "__consumer_offsets";
 const internalTopics = new Set([CONSUMER_OFFSETS, "__transaction_state"]);
 
-export interface TopicDefaults {
+export interface BrokerDefaults {
   /** Partitions of a topic that is created without saying how many; 1 by default. */
   readonly partitions?: number;
   /** Whether a produce to an unknown topic creates it; true by default. */
   readonly autoCreateTopics?: boolean;
   /** Topic settings (Kafka's names) that hold where a topic does not say otherwise. */
   readonly topicConfig?: TopicConfig;
+  /** ms that the first members of an empty consumer group wait for others; 0 by default. */
+  readonly initialRebalanceDelayMs?: number;
 }
 
 interface Topic {
@@ -37,7 +39,7 @@ export class Topics {
     private readonly dir: string,
     private readonly file: MetadataFile,
     private readonly context: PartitionContext,
-    readonly defaults: TopicDefaults,
+    readonly defaults: BrokerDefaults,
   ) {
     this.config = defaults.topicConfig ?? {};
     checkTopicConfig(this.config);

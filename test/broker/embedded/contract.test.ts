@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.js";
+import { brokerContract } from "../../contract/broker.js";
+import { MovedClock } from "../../support/moved-clock.js";
+
+brokerContract(
+  "embedded",
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), "millrace-broker-"));
+    const clock = new MovedClock();
+    const broker = await EmbeddedBroker.open({ dir, clock });
+    return {
+      broker,
+      advance: (ms) => clock.advance(ms),
+      close: async () => {
+        await broker.close();
+        await rm(dir, { recursive: true, force: true });
+      },
+    };
+  },
+  true,
+);
