@@ -4,14 +4,21 @@ export function from(client, text, bytes) {
     client.query({
       text,
       callback: (error) => (error ? reject(error) : resolve()),
-      submit(connection) { connection.query(text); return null; },
+      submit(connection) {
+        connection.query(text);
+        return null;
+      },
       handleCopyInResponse(connection) {
         for (let at = 0; at < bytes.length; at += 65536) connection.sendCopyFromChunk(bytes.subarray(at, at + 65536));
         connection.endCopyFrom();
       },
       handleCommandComplete() {},
-      handleReadyForQuery() { resolve(); },
-      handleError(error) { reject(error); },
+      handleReadyForQuery() {
+        resolve();
+      },
+      handleError(error) {
+        reject(error);
+      },
     });
   });
 }

@@ -1,9 +1,10 @@
 // Sink: 1 M new rows upserted into a keyed table, exactly once; then 1 M updates. Limit: COPY into a staging table and one
 // merge, 20,000 rows a batch, one connection, the same rows.
-import { confluentJdbcSink } from "../dist/connectors/jdbc/connectors.js";
-import { systemClock } from "../dist/common/time.js";
+
 import { silentLogger } from "../dist/common/logger.js";
 import { Metrics } from "../dist/common/metrics.js";
+import { systemClock } from "../dist/common/time.js";
+import { confluentJdbcSink } from "../dist/connectors/jdbc/connectors.js";
 import { Decimal, logical, optional, primitive, structOf } from "../dist/data/schema.js";
 import { measure, report, startBenchPostgres } from "./support.mjs";
 
@@ -40,9 +41,20 @@ function rows(from, salt) {
 function sinkRows(offset, from, salt) {
   const { ids, columns } = rows(from, salt);
   return {
-    topic: "bench", partition: 0, keySchema: key, valueSchema: value, count: BATCH, keys: [ids], values: columns,
-    tombstone: new Uint8Array(BATCH), offsets: Float64Array.from(ids, (_, i) => offset + i),
-    timestamps: new Float64Array(BATCH), sourceTimes: new Float64Array(BATCH), record: () => { throw new Error("refused row"); },
+    topic: "bench",
+    partition: 0,
+    keySchema: key,
+    valueSchema: value,
+    count: BATCH,
+    keys: [ids],
+    values: columns,
+    tombstone: new Uint8Array(BATCH),
+    offsets: Float64Array.from(ids, (_, i) => offset + i),
+    timestamps: new Float64Array(BATCH),
+    sourceTimes: new Float64Array(BATCH),
+    record: () => {
+      throw new Error("refused row");
+    },
   };
 }
 
@@ -67,9 +79,31 @@ const limit = await measure(() => copyAndMerge(1));
 
 const task = confluentJdbcSink.createTask();
 await task.start(
-  { "connection.url": `jdbc:postgresql://127.0.0.1:${server.port}/postgres`, "connection.user": "postgres", "connection.password": "postgres", "insert.mode": "upsert", "pk.mode": "record_key", "auto.create": "true" },
-  { connector: "bench", taskId: 0, logger: silentLogger, metrics: new Metrics(), clock: systemClock, signal: new AbortController().signal, clusterId: "c", topicId: () => "t",
-    resolveHost: (host, port) => ({ host, port }), seek() {}, reportError: async (_, error) => { throw error; }, pause() {}, resume() {} },
+  {
+    "connection.url": `jdbc:postgresql://127.0.0.1:${server.port}/postgres`,
+    "connection.user": "postgres",
+    "connection.password": "postgres",
+    "insert.mode": "upsert",
+    "pk.mode": "record_key",
+    "auto.create": "true",
+  },
+  {
+    connector: "bench",
+    taskId: 0,
+    logger: silentLogger,
+    metrics: new Metrics(),
+    clock: systemClock,
+    signal: new AbortController().signal,
+    clusterId: "c",
+    topicId: () => "t",
+    resolveHost: (host, port) => ({ host, port }),
+    seek() {},
+    reportError: async (_, error) => {
+      throw error;
+    },
+    pause() {},
+    resume() {},
+  },
 );
 await table("bench");
 await task.open([{ topic: "bench", partition: 0 }]);

@@ -10,7 +10,9 @@ import pg from "pg";
 /** Wall seconds, CPU seconds of this process (all threads) and its peak resident memory in bytes. */
 export async function measure(work) {
   let peak = 0;
-  const sample = setInterval(() => { peak = Math.max(peak, process.memoryUsage.rss()); }, 50);
+  const sample = setInterval(() => {
+    peak = Math.max(peak, process.memoryUsage.rss());
+  }, 50);
   const cpu = process.cpuUsage();
   const start = performance.now();
   const result = await work();
@@ -25,8 +27,14 @@ export function report(name, count, ours, limit, mustReach) {
   const rate = count / ours.seconds;
   const limitRate = (limit.count ?? count) / limit.seconds;
   const row = {
-    name, rate: Math.round(rate), limit: limit.limit, limitRate: Math.round(limitRate), ratio: Number((rate / limitRate).toFixed(3)), mustReach,
-    cpuSecondsPerMillion: Number(((ours.cpu / count) * 1e6).toFixed(2)), peakMB: Math.round(ours.peak / 1e6),
+    name,
+    rate: Math.round(rate),
+    limit: limit.limit,
+    limitRate: Math.round(limitRate),
+    ratio: Number((rate / limitRate).toFixed(3)),
+    mustReach,
+    cpuSecondsPerMillion: Number(((ours.cpu / count) * 1e6).toFixed(2)),
+    peakMB: Math.round(ours.peak / 1e6),
   };
   console.log(
     `${name}: ${row.rate} /s, ${row.ratio} of ${limit.limit} (${row.limitRate} /s), must reach ${mustReach}: ${row.ratio >= mustReach ? "yes" : "NO"}; ${row.cpuSecondsPerMillion} CPU s per million, peak ${row.peakMB} MB`,
@@ -49,10 +57,26 @@ export async function startBenchPostgres(flags = []) {
   chmodSync(folder, 0o755);
   const port = await freePort();
   const server = new EmbeddedPostgres({
-    databaseDir: join(folder, "data"), port, user: "postgres", password: "postgres", persistent: true, createPostgresUser: process.getuid?.() === 0,
+    databaseDir: join(folder, "data"),
+    port,
+    user: "postgres",
+    password: "postgres",
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--encoding=UTF8", "--locale=C"],
-    postgresFlags: ["-c", "wal_level=logical", "-c", "max_wal_size=8GB", "-c", "shared_buffers=512MB", "-c", "checkpoint_timeout=30min", ...flags],
-    onLog: () => {}, onError: () => {},
+    postgresFlags: [
+      "-c",
+      "wal_level=logical",
+      "-c",
+      "max_wal_size=8GB",
+      "-c",
+      "shared_buffers=512MB",
+      "-c",
+      "checkpoint_timeout=30min",
+      ...flags,
+    ],
+    onLog: () => {},
+    onError: () => {},
   });
   await server.initialise();
   await server.start();

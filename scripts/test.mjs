@@ -27,7 +27,9 @@ const skipped = report.testResults.flatMap((file) =>
   file.assertionResults.filter((t) => ["skipped", "pending", "todo", "disabled"].includes(t.status)).map((t) => t.fullName),
 );
 for (const name of skipped) console.log(`not run: ${name}`);
-const files = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.every((t) => t.status !== "failed")).length;
+const files = report.testResults.filter(
+  (file) => file.status === "failed" && file.assertionResults.every((t) => t.status !== "failed"),
+).length;
 const failed = report.numFailedTests + files;
 console.log(`${report.numPassedTests} passed, ${failed} failed, ${skipped.length} skipped`);
 if (report.numPassedTests === 0) process.exit(1);

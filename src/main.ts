@@ -1,1 +1,125 @@
-console.log("millrace");
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { describeError, MillraceError } from "./common/errors.js";
+import { createLogger, type Level } from "./common/logger.js";
+import { flagOf, readSettings, settingsDef, variableOf, workerSettings } from "./embed/settings.js";
+
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+
+const program = new Command("millrace")
+  .description("Live data pipelines in one process: change data capture, a Kafka-compatible log, streaming SQL and connectors.")
+  .version(version)
+  .addHelpText(
+    "after",
+    `
+Start here:
+  millrace start                          everything, on the ports of the stack that it replaces
+  curl localhost:8083/connectors -H 'content-type: application/json' -d @source.json
+  millrace sql -f pipeline.sql            the same statements as ksqlDB's
+  millrace sql                            a shell; try: SHOW TOPICS;
+  millrace connectors                     what runs, and what failed with its cause
+  millrace errors list                    records that were set aside, with replay`,
+  )
+  .showHelpAfterError("(millrace --help shows what there is)");
+
+const start = program.command("start").description("Start everything in this process and keep running until Ctrl-C.");
+for (const setting of settingsDef.settings.values()) {
+  const repeated = setting.type === "LIST";
+  const flag =
+    setting.type === "BOOLEAN"
+      ? `--${flagOf(setting.name)}`
+      : `--${flagOf(setting.name)} <${repeated ? "name=address:port" : setting.type.toLowerCase()}>`;
+  const option = new Option(flag, `${setting.doc}${describeDefault(setting.default)} [${variableOf(setting.name)}]`);
+  if (repeated) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  start.addOption(option);
+}
+start
+  .addHelpText(
+    "after",
+    "\nA flag goes over the environment, the environment over millrace.yaml in the current folder (registry: { port: 8081 }).",
+  )
+  .action(async (given: Record<string, unknown>) => {
+    const flags: Record<string, string> = {};
+    for (const setting of settingsDef.settings.values()) {
+      const value = given[flagOf(setting.name).replace(/-(.)/g, (_, c: string) => c.toUpperCase())];
+      if (value !== undefined) flags[setting.name] = Array.isArray(value) ? value.join(",") : String(value);
+    }
+    await run(flags);
+  });
+
+async function run(flags: Record<string, string>): Promise<void> {
+  const settings = readSettings(flags, process.env);
+  const logger = createLogger({
+    level: settings.string("log.level") as Level,
+    format: (settings.optionalString("log.format") as "text" | "json" | null) ?? (process.stderr.isTTY ? "text" : "json"),
+  });
+  const { Millrace } = await import("./embed/millrace.js");
+  const millrace = await Millrace.start({
+    dir: settings.string("dir"),
+    listen: settings.string("listen"),
+    insecure: settings.boolean("insecure"),
+    ports: {
+      registry: settings.number("registry.port"),
+      connect: settings.number("connect.port"),
+      sql: settings.number("sql.port"),
+      console: settings.number("console.port"),
+    },
+    hosts: Object.fromEntries(settings.list("host").map(hostEntry)),
+    secretKey: settings.optionalString("secret.key") ?? undefined,
+    workerConfig: workerSettings(process.env),
+    logger,
+  });
+  logger.info("ready", {
+    ...millrace.ports,
+    milliseconds: Math.round(process.uptime() * 1000),
+  });
+  let stopping = false;
+  const stop = (signal: string) => {
+    if (stopping) process.exit(1); // a second Ctrl-C: no more patience
+    stopping = true;
+    logger.info("stopping", { signal });
+    millrace.close().then(
+      () => process.exit(0),
+      (error) => {
+        logger.error("stopping failed", { error: describeError(error) });
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop(signal));
+  process.on("unhandledRejection", (error) => {
+    // a part that forgot to wait for something must not take the others' open transactions with it
+    logger.error("internal error: a promise was rejected that nobody waits for", { error });
+  });
+}
+
+function hostEntry(text: string): [string, string] {
+  const match = /^([^=]+)=(.+)$/.exec(text);
+  if (!match) throw new MillraceError("CONFIG_INVALID", `host ${text}: expected name=address:port, as postgres=127.0.0.1:5433`);
+  return [match[1]!, match[2]!];
+}
+
+function describeDefault(value: unknown): string {
+  if (value === null || value === undefined || value === false || (Array.isArray(value) && value.length === 0)) return "";
+  return ` (default ${value})`;
+}
+
+async function addClients(): Promise<void> {
+  const [{ sqlCommand }, { topicsCommand }, { connectorsCommand }, { errorsCommand }] = await Promise.all([
+    import("./cli/sql.js"),
+    import("./cli/topics.js"),
+    import("./cli/connectors.js"),
+    import("./cli/errors.js"),
+  ]);
+  for (const command of [sqlCommand(), topicsCommand(), connectorsCommand(), errorsCommand()]) program.addCommand(command);
+}
+
+try {
+  if (process.argv[2] !== "start") await addClients(); // `start` needs none of them, and starts sooner without
+  await program.parseAsync();
+} catch (error) {
+  console.error(`millrace: ${error instanceof MillraceError ? error.message : describeError(error)}`);
+  if (!(error instanceof MillraceError) && process.env.MILLRACE_LOG_LEVEL === "debug") console.error(error);
+  process.exitCode = 1;
+}

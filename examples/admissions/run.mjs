@@ -35,7 +35,9 @@ async function main() {
   const before = performance.now();
   const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts: { postgres: `127.0.0.1:${port}` }, logLevel: "warn" });
   closers.unshift(() => millrace.close());
-  say(`Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`);
+  say(
+    `Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`,
+  );
 
   const connect = `http://127.0.0.1:${millrace.ports.connect}`;
   await post(`${connect}/connectors`, text("source.json"));
@@ -43,8 +45,14 @@ async function main() {
   await topics(connect, "admissions-source", 2);
   say("source connector: dbserver1.public.admission and dbserver1.public.research follow the tables");
 
-  const statements = await post(`http://127.0.0.1:${millrace.ports.sql}/ksql`, JSON.stringify({ ksql: text("pipeline.sql"), streamsProperties: {} }), "application/vnd.ksql.v1+json");
-  say(`SQL: ${statements.length} statements in one request, ${statements.filter((s) => s["@type"] === "warning_entity" || s.warnings?.length).length} with a note on older dialect`);
+  const statements = await post(
+    `http://127.0.0.1:${millrace.ports.sql}/ksql`,
+    JSON.stringify({ ksql: text("pipeline.sql"), streamsProperties: {} }),
+    "application/vnd.ksql.v1+json",
+  );
+  say(
+    `SQL: ${statements.length} statements in one request, ${statements.filter((s) => s["@type"] === "warning_entity" || s.warnings?.length).length} with a note on older dialect`,
+  );
 
   await post(`${connect}/connectors`, text(`sink-${options.sink}.json`));
   say(`sink connector (${options.sink}): the result goes to report.research_ave_boost`);
@@ -56,7 +64,9 @@ async function main() {
   say("committed 200 more students at the source");
   const seen = await until(report, expected.second);
   for (const [research, at] of Object.entries(seen))
-    say(`research = ${research}: ${expected.first[research]} → ${bold(expected.second[research])}, ${(at - commit).toFixed(0)} ms after the commit at the source`);
+    say(
+      `research = ${research}: ${expected.first[research]} → ${bold(expected.second[research])}, ${(at - commit).toFixed(0)} ms after the commit at the source`,
+    );
 
   const chance = await students.query("SELECT admit_chance FROM admission WHERE student_id = 1");
   const one = performance.now();
@@ -84,8 +94,16 @@ async function startDatabases() {
   const port = await freePort();
   const log = [];
   const server = new EmbeddedPostgres({
-    databaseDir: join(folder, "postgres"), port, user: "postgres", password: "postgres", persistent: true, createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ["--encoding=UTF8", "--locale=C"], postgresFlags: ["-c", "wal_level=logical"], onLog: (m) => log.push(m), onError: (m) => log.push(m),
+    databaseDir: join(folder, "postgres"),
+    port,
+    user: "postgres",
+    password: "postgres",
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--encoding=UTF8", "--locale=C"],
+    postgresFlags: ["-c", "wal_level=logical"],
+    onLog: (m) => log.push(m),
+    onError: (m) => log.push(m),
   });
   try {
     await server.initialise();
@@ -94,7 +112,8 @@ async function startDatabases() {
     const words = log.join(" ");
     const library = /error while loading shared libraries: ([^:\s]+)/.exec(words)?.[1];
     if (library) throw new Error(`Postgres needs the system library ${library}: install the package that holds it, then run this again.`);
-    if (/No space left/i.test(words)) throw new Error(`The disk that holds ${folder} is full: free some space, or set TMPDIR to another disk.`);
+    if (/No space left/i.test(words))
+      throw new Error(`The disk that holds ${folder} is full: free some space, or set TMPDIR to another disk.`);
     throw new Error(`Postgres did not start: ${words.trim().split("\n").at(-1) || error?.message || error}`);
   }
   closers.push(() => server.stop());
@@ -112,7 +131,11 @@ async function startDatabases() {
 
 /** Inserts a CSV file's rows in one transaction; returns when it was committed. */
 async function load(client, table, file) {
-  const rows = text(file).trim().split("\n").slice(1).map((line) => line.split(","));
+  const rows = text(file)
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => line.split(","));
   const columns = rows[0].map((_, i) => rows.map((row) => row[i]));
   const types = table === "admission" ? ["int", "int", "int", "float8", "float8"] : ["int", "int", "int"];
   await client.query(`INSERT INTO ${table} SELECT * FROM unnest(${types.map((type, i) => `$${i + 1}::${type}[]`).join(", ")})`, columns);
@@ -129,7 +152,8 @@ async function until(client, averages) {
     for (const r of rows) if (r.average === averages[r.research]) reached[r.research] ??= performance.now();
     if (line && line !== shown) say(`  ${(shown = line)}`);
     if (Object.keys(averages).every((k) => rows.some((r) => String(r.research) === k && r.average === averages[k]))) return reached;
-    if (performance.now() > deadline) throw new Error(`the averages did not become ${JSON.stringify(averages)} within a minute; they are: ${line || "no rows"}`);
+    if (performance.now() > deadline)
+      throw new Error(`the averages did not become ${JSON.stringify(averages)} within a minute; they are: ${line || "no rows"}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
@@ -144,7 +168,9 @@ async function change(client, research, from) {
 
 async function averagesNow(client) {
   try {
-    const { rows } = await client.query("SELECT CAST(research AS INT) AS research, round(ave_chance::numeric, 5)::text AS average FROM research_ave_boost ORDER BY 1");
+    const { rows } = await client.query(
+      "SELECT CAST(research AS INT) AS research, round(ave_chance::numeric, 5)::text AS average FROM research_ave_boost ORDER BY 1",
+    );
     return rows;
   } catch (error) {
     if (error.code === "42P01") return []; // the sink has not made its table yet
@@ -160,7 +186,8 @@ async function post(url, body, type = "application/json") {
 }
 
 async function poll(what, test) {
-  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 20))) if (await test()) return;
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 20)))
+    if (await test()) return;
   throw new Error(`${what} did not happen within 30 s`);
 }
 
@@ -174,14 +201,17 @@ const running = (connect, name) =>
     return status.tasks?.some((task) => task.state === "RUNNING");
   });
 
-const topics = (connect, name, count) => poll(`the first records of ${name}`, async () => (await get(`${connect}/connectors/${name}/topics`))[name]?.topics.length >= count);
+const topics = (connect, name, count) =>
+  poll(`the first records of ${name}`, async () => (await get(`${connect}/connectors/${name}/topics`))[name]?.topics.length >= count);
 
 function freePort() {
   return new Promise((resolve, reject) => {
-    const probe = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
+    const probe = createServer()
+      .once("error", reject)
+      .listen(0, "127.0.0.1", () => {
+        const { port } = probe.address();
+        probe.close(() => resolve(port));
+      });
   });
 }
 

@@ -1,0 +1,181 @@
+import { join } from "node:path";
+import { EmbeddedBroker } from "../broker/embedded/embedded-broker.js";
+import { MillraceError } from "../common/errors.js";
+import { createLogger, type Level, type Logger } from "../common/logger.js";
+import { Metrics } from "../common/metrics.js";
+import { systemClock } from "../common/time.js";
+import { createConverterPlugins } from "../connect/converters/plugins.js";
+import { ConnectWorker } from "../connect/runtime/worker.js";
+import { Engine } from "../engine/engine.js";
+import { ErrorStore } from "../errors/error-store.js";
+import { SchemaRegistry } from "../schema-registry/registry.js";
+import { registerConnectRoutes } from "../server/connect/routes.js";
+import { registerConsoleRoutes } from "../server/console/routes.js";
+import { registerErrorRoutes } from "../server/errors/routes.js";
+import { registerKsqlRoutes } from "../server/ksql/routes.js";
+import { type Listener, listen } from "../server/listen.js";
+import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.js";
+import { openDataFolder } from "./data-folder.js";
+import { sinks, sources } from "./plugins.js";
+import { processMetrics } from "./process-metrics.js";
+
+export interface MillraceOptions {
+  /** The data folder; made where it is missing. */
+  readonly dir: string;
+  /** 0 picks a free one; by default the ports of the stack that this replaces. */
+  readonly ports?: Partial<Ports>;
+  /** Address to bind; loopback by default. Another needs `insecure`, as long as no credentials are configured. */
+  readonly listen?: string;
+  readonly insecure?: boolean;
+  /** Where host names of connector configs are: `{ postgres: "127.0.0.1:5433" }`. */
+  readonly hosts?: Readonly<Record<string, string>>;
+  readonly secretKey?: string | undefined;
+  /** A Connect worker's own settings: default converters and theirs. */
+  readonly workerConfig?: Readonly<Record<string, string>>;
+  /** `ksql.*` settings */
+  readonly ksqlConfig?: Readonly<Record<string, string>>;
+  readonly logLevel?: Level;
+  readonly logger?: Logger;
+}
+
+export interface Ports {
+  readonly registry: number;
+  readonly connect: number;
+  readonly sql: number;
+  readonly console: number;
+}
+
+export const standardPorts: Ports = { registry: 8081, connect: 8083, sql: 8088, console: 9021 };
+
+/** Everything in this process: log, registry, connectors, streaming SQL and their ports. */
+export class Millrace {
+  private constructor(
+    readonly ports: Ports,
+    readonly clusterId: string,
+    private readonly parts: { close(): Promise<unknown> | void }[],
+  ) {}
+
+  /**
+   * Resolves when every port answers.
+   * @throws MillraceError DATA_FOLDER_LOCKED, DATA_FOLDER_VERSION, PORT_IN_USE, CONFIG_INVALID, DISK_FULL, DISK_FAILED
+   */
+  static async start(options: MillraceOptions): Promise<Millrace> {
+    const logger = options.logger ?? createLogger({ level: options.logLevel ?? "info", format: process.stderr.isTTY ? "text" : "json" });
+    const opened: { close(): Promise<unknown> | void }[] = [];
+    const keep = <T extends { close(): Promise<unknown> | void }>(part: T): T => {
+      opened.unshift(part); // closed in the opposite order: a part must not outlive what it stands on
+      return part;
+    };
+    try {
+      const folder = openDataFolder(options.dir);
+      keep({ close: () => folder.release() });
+      return await open(options, folder.path, logger, keep, (ports, clusterId) => new Millrace(ports, clusterId, opened));
+    } catch (error) {
+      await closeAll(opened);
+      throw plain(error);
+    }
+  }
+
+  /** Ends the tasks and queries at a commit, closes the ports, flushes the log. */
+  close(): Promise<void> {
+    return closeAll(this.parts);
+  }
+}
+
+async function open(
+  options: MillraceOptions,
+  dir: string,
+  logger: Logger,
+  keep: <T extends { close(): Promise<unknown> | void }>(part: T) => T,
+  made: (ports: Ports, clusterId: string) => Millrace,
+): Promise<Millrace> {
+  const wanted = { ...standardPorts, ...options.ports };
+  const metrics = new Metrics();
+  keep(processMetrics(metrics));
+  const broker = keep(await EmbeddedBroker.open({ dir: join(dir, "log"), logger: logger.child({ part: "broker" }), metrics }));
+  const registry = await SchemaRegistry.open({ broker, logger: logger.child({ part: "registry" }) });
+  const errorStore = await ErrorStore.open({ broker, metrics });
+  const surface = async (port: number, what: string, build: Parameters<typeof listen>[0], http2 = false): Promise<Listener> =>
+    keep(
+      await listen(build, {
+        host: options.listen ?? "127.0.0.1",
+        insecure: options.insecure ?? false,
+        port,
+        http2,
+        logger: logger.child({ part: what }),
+      }),
+    );
+  const own: Record<number, { host: string; port: number }> = {};
+  const registryPort = (await surface(wanted.registry, "registry", (app) => registerSchemaRegistryRoutes(app, registry))).port;
+  // known before the first connector starts, because its config may name the registry by the old stack's address
+  own[standardPorts.registry] = { host: "127.0.0.1", port: registryPort };
+
+  const worker = keep(
+    await ConnectWorker.open({
+      broker,
+      sources,
+      sinks,
+      converters: createConverterPlugins({ registry }),
+      errorStore,
+      secretKey: options.secretKey,
+      dataDir: dir,
+      hosts: { map: options.hosts ?? {}, own },
+      workerConfig: {
+        "key.converter": "io.confluent.connect.avro.AvroConverter",
+        "value.converter": "io.confluent.connect.avro.AvroConverter",
+        ...options.workerConfig,
+      },
+      logger: logger.child({ part: "connect" }),
+      metrics,
+      clock: systemClock,
+    }),
+  );
+  const connectPort = (await surface(wanted.connect, "connect", (app) => registerConnectRoutes(app, worker))).port;
+  const engine = keep(
+    await Engine.open({
+      broker,
+      registry,
+      connectorAdmin: worker,
+      errors: errorStore,
+      stateDir: join(dir, "state"),
+      logger: logger.child({ part: "sql" }),
+      metrics,
+      ...(options.ksqlConfig ? { config: options.ksqlConfig } : {}),
+    }),
+  );
+  const sqlPort = (await surface(wanted.sql, "sql", (app) => registerKsqlRoutes(app, engine), true)).port;
+  const consolePort = (
+    await surface(wanted.console, "console", (app) => {
+      registerConsoleRoutes(app, { metrics, health: () => health(worker, engine) });
+      registerErrorRoutes(app, errorStore);
+    })
+  ).port;
+  return made({ registry: registryPort, connect: connectPort, sql: sqlPort, console: consolePort }, broker.clusterId);
+}
+
+async function health(worker: ConnectWorker, engine: Engine) {
+  const failed: string[] = [];
+  for (const name of await worker.list()) {
+    const status = await worker.status(name);
+    for (const task of status.tasks) if (task.state === "FAILED") failed.push(`${name} task ${task.id}`);
+  }
+  const queries = engine.persistentQueries.list().filter((query) => query.state === "ERROR");
+  return {
+    connect: failed.length ? { healthy: false, detail: `failed: ${failed.join(", ")}` } : { healthy: true },
+    sql: queries.length ? { healthy: false, detail: `failed: ${queries.map((query) => query.id).join(", ")}` } : { healthy: true },
+  };
+}
+
+async function closeAll(parts: { close(): Promise<unknown> | void }[]): Promise<void> {
+  for (const part of parts.splice(0)) await part.close();
+}
+
+/** What the system says of ports, disks and rights as one sentence. */
+function plain(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new MillraceError("DISK_FULL", "the disk of the data folder is full: free some space and start again", { cause: error });
+  if (code === "EACCES" || code === "EROFS")
+    return new MillraceError("DISK_FAILED", `the data folder cannot be written: ${(error as Error).message}`, { cause: error });
+  return error;
+}
