@@ -62,6 +62,10 @@ export abstract class TaskRunner {
   /** Runs until `signal` is aborted or an error. */
   protected abstract run(signal: AbortSignal): Promise<void>;
 
+  get config(): ConnectorConfig {
+    return this.setup.config;
+  }
+
   start(paused: boolean): void {
     this.paused = paused;
     this.finished = this.live();

@@ -148,7 +148,7 @@ export async function validate(
     }
     for (const result of part.def.validate(part.config)) {
       warnings.push(...result.notes.map((n) => (part.prefix ? `${part.prefix}: ${n}` : n)));
-      configs.push({ definition: definitionOf(part.prefix, result.setting, order++), value: valueOf(part.prefix, result) });
+      configs.push({ definition: definitionOf(part.prefix, result.setting, order++), value: valueInfoOf(part.prefix, result) });
     }
   }
   if (plugin.type === "sink" && listOf(config["topics"]).length === 0 && !config["topics.regex"]?.trim())
@@ -254,10 +254,10 @@ function groupOfPrefix(prefix: string): string {
   return what === "transforms" ? `Transforms: ${name}` : what === "predicates" ? `Predicates: ${name}` : "Converters";
 }
 
-function valueOf(prefix: string, r: SettingResult): ConfigValueInfo {
+function valueInfoOf(prefix: string, r: SettingResult): ConfigValueInfo {
   const hide = r.setting.type === "PASSWORD" && r.value !== null && !isReference(r.value);
   // A reference stands for a value that is only known when a task starts: it cannot be checked before.
-  const errors = r.value !== null && r.value.includes("${") && isReference(r.value) ? [] : r.errors;
+  const errors = r.value?.includes("${") && isReference(r.value) ? [] : r.errors;
   return {
     name: prefix + r.setting.name,
     value: hide ? HIDDEN : r.value === null ? null : hideInUrls(r.value),

@@ -1,0 +1,39 @@
+import type { Broker } from "../../broker/api/broker.js";
+import { PartitionReader } from "../../broker/api/reader.js";
+import { MillraceError } from "../../common/errors.js";
+import type { ErrorEntry } from "../../errors/entry.js";
+import type { ErrorStore } from "../../errors/error-store.js";
+import { idOf } from "../../errors/error-store.js";
+import { RecordCursor } from "../../protocol/record-cursor.js";
+
+/**
+ * Refuses a replay that would put an old state over a newer one: where the topic holds a later record of the same key that
+ * was not set aside itself. A record without a key has no such state.
+ * @throws CONFLICT that names the later offset
+ */
+export async function checkReplay(broker: Broker, store: ErrorStore, entry: ErrorEntry): Promise<void> {
+  const { key, topic, partition, offset, owner } = entry;
+  if (key === null) return;
+  const set = new Set(store.list({ topic, limit: Number.MAX_SAFE_INTEGER }).map((e) => e.id));
+  const [end] = await broker.listOffsets({ partitions: [{ topic, partition, timestamp: "latest" }], isolation: "read_committed" });
+  const reader = new PartitionReader({ broker });
+  reader.seek(topic, partition, offset + 1);
+  const cursor = new RecordCursor();
+  for (let at = offset + 1; at < (end?.offset ?? 0); ) {
+    const [polled] = await reader.poll(500);
+    if (!polled) return;
+    for (const batch of polled.batches) {
+      cursor.open(batch);
+      while (cursor.next()) {
+        if (cursor.offset < polled.from || cursor.keyStart < 0) continue;
+        if (key.compare(cursor.bytes, cursor.keyStart, cursor.keyEnd) !== 0) continue;
+        if (set.has(idOf({ owner, topic, partition, offset: cursor.offset }))) continue;
+        throw new MillraceError(
+          "CONFLICT",
+          `a later record of the same key is at ${topic}-${partition}@${cursor.offset}: a replay would put the older state over it (force it if that is wanted)`,
+        );
+      }
+    }
+    at = polled.next;
+  }
+}
