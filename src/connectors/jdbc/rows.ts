@@ -78,6 +78,7 @@ function toColumns(run: readonly SinkRecord[], original: readonly SinkRecord[]):
     keySchema,
     valueSchema,
     count,
+    bytes: 0, // counted by whoever read the records from the log
     keys,
     values,
     tombstone,
