@@ -64,6 +64,7 @@ export class TopologyTestDriver {
     for (const sub of topology.subTopologies()) {
       const task = new StreamTask(sub, 0, host);
       this.tasks.push(task);
+      task.start();
       for (const { spec } of sub.sources) {
         const topic = this.topicName(spec.topic, spec.internal ?? false);
         const queue = new RecordQueue(spec, topic, 0, 0);

@@ -21,6 +21,8 @@ export class SinkProcessor implements Processor {
   /** Rows of this transaction, kept only while somebody subscribes. */
   outputs: OutputRow[] | undefined;
   recordsOut = 0;
+  /** µs, of the last record with one; -1 since it was last looked at */
+  lastSourceTime = -1;
 
   constructor(
     readonly spec: SinkSpec,
@@ -108,6 +110,7 @@ export class SinkProcessor implements Processor {
   private headers(): readonly RecordHeader[] | undefined {
     const { sourceTime, record } = this.context;
     if (sourceTime < 0) return record.headers.length ? record.headers : undefined;
+    this.lastSourceTime = sourceTime;
     const bytes = this.reserved.value as Buffer;
     bytes.writeUInt32BE(Math.floor(sourceTime / 0x1_0000_0000), 0);
     bytes.writeUInt32BE(sourceTime % 0x1_0000_0000, 4);

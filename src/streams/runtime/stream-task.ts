@@ -65,18 +65,27 @@ export class StreamTask implements TaskContext {
     private readonly host: TaskHost,
   ) {
     this.id = `${sub.id}_${partition}`;
-    for (const spec of sub.stores) {
-      const store = new KeyedStore(spec.name, spec.schema);
+    for (const node of [...sub.order].reverse()) this.byNode.set(node, this.instantiate(node));
+  }
+
+  /** A restored store; without it the task begins with an empty one. */
+  useStore(name: string, store: KeyedStore): void {
+    this.stores.set(name, store);
+  }
+
+  /** Connects processors and stores. Queues and stores are given ahead of it. */
+  start(): void {
+    for (const spec of this.sub.stores) {
+      const store = this.stores.get(spec.name) ?? new KeyedStore(spec.name, spec.schema);
       this.stores.set(spec.name, store);
-      if (spec.changelog.type === "own") this.changelogs.push({ store, target: host.target(host.changelogName(spec.name), partition) });
+      if (spec.changelog.type === "own")
+        this.changelogs.push({ store, target: this.host.target(this.host.changelogName(spec.name), this.partition) });
     }
     for (const node of [...this.sub.order].reverse()) {
-      const processor = this.instantiate(node);
-      this.byNode.set(node, processor);
-      if (node.kind === "processor") {
-        processor.init?.(this.contextFor(node));
-        this.processors.unshift(processor);
-      }
+      if (node.kind !== "processor") continue;
+      const processor = this.byNode.get(node)!;
+      processor.init?.(this.contextFor(node));
+      this.processors.unshift(processor);
     }
   }
 

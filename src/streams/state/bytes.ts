@@ -39,7 +39,10 @@ export class ByteWriter {
   /** 64 bits; a bigint only beyond the safe integers, so that one value has one encoding */
   long(value: number | bigint): void {
     if (typeof value === "number") {
-      if (value >= -0x4000_0000 && value < 0x4000_0000) return this.int(value);
+      if (value >= -0x4000_0000 && value < 0x4000_0000) {
+        this.int(value);
+        return;
+      }
       if (value >= -0x10_0000_0000_0000 && value <= 0x0f_ffff_ffff_ffff) {
         this.ensure(10);
         const b = this.bytes;

@@ -1,4 +1,4 @@
-import type { Row, RowSerde } from "../../serde/row-serde.js";
+import type { RowSerde } from "../../serde/row-serde.js";
 import { ByteReader, ByteWriter } from "../state/bytes.js";
 import { createRowCodec } from "../state/row-codec.js";
 import type { StoreSchema } from "../state/store.js";

@@ -1,4 +1,4 @@
-import type { Row, RowSerde } from "../../serde/row-serde.js";
+import type { RowSerde } from "../../serde/row-serde.js";
 import type { StoreSchema } from "../state/store.js";
 import { readWindow, windowSize, writeWindow } from "./key-window.js";
 import { emptyRow, type KeyWindow, NULL_KEY, PSEUDO_COLUMNS, type RecordFormat, TOO_SHORT } from "./record-format.js";

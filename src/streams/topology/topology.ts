@@ -15,6 +15,8 @@ export interface SourceSpec {
   readonly timestampOf?: (row: Row) => number;
   /** Value columns filled from the record's headers, after decoding. */
   readonly readHeaders?: (row: Row, headers: readonly RecordHeader[]) => void;
+  /** Where a query that has committed nothing yet begins; the query's `auto.offset.reset` if absent. */
+  readonly offsetReset?: "earliest" | "latest";
   /** `old` travels in the record (a repartitioned table's changes): see table-group-by. */
   readonly changes?: boolean;
 }
@@ -46,6 +48,8 @@ export interface StoreSpec {
   /** ms; of window, session and join-buffer stores */
   readonly retention?: number;
   readonly windowSize?: number;
+  /** ms between the starts of hopping windows */
+  readonly windowAdvance?: number;
 }
 
 export interface SourceNode {

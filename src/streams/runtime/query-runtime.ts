@@ -1,0 +1,596 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Broker, FetchResult, OffsetCommit } from "../../broker/api/broker.js";
+import { TransactionalProducer } from "../../broker/api/producer.js";
+import { dataBatches } from "../../broker/api/reader.js";
+import { asError, describeError, MillraceError } from "../../common/errors.js";
+import { type Logger, silentLogger } from "../../common/logger.js";
+import { Histogram } from "../../common/metrics.js";
+import { type Clock, systemClock } from "../../common/time.js";
+import type { ChangelogTarget, KeyedStore } from "../state/keyed-store.js";
+import { writeSnapshot } from "../state/snapshot.js";
+import type { StoreView } from "../state/store.js";
+import type { StoreSpec, Topology } from "../topology/topology.js";
+import { changelogName, prepareTopics, type QueryLayout, topicName } from "./layout.js";
+import type { BadRecord, OutputRow, QueryHandle, QueryOptions, QueryState, QueryStats } from "./query.js";
+import { RecordQueue } from "./record-queue.js";
+import { layoutOf, restoreStore, snapshotPath } from "./restore.js";
+import { QueryStoreView } from "./store-view.js";
+import { StreamTask, type TaskHost } from "./stream-task.js";
+
+/** Raw bytes of one partition that may wait to be processed. */
+const QUEUE_BYTES = 2 << 20;
+const TURN_RECORDS = 5_000;
+const TURN_MS = 4;
+const PURGE_MS = 5_000;
+const SNAPSHOT_BYTES = 32 << 20;
+const LONG_POLL_MS = 500;
+
+interface StorePart {
+  readonly task: StreamTask;
+  readonly spec: StoreSpec;
+  readonly store: KeyedStore;
+  readonly changelog: { readonly topic: string; readonly topicId: string; readonly partition: number };
+  /** of the last snapshot, in the store's `bytesApplied` */
+  snapshotAt: number;
+}
+
+/**
+ * One query in this process: its tasks in one loop, its transactions one after another. All tasks commit together, so that a
+ * commit costs one flush of the disk however many there are, and what is committed is one cut through the whole query.
+ */
+export class QueryRuntime implements QueryHandle {
+  readonly applicationId: string;
+  readonly topology: Topology;
+  state: QueryState = "CREATED";
+  error: Error | undefined;
+  private readonly broker: Broker;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly commitInterval: number;
+  private readonly producer: TransactionalProducer;
+  private layout!: QueryLayout;
+  private tasks: StreamTask[] = [];
+  private queues: RecordQueue[] = [];
+  private readonly queueByName = new Map<string, RecordQueue[]>();
+  private parts: StorePart[] = [];
+  private readonly committed = new Map<RecordQueue, number>();
+  private bad: BadRecord[] = [];
+  private abort = new AbortController();
+  private polling: Promise<void> | undefined;
+  private pollError: unknown;
+  private loop: Promise<void> = Promise.resolve();
+  private stopping = false;
+  private pausing = false;
+  private dirty = false;
+  private transactionSince = 0;
+  private commitCost = 0;
+  private lastPurge = 0;
+  private snapshotting: Promise<void> | undefined;
+  private wake: (() => void) | undefined;
+  private readonly commitWaiters: (() => void)[] = [];
+  private readonly stateListeners = new Set<(state: QueryState, error?: Error) => void>();
+  private readonly outputListeners = new Map<(rows: readonly OutputRow[]) => void, string | undefined>();
+  private recordsIn = 0;
+  private recordsOut = 0;
+  private badRecords = 0;
+  private commits = 0;
+  private lastRecordAt: number | null = null;
+  private readonly latency = new Histogram();
+
+  constructor(private readonly options: QueryOptions) {
+    this.applicationId = options.applicationId;
+    this.topology = options.topology;
+    this.broker = options.broker;
+    this.clock = options.clock ?? systemClock;
+    this.logger = (options.logger ?? silentLogger).child({ query: options.applicationId });
+    this.commitInterval = Number(property(options, "commit.interval.ms") ?? 5);
+    this.producer = new TransactionalProducer({ broker: this.broker, transactionalId: this.applicationId });
+    const { metrics } = options;
+    if (metrics) {
+      const labels = { query: this.applicationId };
+      metrics.gauge("millrace_query_records_in_total", "Records that the query has read", labels, () => this.recordsIn);
+      metrics.gauge("millrace_query_records_out_total", "Records that the query has written", labels, () => this.recordsOut);
+      metrics.gauge("millrace_query_bad_records_total", "Records that the query has set aside", labels, () => this.badRecords);
+    }
+  }
+
+  async start(): Promise<void> {
+    await this.open();
+    this.loop = this.run();
+  }
+
+  onStateChange(listener: (state: QueryState, error?: Error) => void): () => void {
+    this.stateListeners.add(listener);
+    return () => this.stateListeners.delete(listener);
+  }
+
+  async pause(): Promise<void> {
+    this.pausing = true;
+    this.wake?.();
+    while (this.state === "RUNNING") await new Promise<void>((resolve) => this.commitWaiters.push(resolve));
+  }
+
+  resume(): void {
+    this.pausing = false;
+    this.wake?.();
+  }
+
+  async close(): Promise<void> {
+    this.stopping = true;
+    this.wake?.();
+    this.abort.abort(new MillraceError("SHUTTING_DOWN", "the query is stopping"));
+    await this.loop;
+    await this.polling?.catch(() => {});
+    await this.snapshotting;
+    if (this.state !== "ERROR") {
+      for (const part of this.parts) if (part.store.bytesApplied > part.snapshotAt) await this.snapshot(part, () => false);
+    }
+    this.options.metrics?.remove({ query: this.applicationId });
+    this.setState("CLOSED");
+  }
+
+  async destroy(): Promise<void> {
+    await this.close();
+    const internal = [...(this.layout?.changelogs ?? []), ...(this.layout?.repartitions ?? [])];
+    if (internal.length) await this.broker.deleteTopics(internal);
+    await this.broker.deleteGroups([this.applicationId]).catch((error: unknown) => {
+      if (!(error instanceof MillraceError) || error.code !== "NOT_FOUND") throw error;
+    });
+    if (this.options.stateDir !== undefined) await rm(join(this.options.stateDir, this.applicationId), { recursive: true, force: true });
+  }
+
+  async stats(): Promise<QueryStats> {
+    const ends = await this.endOffsets(this.queues);
+    return {
+      recordsIn: this.recordsIn,
+      recordsOut: this.recordsOut,
+      badRecords: this.badRecords,
+      commits: this.commits,
+      lastRecordAt: this.lastRecordAt,
+      inputs: this.queues.map((queue, i) => {
+        const position = this.committed.get(queue) ?? queue.position;
+        return { topic: queue.topic, partition: queue.partition, position, endOffset: ends[i]!, lag: Math.max(0, ends[i]! - position) };
+      }),
+      latencyP50: this.latency.quantile(0.5),
+      latencyP99: this.latency.quantile(0.99),
+    };
+  }
+
+  storeNames(): readonly string[] {
+    return [...this.topology.stores.keys()];
+  }
+
+  store(name: string): StoreView {
+    const spec = this.topology.stores.get(name);
+    if (!spec) throw new MillraceError("NOT_FOUND", `query ${this.applicationId} has no store ${name}`);
+    return new QueryStoreView(spec, () => {
+      if (this.state === "RESTORING" || this.state === "CREATED")
+        throw new MillraceError("TIMEOUT", `the state of query ${this.applicationId} is being restored, try again`);
+      return this.parts.flatMap((part) => (part.spec === spec ? [part.store] : []));
+    });
+  }
+
+  subscribe(listener: (rows: readonly OutputRow[]) => void, sink?: string): () => void {
+    this.outputListeners.set(listener, sink);
+    this.collectOutputs();
+    return () => {
+      this.outputListeners.delete(listener);
+      this.collectOutputs();
+    };
+  }
+
+  async drained(): Promise<void> {
+    const external = this.queues.filter((q) => !q.source.internal);
+    const internal = this.queues.filter((q) => q.source.internal);
+    const ends = await this.endOffsets(external);
+    const past = (queues: readonly RecordQueue[], at: readonly number[]) => queues.every((q, i) => !this.dirty && q.position >= at[i]!);
+    for (;;) {
+      if (this.state === "ERROR") throw this.error!;
+      if (this.state === "CLOSED") throw new MillraceError("SHUTTING_DOWN", `query ${this.applicationId} was closed`);
+      if (past(external, ends)) {
+        if (internal.length === 0) return;
+        if (past(internal, await this.endOffsets(internal)) && past(external, ends)) return;
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 10);
+        this.commitWaiters.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  /** Topics, the transactional id, tasks and their state: everything as of the last commit. */
+  private async open(): Promise<void> {
+    this.setState("RESTORING");
+    const { broker, applicationId } = this;
+    this.layout = await prepareTopics(this.topology, applicationId, broker);
+    // Fences an older instance and aborts what it left open: only then do the changelogs' ends hold still.
+    await this.producer.init();
+    this.producer.begin();
+    this.tasks = [];
+    this.queues = [];
+    this.parts = [];
+    this.queueByName.clear();
+    this.committed.clear();
+    this.bad = [];
+    this.dirty = false;
+    const host = this.taskHost();
+    for (const sub of this.layout.subTopologies) {
+      for (const { spec } of sub.sinks) await spec.format.prepareWrite(topicName(applicationId, spec.topic, spec.internal));
+      for (let partition = 0; partition < this.layout.tasks[sub.id]!; partition++) this.tasks.push(new StreamTask(sub, partition, host));
+    }
+    for (const task of this.tasks) await this.openQueues(task);
+    for (const task of this.tasks) await this.restore(task);
+    this.collectOutputs();
+    this.setState("RUNNING");
+  }
+
+  private async openQueues(task: StreamTask): Promise<void> {
+    for (const { spec } of task.sub.sources) {
+      const topic = topicName(this.applicationId, spec.topic, spec.internal);
+      if (task.partition >= this.layout.topics.get(topic)!.partitions) continue;
+      const tp = { topic, partition: task.partition };
+      const [stored] = await this.broker.offsetFetch(this.applicationId, [tp]);
+      let offset = stored?.offset ?? -1;
+      if (offset < 0) offset = await this.resetOffset(spec.internal ? "earliest" : spec.offsetReset, tp);
+      const queue = new RecordQueue(spec, topic, task.partition, offset);
+      task.addQueue(queue);
+      this.queues.push(queue);
+      this.committed.set(queue, offset);
+      const sameName = this.queueByName.get(`${topic}-${task.partition}`);
+      if (sameName) sameName.push(queue);
+      else this.queueByName.set(`${topic}-${task.partition}`, [queue]);
+    }
+  }
+
+  private async resetOffset(policy: "earliest" | "latest" | undefined, tp: { topic: string; partition: number }): Promise<number> {
+    const timestamp = policy ?? (property(this.options, "auto.offset.reset") === "latest" ? "latest" : "earliest");
+    const [answer] = await this.broker.listOffsets({ partitions: [{ ...tp, timestamp }], isolation: "read_committed" });
+    if (answer!.error) throw answer!.error;
+    return answer!.offset;
+  }
+
+  private async restore(task: StreamTask): Promise<void> {
+    for (const spec of task.sub.stores) {
+      const { changelog } = spec;
+      const node =
+        changelog.type === "own" ? undefined : this.topology.nodes.get(changelog.type === "source" ? changelog.source : changelog.sink);
+      if (node?.kind === "processor") throw new MillraceError("INTERNAL", `store ${spec.name} has no changelog`);
+      const topic = node
+        ? topicName(this.applicationId, node.spec.topic, node.spec.internal)
+        : changelogName(this.applicationId, spec.name);
+      const source = node?.kind === "source" ? task.queues.find((q) => q.source === node.spec) : undefined;
+      const folder = this.folderOf(task);
+      if (folder !== undefined) await mkdir(folder, { recursive: true });
+      const target = { topic, topicId: this.layout.topics.get(topic)!.topicId, partition: task.partition };
+      const { store, offset, replayed } = await restoreStore({
+        broker: this.broker,
+        spec,
+        changelog: target,
+        ...(node ? { format: node.spec.format } : {}),
+        ...(node?.spec.timestampOf ? { timestampOf: node.spec.timestampOf } : {}),
+        // What lies beyond the committed input offset was not processed yet: a table must not know it.
+        ...(source ? { until: source.position } : {}),
+        ...(folder === undefined ? {} : { folder }),
+        signal: this.abort.signal,
+      });
+      if (replayed > 0) this.logger.info("restored a store", { store: spec.name, task: task.id, replayed, offset });
+      task.useStore(spec.name, store);
+      this.parts.push({ task, spec, store, changelog: target, snapshotAt: 0 });
+    }
+    task.start();
+  }
+
+  private folderOf(task: StreamTask): string | undefined {
+    const { stateDir } = this.options;
+    return stateDir === undefined ? undefined : join(stateDir, this.applicationId, task.id);
+  }
+
+  private taskHost(): TaskHost {
+    return {
+      clock: this.clock,
+      topicName: (topic, internal) => topicName(this.applicationId, topic, internal),
+      partitionsOf: (name) => this.layout.topics.get(name)!.partitions,
+      target: (topic, partition): ChangelogTarget => this.producer.partition(topic, partition),
+      changelogName: (store) => changelogName(this.applicationId, store),
+      onBadRecord: (record) => {
+        this.badRecords++;
+        this.bad.push(record);
+      },
+      onProcessingError: (error) => this.options.onProcessingError?.(error),
+    };
+  }
+
+  private async run(): Promise<void> {
+    for (let failures = 0; ; ) {
+      try {
+        await this.work();
+        return;
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (this.stopping && (error as { code?: string }).code === "SHUTTING_DOWN") return;
+        const retriable = error instanceof MillraceError && error.retriable && failures < 10;
+        if (!retriable) {
+          await this.fail(error);
+          return;
+        }
+        failures++;
+        this.logger.warn("the query goes back to its last commit", { error: describeError(error), failures });
+        try {
+          await this.reopen(failures);
+          failures = 0;
+        } catch (again) {
+          const cause = asError(again);
+          if (!(cause instanceof MillraceError && cause.retriable)) {
+            await this.fail(cause);
+            return;
+          }
+        }
+      }
+    }
+  }
+
+  private async reopen(failures: number): Promise<void> {
+    this.abort.abort(new MillraceError("TIMEOUT", "reopening"));
+    await this.polling?.catch(() => {});
+    await this.snapshotting;
+    this.abort = new AbortController();
+    this.polling = undefined;
+    this.pollError = undefined;
+    await this.clock.sleep(Math.min(5_000, 50 * 2 ** failures));
+    await this.open();
+  }
+
+  private async fail(error: Error): Promise<void> {
+    this.error = error;
+    this.logger.error("the query has failed", { error });
+    this.abort.abort(error);
+    await this.polling?.catch(() => {});
+    await this.producer.abort().catch(() => {});
+    this.setState("ERROR");
+  }
+
+  private async work(): Promise<void> {
+    let turn = 0;
+    while (!this.stopping) {
+      if (this.pausing) {
+        await this.commit();
+        this.setState("PAUSED");
+        await this.sleepUntilWoken();
+        if (!this.pausing && !this.stopping) this.setState("RUNNING");
+        continue;
+      }
+      if (this.pollError !== undefined) throw this.pollError;
+      this.poll();
+      const begun = performance.now();
+      let done = 0;
+      // A different task begins each turn, so that a busy one cannot keep the others from theirs.
+      for (let i = 0; i < this.tasks.length; i++) {
+        const task = this.tasks[(turn + i) % this.tasks.length]!;
+        task.punctuate(this.clock.now());
+        if (task.waiting === undefined) done += task.run(TURN_RECORDS, begun + TURN_MS);
+        if (task.waiting !== undefined) {
+          await task.waiting;
+          task.waiting = undefined;
+          done++;
+        }
+      }
+      turn++;
+      if (done > 0) {
+        if (!this.dirty) this.transactionSince = begun;
+        this.dirty = true;
+        this.recordsIn += done;
+        this.lastRecordAt = this.clock.now();
+      }
+      if (this.producer.congested) await this.producer.room();
+      const now = performance.now();
+      const drained = done === 0 && this.queues.every((q) => !q.hasHead && q.caughtUp);
+      // While commits are slow (a slow disk) they are made rarer: at most a fifth of the time goes into them.
+      if (this.dirty && (drained || now - this.transactionSince >= Math.max(this.commitInterval, 4 * this.commitCost))) {
+        await this.commit();
+      } else if (done === 0) await this.sleepUntilWoken(this.dirty ? this.commitInterval : undefined);
+      else await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    await this.commit();
+  }
+
+  private async commit(): Promise<void> {
+    if (!this.dirty) return;
+    const begun = performance.now();
+    for (const task of this.tasks) task.flush();
+    for (const task of this.tasks) task.writeChangelogs();
+    const offsets: OffsetCommit[] = [];
+    for (const queue of this.queues)
+      if (this.committed.get(queue) !== queue.position)
+        offsets.push({ topic: queue.topic, partition: queue.partition, offset: queue.position });
+    this.producer.sendOffsets(this.applicationId, offsets);
+    if (this.bad.length) {
+      // Set aside before the offset moves past them: after a crash between the two they come again under the same identity.
+      if (this.options.onBadRecord) await this.options.onBadRecord(this.bad);
+      else
+        for (const record of this.bad)
+          this.logger.warn("skipped a bad record", {
+            topic: record.topic,
+            partition: record.partition,
+            offset: record.offset,
+            error: describeError(record.cause),
+          });
+      this.bad = [];
+    }
+    await this.producer.commit();
+    // Only now: a store that took the writes earlier would be ahead of its changelog if the commit failed.
+    for (const task of this.tasks) task.applyCommit();
+    for (const queue of this.queues) this.committed.set(queue, queue.position);
+    this.producer.begin();
+    this.dirty = false;
+    this.commits++;
+    this.afterCommit();
+    this.commitCost = performance.now() - begun;
+    for (const part of this.parts) part.store.tidy();
+    this.scheduleSnapshot();
+    if (this.layout.repartitions.length && this.clock.now() - this.lastPurge > PURGE_MS) await this.purge();
+    for (const resolve of this.commitWaiters.splice(0)) resolve();
+  }
+
+  private afterCommit(): void {
+    const now = this.clock.now();
+    for (const task of this.tasks) {
+      for (const sink of task.sinks) {
+        this.recordsOut += sink.recordsOut;
+        sink.recordsOut = 0;
+        if (sink.lastSourceTime >= 0) this.latency.observe(Math.max(0, now / 1000 - sink.lastSourceTime / 1e6));
+        sink.lastSourceTime = -1;
+        const { outputs } = sink;
+        if (outputs === undefined || outputs.length === 0) continue;
+        sink.outputs = [];
+        for (const [listener, name] of this.outputListeners) {
+          if (name !== undefined && name !== sink.spec.name) continue;
+          try {
+            listener(outputs);
+          } catch (error) {
+            this.logger.warn("a subscriber failed", { error: describeError(error) });
+          }
+        }
+      }
+    }
+  }
+
+  private collectOutputs(): void {
+    for (const task of this.tasks)
+      for (const sink of task.sinks) {
+        const wanted =
+          !sink.spec.internal && [...this.outputListeners.values()].some((name) => name === undefined || name === sink.spec.name);
+        sink.outputs = wanted ? (sink.outputs ?? []) : undefined;
+      }
+  }
+
+  /** Keeps one fetch under way while records are processed. */
+  private poll(): void {
+    if (this.polling !== undefined) return;
+    const asked = this.queues.filter((q) => q.bytes < QUEUE_BYTES);
+    if (asked.length === 0) return;
+    this.polling = this.broker
+      .fetch({
+        partitions: asked.map((q) => ({ topic: q.topic, partition: q.partition, offset: q.fetchPosition, maxBytes: 1 << 20 })),
+        maxWaitMs: LONG_POLL_MS,
+        minBytes: 1,
+        maxBytes: 8 << 20,
+        isolation: "read_committed",
+        signal: this.abort.signal,
+      })
+      .then(
+        (results) => this.fetched(results, asked),
+        (error: unknown) => {
+          if (!this.abort.signal.aborted) this.pollError = error;
+        },
+      )
+      .finally(() => {
+        this.polling = undefined;
+        this.wake?.();
+      });
+  }
+
+  private fetched(results: readonly FetchResult[], asked: readonly RecordQueue[]): void {
+    for (const result of results) {
+      if (result.error) {
+        this.pollError = result.error;
+        return;
+      }
+      for (const queue of this.queueByName.get(`${result.topic}-${result.partition}`)!) {
+        if (!asked.includes(queue)) continue;
+        const from = queue.fetchPosition;
+        const { batches, next } = dataBatches(result, from, true);
+        if (next > from) queue.add(batches, from, next);
+        queue.caughtUp = queue.fetchPosition >= result.lastStableOffset;
+      }
+    }
+  }
+
+  private sleepUntilWoken(ms?: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = ms === undefined ? undefined : setTimeout(done, ms);
+      const self = this;
+      function done() {
+        clearTimeout(timer);
+        self.wake = undefined;
+        resolve();
+      }
+      this.wake = done;
+    });
+  }
+
+  /** Repartition topics keep what is not consumed yet. */
+  private async purge(): Promise<void> {
+    this.lastPurge = this.clock.now();
+    for (const queue of this.queues) {
+      if (!queue.source.internal) continue;
+      await this.broker.deleteRecords({ topic: queue.topic, partition: queue.partition }, this.committed.get(queue)!);
+    }
+  }
+
+  private scheduleSnapshot(): void {
+    if (this.snapshotting !== undefined || this.options.stateDir === undefined) return;
+    for (const part of this.parts) {
+      const written = part.store.bytesApplied - part.snapshotAt;
+      if (written < Math.max(SNAPSHOT_BYTES, part.store.table.bytes)) continue;
+      this.snapshotting = this.snapshot(part, () => this.stopping)
+        .catch((error) =>
+          this.logger.warn("a snapshot could not be written; a restart replays more of the changelog", {
+            store: part.spec.name,
+            error: describeError(error),
+          }),
+        )
+        .finally(() => {
+          this.snapshotting = undefined;
+        });
+      return;
+    }
+  }
+
+  private async snapshot(part: StorePart, aborted: () => boolean): Promise<void> {
+    const folder = this.folderOf(part.task);
+    if (folder === undefined) return;
+    const { bytesApplied } = part.store;
+    const { topicId } = part.changelog;
+    const header = { topicId, offset: this.changelogOffset(part), layout: layoutOf(part.spec) };
+    if (header.offset < 0) return;
+    if (await writeSnapshot(snapshotPath(folder, part.spec.name), part.store, header, aborted)) part.snapshotAt = bytesApplied;
+  }
+
+  /** Everything that the store holds now lies ahead of it in the changelog. */
+  private changelogOffset(part: StorePart): number {
+    const { changelog } = part.spec;
+    if (changelog.type === "source") {
+      const queue = part.task.queues.find((q) => q.source.name === changelog.source);
+      return queue === undefined ? -1 : this.committed.get(queue)!;
+    }
+    return this.producer.partition(part.changelog.topic, part.changelog.partition).nextOffset;
+  }
+
+  private async endOffsets(queues: readonly RecordQueue[]): Promise<number[]> {
+    if (queues.length === 0) return [];
+    const answers = await this.broker.listOffsets({
+      partitions: queues.map(({ topic, partition }) => ({ topic, partition, timestamp: "latest" as const })),
+      isolation: "read_committed",
+    });
+    return answers.map(({ offset, error }) => {
+      if (error) throw error;
+      return offset;
+    });
+  }
+
+  private setState(state: QueryState): void {
+    if (this.state === state) return;
+    this.state = state;
+    for (const resolve of this.commitWaiters.splice(0)) resolve();
+    for (const listener of this.stateListeners) listener(state, this.error);
+  }
+}
+
+/** A query's property with or without ksqlDB's prefix for Kafka Streams settings. */
+export function property(options: Pick<QueryOptions, "properties">, name: string): string | undefined {
+  return options.properties?.[`ksql.streams.${name}`] ?? options.properties?.[name];
+}

@@ -1,0 +1,58 @@
+import type { Row } from "../../serde/row-serde.js";
+import type { KeyedStore } from "../state/keyed-store.js";
+import type { StoredRow, StoreSchema, StoreView } from "../state/store.js";
+import type { StoreSpec } from "../topology/topology.js";
+
+/** A query's store over all tasks. Every key lives in one task; which one is not asked, as there are few. */
+export class QueryStoreView implements StoreView {
+  readonly name: string;
+  readonly schema: StoreSchema;
+  readonly windowed: boolean;
+
+  constructor(
+    private readonly spec: StoreSpec,
+    private readonly parts: () => readonly KeyedStore[],
+  ) {
+    this.name = spec.name;
+    this.schema = spec.schema;
+    this.windowed = spec.kind !== "key-value";
+  }
+
+  get(key: Row): StoredRow | undefined {
+    for (const store of this.parts()) {
+      const found = store.committed(key);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** Window start is the store's last key column: each aligned start in the range is looked up. */
+  fetch(key: Row, from: number, to: number): StoredRow[] {
+    const advance = this.spec.windowAdvance ?? this.spec.windowSize ?? 1;
+    const at = this.schema.key.length - 1;
+    const rows: StoredRow[] = [];
+    if (this.spec.kind === "session" || !Number.isFinite(from) || !Number.isFinite(to) || (to - from) / advance > 10_000) {
+      for (const found of this.scan()) {
+        let same = (found.row[at] as number) >= from && (found.row[at] as number) <= to;
+        for (let i = 0; same && i < at; i++) same = found.row[i] === key[i];
+        if (same) rows.push(found);
+      }
+      return rows.sort((a, b) => (a.row[at] as number) - (b.row[at] as number));
+    }
+    for (let start = Math.ceil(from / advance) * advance; start <= to; start += advance) {
+      const found = this.get([...key.slice(0, at), start]);
+      if (found !== undefined) rows.push(found);
+    }
+    return rows;
+  }
+
+  *scan(): IterableIterator<StoredRow> {
+    for (const store of this.parts()) yield* store.scan();
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const store of this.parts()) size += store.table.size;
+    return size;
+  }
+}
