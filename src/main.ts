@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { describeError, MillraceError } from "./common/errors.js";
 import { createLogger, type Level } from "./common/logger.js";
@@ -112,7 +113,32 @@ async function addClients(): Promise<void> {
     import("./cli/connectors.js"),
     import("./cli/errors.js"),
   ]);
-  for (const command of [sqlCommand(), topicsCommand(), connectorsCommand(), errorsCommand()]) program.addCommand(command);
+  const { backupCommands } = await import("./cli/backup.js");
+  const clients = [
+    sqlCommand(),
+    topicsCommand(),
+    connectorsCommand(),
+    errorsCommand(),
+    ...backupCommands({ backup: backupStopped, restore: restoreTo }),
+  ];
+  for (const command of clients) program.addCommand(command);
+}
+
+async function backupStopped(dir: string, target: string) {
+  const { backup, isDataFolder } = await import("./embed/backup.js");
+  const { openDataFolder } = await import("./embed/data-folder.js");
+  if (!isDataFolder(dir)) throw new MillraceError("NOT_FOUND", `${dir} is not a data folder of Millrace`);
+  const folder = openDataFolder(dir);
+  try {
+    return await backup(dir, resolve(target));
+  } finally {
+    folder.release();
+  }
+}
+
+async function restoreTo(source: string, dir: string) {
+  const { restore } = await import("./embed/backup.js");
+  return restore(source, dir);
 }
 
 try {

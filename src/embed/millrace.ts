@@ -15,6 +15,7 @@ import { registerErrorRoutes } from "../server/errors/routes.js";
 import { registerKsqlRoutes } from "../server/ksql/routes.js";
 import { type Listener, listen } from "../server/listen.js";
 import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.js";
+import { backup } from "./backup.js";
 import { openDataFolder } from "./data-folder.js";
 import { sinks, sources } from "./plugins.js";
 import { processMetrics } from "./process-metrics.js";
@@ -146,7 +147,7 @@ async function open(
   const sqlPort = (await surface(wanted.sql, "sql", (app) => registerKsqlRoutes(app, engine), true)).port;
   const consolePort = (
     await surface(wanted.console, "console", (app) => {
-      registerConsoleRoutes(app, { metrics, health: () => health(worker, engine) });
+      registerConsoleRoutes(app, { metrics, health: () => health(worker, engine), backup: (directory) => backup(dir, directory) });
       registerErrorRoutes(app, errorStore);
     })
   ).port;
