@@ -72,9 +72,9 @@ function between(ts: TokenStream, operand: ParsedExpression, negated: boolean): 
     return { kind: "in", at, operand, list, negated };
   }
   const pattern = additive(ts);
-  const escape = ts.accept("ESCAPE") ? ts.string() : null;
-  if (escape !== null && [...escape].length !== 1) throw ts.error(`Expected exactly one character in escape, got: ${escape}`);
-  return { kind: "like", at, operand, pattern, escape, negated };
+  const escapeChar = ts.accept("ESCAPE") ? ts.string() : null;
+  if (escapeChar !== null && [...escapeChar].length !== 1) throw ts.error(`Expected exactly one character in escape, got: ${escapeChar}`);
+  return { kind: "like", at, operand, pattern, escape: escapeChar, negated };
 }
 
 function additive(ts: TokenStream): ParsedExpression {
@@ -102,6 +102,8 @@ function unary(ts: TokenStream): ParsedExpression {
   const op = ts.at("-") ? "-" : ts.at("+") ? "+" : null;
   if (op === null) return postfix(ts);
   ts.advance();
+  const { type } = ts.current;
+  if (op === "-" && (type === "integer" || type === "decimal" || type === "double")) return numeric(ts, at, "-");
   return { kind: "unary", at, op, operand: unary(ts) };
 }
 
@@ -126,12 +128,9 @@ function primary(ts: TokenStream): ParsedExpression {
     case "string":
       return { kind: "string", at, value: ts.advance().value };
     case "integer":
-      if (BigInt(token.value) > 9223372036854775807n) throw ts.error(`Invalid numeric literal: ${token.value}`);
-      return { kind: "integer", at, text: ts.advance().value };
     case "decimal":
-      return { kind: "decimal", at, text: ts.advance().value };
     case "double":
-      return { kind: "double", at, text: ts.advance().value };
+      return numeric(ts, at, "");
     case "symbol":
       if (lambdaAhead(ts)) return lambda(ts, at);
       if (ts.accept("(")) {
@@ -151,6 +150,14 @@ function primary(ts: TokenStream): ParsedExpression {
   }
   ts.note("an expression");
   throw ts.error();
+}
+
+function numeric(ts: TokenStream, at: Position, sign: "" | "-"): ParsedExpression {
+  const { type, value } = ts.current;
+  const limit = sign ? 9223372036854775808n : 9223372036854775807n;
+  if (type === "integer" && BigInt(value) > limit) throw ts.error(`Invalid numeric literal: ${value}`);
+  ts.advance();
+  return { kind: type as "integer" | "decimal" | "double", at, text: sign + value };
 }
 
 function keyword(ts: TokenStream, at: Position): ParsedExpression | undefined {

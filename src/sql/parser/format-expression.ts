@@ -49,8 +49,9 @@ export function formatExpression(e: ParsedExpression): string {
       return `${e.parameters.length === 1 ? formatName(e.parameters[0]!) : `(${e.parameters.map(formatName).join(", ")})`} => ${f(e.body)}`;
     case "binary":
       return `(${f(e.left)} ${e.op} ${f(e.right)})`;
+    // the space keeps `- -5` from being a comment
     case "unary":
-      return e.op === "NOT" ? `(NOT ${f(e.operand)})` : `${e.op}${e.operand.kind === "unary" ? " " : ""}${f(e.operand)}`;
+      return e.op === "NOT" ? `(NOT ${f(e.operand)})` : `${e.op} ${f(e.operand)}`;
     case "is-null":
       return `(${f(e.operand)} IS ${e.negated ? "NOT " : ""}NULL)`;
     case "like":

@@ -108,10 +108,9 @@ export class TokenStream {
     const token = this.current;
     const found = token.type === "end" ? "the end of the statement" : `'${this.text.slice(token.start, token.end)}'`;
     const expected = [...this.expected].sort();
-    const detail =
-      message ??
-      `Found ${found}${expected.length > 0 ? `\nExpecting ${expected.length === 1 ? expected[0] : `{${expected.join(", ")}}`}` : ""}`;
-    const text = message === undefined ? `line ${line}:${column}: Syntax Error\n${detail}` : `line ${line}:${column}: ${detail}`;
+    const wanted = expected.length === 1 ? expected[0] : `{${expected.join(", ")}}`;
+    const detail = message ?? `Syntax Error${expected.length > 0 ? `\nExpecting ${wanted}` : ""}\nFound ${found}`;
+    const text = `line ${line}:${column}: ${detail}`;
     return new MillraceError("SQL_PARSE", text, { context: { statement: this.text.trim(), line, column, expected } });
   }
 }

@@ -1,0 +1,278 @@
+import { MillraceError } from "../../common/errors.js";
+import { formatSqlType, type SqlType, sameSqlType } from "../../data/sql-type.js";
+import type { FunctionRegistry } from "../functions/registry.js";
+import type { ParsedExpression, Position } from "../parser/ast.js";
+import { formatExpression } from "../parser/format-expression.js";
+import type { Expression } from "../plan/expression.js";
+import { analyzeCall } from "./call.js";
+import { analyzeComparison } from "./comparison.js";
+import { arithmeticType, type CustomTypes, commonType, decimalType, isCastable, isNumeric, resolveType, sqlTypes } from "./types.js";
+
+/** What an expression may refer to, and how its parts are named in messages. */
+export interface Environment {
+  readonly functions: FunctionRegistry;
+  readonly types: CustomTypes;
+  /** SELECT, WHERE, GROUP BY, … */
+  readonly clause: string;
+  column(qualifier: string | null, name: string, at: Position): Expression;
+  /** takes over for an expression as a whole (a group's expression, an aggregate, a table function); undefined: go on */
+  replace?(e: ParsedExpression): Expression | undefined;
+  readonly lambda?: ReadonlyMap<string, SqlType>;
+}
+
+export function fail(message: string, at?: Position): MillraceError {
+  return new MillraceError("SQL_STATEMENT", message, at ? { context: { line: at.line, column: at.column } } : {});
+}
+export const plainType = (type: SqlType) => formatSqlType(type);
+
+export function isNull(e: Expression): boolean {
+  return e.kind === "literal" && e.value === null;
+}
+/** The type, or null of an untyped NULL. */
+export function typeOf(e: Expression): SqlType | null {
+  return isNull(e) && untyped.has(e) ? null : e.type;
+}
+const untyped = new WeakSet<Expression>();
+/** NULL as written: it takes on the type that is wanted; STRING where nobody cares. */
+export function nullLiteral(): Expression {
+  const e: Expression = { kind: "literal", value: null, type: sqlTypes.string };
+  untyped.add(e);
+  return e;
+}
+
+/** The value as a `type`; a NULL takes the type on, a literal number too. */
+export function coerce(e: Expression, type: SqlType): Expression {
+  if (typeOf(e) === null) return { kind: "literal", value: null, type };
+  if (sameSqlType(e.type, type)) return e;
+  if (e.kind === "literal" && e.value !== null) {
+    if (e.type.base === "INTEGER" && type.base === "BIGINT") return { kind: "literal", value: String(e.value), type };
+    if ((e.type.base === "INTEGER" || e.type.base === "BIGINT" || e.type.base === "DECIMAL") && type.base === "DOUBLE")
+      return { kind: "literal", value: Number(e.value), type };
+  }
+  return { kind: "cast", operand: e, type };
+}
+
+export function analyzeExpression(e: ParsedExpression, env: Environment): Expression {
+  const replaced = env.replace?.(e);
+  if (replaced) return replaced;
+  const go = (x: ParsedExpression) => analyzeExpression(x, env);
+  switch (e.kind) {
+    case "null":
+      return nullLiteral();
+    case "boolean":
+      return { kind: "literal", value: e.value, type: sqlTypes.boolean };
+    case "string":
+      return { kind: "literal", value: e.value, type: sqlTypes.string };
+    case "integer":
+    case "decimal":
+    case "double":
+      return numberLiteral(e.kind, e.text);
+    case "name": {
+      const parameter = e.qualifier === null ? env.lambda?.get(e.name) : undefined;
+      return parameter ? { kind: "parameter", name: e.name, type: parameter } : env.column(e.qualifier, e.name, e.at);
+    }
+    case "call":
+      return analyzeCall(e, env);
+    case "lambda":
+      throw fail("A lambda can only be an argument of a function that takes one", e.at);
+    case "binary":
+      return binary(e, env);
+    case "unary": {
+      const operand = go(e.operand);
+      if (e.op === "NOT") return { kind: "not", operand: condition(operand, e), type: sqlTypes.boolean };
+      if (!isNumeric(operand.type))
+        throw fail(`Unsupported arithmetic unary operation: '${formatExpression(e)}' on ${plainType(operand.type)}`, e.at);
+      return e.op === "+" ? operand : { kind: "negate", operand, type: operand.type };
+    }
+    case "is-null":
+      return { kind: "is-null", operand: go(e.operand), negated: e.negated, type: sqlTypes.boolean };
+    case "like": {
+      const [operand, pattern] = [go(e.operand), go(e.pattern)];
+      for (const x of [operand, pattern])
+        if (typeOf(x) !== null && x.type.base !== "STRING")
+          throw fail(`LIKE works on STRINGs only, but '${formatExpression(e)}' has ${plainType(x.type)}`, e.at);
+      return negate(e.negated, { kind: "like", operand, pattern, escape: e.escape, type: sqlTypes.boolean });
+    }
+    case "in": {
+      const operand = go(e.operand);
+      // the list is as many comparisons, each with its own coercions
+      const items = e.list.map((item) => analyzeComparison("=", e.operand, item, operand, go(item), e));
+      const type = items.reduce<SqlType>((t, c) => (c.kind === "compare" ? c.left.type : t), operand.type);
+      const same = items.every((c) => c.kind === "compare" && c.left === operand);
+      if (same) {
+        const list = items.map((c) => (c as Extract<Expression, { kind: "compare" }>).right);
+        return negate(e.negated, { kind: "in", operand, list: list.map((x) => coerce(x, type)), type: sqlTypes.boolean });
+      }
+      const either = items.reduce((left, right): Expression => ({ kind: "logical", op: "OR", left, right, type: sqlTypes.boolean }));
+      return negate(e.negated, either);
+    }
+    case "between": {
+      const operand = go(e.operand);
+      const low = analyzeComparison(">=", e.operand, e.low, operand, go(e.low), e);
+      const high = analyzeComparison("<=", e.operand, e.high, operand, go(e.high), e);
+      return negate(e.negated, { kind: "logical", op: "AND", left: low, right: high, type: sqlTypes.boolean });
+    }
+    case "case":
+      return caseWhen(e, env);
+    case "cast": {
+      const operand = go(e.operand);
+      const type = resolveType(e.type, env.types);
+      if (typeOf(operand) !== null && !isCastable(operand.type, type))
+        throw fail(`Cast of ${plainType(operand.type)} to ${plainType(type)} is not supported`, e.at);
+      return typeOf(operand) === null ? { kind: "literal", value: null, type } : coerce(operand, type);
+    }
+    case "subscript": {
+      const operand = go(e.operand);
+      const index = go(e.index);
+      if (operand.type.base === "ARRAY")
+        return { kind: "subscript", operand, index: coerce(index, sqlTypes.integer), type: operand.type.element };
+      if (operand.type.base === "MAP")
+        return { kind: "subscript", operand, index: coerce(index, operand.type.key), type: operand.type.value };
+      throw fail(`Subscript expression '${formatExpression(e)}' do not apply to ${plainType(operand.type)}.`, e.at);
+    }
+    case "dereference": {
+      const operand = go(e.operand);
+      if (operand.type.base !== "STRUCT")
+        throw fail(`Expected STRUCT type but got ${plainType(operand.type)}: '${formatExpression(e)}'`, e.at);
+      const field = operand.type.fields.findIndex((f) => f.name === e.field);
+      if (field < 0)
+        throw fail(
+          `Could not find field '${e.field}' in '${formatExpression(e.operand)}'. The available fields are: [${operand.type.fields.map((f) => f.name).join(", ")}]`,
+          e.at,
+        );
+      return { kind: "dereference", operand, field, type: operand.type.fields[field]!.type };
+    }
+    case "struct-all":
+      throw fail(`'${formatExpression(e)}' may only stand in a select list`, e.at);
+    case "array": {
+      if (e.items.length === 0)
+        throw fail(
+          "Array constructor cannot be empty. Please supply at least one element (see https://github.com/confluentinc/ksql/issues/4239).",
+          e.at,
+        );
+      const items = e.items.map(go);
+      const element = unify(items, "Array");
+      return { kind: "array", items: items.map((x) => coerce(x, element)), type: { base: "ARRAY", element } };
+    }
+    case "map": {
+      if (e.entries.length === 0)
+        throw fail(
+          "Map constructor cannot be empty. Please supply at least one key value pair (see https://github.com/confluentinc/ksql/issues/4239).",
+          e.at,
+        );
+      const keys = e.entries.map((p) => go(p.key));
+      const values = e.entries.map((p) => go(p.value));
+      const key = unify(keys, "Map key");
+      const value = unify(values, "Map value");
+      const entries = keys.map((k, i) => ({ key: coerce(k, key), value: coerce(values[i]!, value) }));
+      return { kind: "map", entries, type: { base: "MAP", key, value } };
+    }
+    case "struct": {
+      const fields = e.fields.map((f) => ({ name: f.name, value: go(f.value) }));
+      for (const [i, f] of fields.entries())
+        if (fields.findIndex((g) => g.name === f.name) !== i) throw fail(`Duplicate field name in STRUCT: ${f.name}`, e.at);
+      return { kind: "struct", fields, type: { base: "STRUCT", fields: fields.map((f) => ({ name: f.name, type: f.value.type })) } };
+    }
+    case "interval-unit":
+      return { kind: "literal", value: e.unit, type: sqlTypes.string };
+  }
+}
+
+function numberLiteral(kind: "integer" | "decimal" | "double", text: string): Expression {
+  if (kind === "double") return { kind: "literal", value: Number(text), type: sqlTypes.double };
+  if (kind === "decimal") {
+    const [whole, fraction = ""] = text.replace("-", "").split(".");
+    const digits = whole!.replace(/^0+/, "");
+    const scale = fraction.length;
+    const type = decimalType(Math.max(digits.length + scale, scale, 1), scale);
+    return { kind: "literal", value: `${text.startsWith("-") ? "-" : ""}${digits || "0"}${scale ? `.${fraction}` : ""}`, type };
+  }
+  const n = BigInt(text);
+  if (n >= -2147483648n && n <= 2147483647n) return { kind: "literal", value: Number(n), type: sqlTypes.integer };
+  return { kind: "literal", value: n.toString(), type: sqlTypes.bigint };
+}
+
+/** A BOOLEAN (or NULL) where a condition must stand. */
+export function condition(e: Expression, written: ParsedExpression): Expression {
+  if (typeOf(e) === null) return { kind: "literal", value: null, type: sqlTypes.boolean };
+  if (e.type.base === "BOOLEAN") return e;
+  throw fail(`Should evaluate to boolean but is ${formatExpression(written)} (${plainType(e.type)}) instead.`, written.at);
+}
+
+function negate(negated: boolean, e: Expression): Expression {
+  return negated ? { kind: "not", operand: e, type: sqlTypes.boolean } : e;
+}
+
+function unify(items: readonly Expression[], what: string): SqlType {
+  let type: SqlType | null = null;
+  for (const item of items) {
+    const common: SqlType | null | undefined = commonType(type, typeOf(item));
+    if (common === undefined) throw fail(`operator does not exist: ${plainType(type!)} = ${plainType(item.type)} (${what})`);
+    type = common;
+  }
+  if (type === null) throw fail(`Cannot construct ${what === "Array" ? "an array" : "a map"} with all NULL elements`);
+  return type;
+}
+
+function binary(e: Extract<ParsedExpression, { kind: "binary" }>, env: Environment): Expression {
+  const left = analyzeExpression(e.left, env);
+  const right = analyzeExpression(e.right, env);
+  switch (e.op) {
+    case "AND":
+    case "OR":
+      return { kind: "logical", op: e.op, left: condition(left, e.left), right: condition(right, e.right), type: sqlTypes.boolean };
+    case "+":
+    case "-":
+    case "*":
+    case "/":
+    case "%":
+    case "||":
+      break;
+    default:
+      return analyzeComparison(e.op, e.left, e.right, left, right, e);
+  }
+  const [lt, rt] = [typeOf(left) ?? typeOf(right), typeOf(right) ?? typeOf(left)];
+  if (lt === null || rt === null)
+    throw fail(`Error processing expression: ${formatExpression(e)}. Unsupported arithmetic types. null null`, e.at);
+  if ((e.op === "+" || e.op === "||") && lt.base === "STRING" && rt.base === "STRING")
+    return { kind: "arithmetic", op: "+", left: coerce(left, lt), right: coerce(right, rt), type: sqlTypes.string };
+  if (e.op === "||" || !isNumeric(lt) || !isNumeric(rt))
+    throw fail(`Error processing expression: ${formatExpression(e)}. Unsupported arithmetic types. ${lt.base} ${rt.base}`, e.at);
+  const type = arithmeticType(e.op, lt, rt);
+  // DECIMAL operands keep their own scale: the operation aligns them
+  const to = (t: SqlType) => (type.base === "DECIMAL" ? (t.base === "DECIMAL" ? t : decimalType(t.base === "INTEGER" ? 10 : 19, 0)) : type);
+  return { kind: "arithmetic", op: e.op, left: coerce(left, to(lt)), right: coerce(right, to(rt)), type };
+}
+
+function caseWhen(e: Extract<ParsedExpression, { kind: "case" }>, env: Environment): Expression {
+  const whens = e.branches.map((b) => {
+    if (e.operand === null) {
+      const when = analyzeExpression(b.when, env);
+      if (typeOf(when) !== null && when.type.base !== "BOOLEAN")
+        throw fail(`WHEN operand type should be boolean.\nType for '${formatExpression(b.when)}' is ${plainType(when.type)}`, b.when.at);
+      return condition(when, b.when);
+    }
+    return analyzeComparison("=", e.operand, b.when, analyzeExpression(e.operand, env), analyzeExpression(b.when, env), e);
+  });
+  const thens = e.branches.map((b) => analyzeExpression(b.then, env));
+  const otherwise = e.otherwise === null ? null : analyzeExpression(e.otherwise, env);
+  let type: SqlType | null = null;
+  for (const [i, x] of [...thens, ...(otherwise ? [otherwise] : [])].entries()) {
+    const common: SqlType | null | undefined = commonType(type, typeOf(x));
+    if (common === undefined) {
+      const which =
+        i < thens.length
+          ? `THEN expression '${formatExpression(e.branches[i]!.then)}'`
+          : `ELSE expression '${formatExpression(e.otherwise!)}'`;
+      throw fail(
+        `Invalid Case expression. Type for all 'THEN' clauses should be the same.\n${which} has type: ${plainType(x.type)}. Previous: ${plainType(type!)}.`,
+        e.at,
+      );
+    }
+    type = common;
+  }
+  if (type === null) throw fail("Invalid Case expression. All case branches have a NULL type", e.at);
+  const result = type;
+  const branches = whens.map((when, i) => ({ when, then: coerce(thens[i]!, result) }));
+  return { kind: "case", branches, otherwise: otherwise && coerce(otherwise, result), type: result };
+}

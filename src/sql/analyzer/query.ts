@@ -1,0 +1,214 @@
+import { MillraceError } from "../../common/errors.js";
+import type { SqlType } from "../../data/sql-type.js";
+import type { DataSource } from "../metastore/data-source.js";
+import { rowSchemaOf } from "../metastore/data-source.js";
+import type { Metastore } from "../metastore/metastore.js";
+import type { FromSource, JoinClause, ParsedExpression, Query } from "../parser/ast.js";
+import { formatExpression } from "../parser/format-expression.js";
+import { mapNames } from "../parser/walk.js";
+import { isPseudo, isWindowBound, pseudoColumns, Scope, type ScopeColumn } from "./scope.js";
+
+export interface QuerySource {
+  readonly alias: string;
+  readonly source: DataSource;
+}
+export interface SelectColumn {
+  readonly expression: ParsedExpression;
+  readonly name: string;
+}
+/**
+ * A query whose names all carry their source's alias (pseudo columns of the row at hand carry none), whose `*` are written out
+ * and whose columns have names.
+ */
+export interface QualifiedQuery {
+  readonly sources: readonly QuerySource[];
+  readonly select: readonly SelectColumn[];
+  readonly joins: readonly (Omit<JoinClause, "source"> & { readonly source: QuerySource })[];
+  readonly where: ParsedExpression | null;
+  readonly groupBy: readonly ParsedExpression[] | null;
+  readonly partitionBy: readonly ParsedExpression[] | null;
+  readonly having: ParsedExpression | null;
+  readonly query: Query;
+  /** all columns of all sources; the positions mean nothing */
+  readonly scope: Scope;
+}
+
+/** Key columns that a join makes up where no column is the join's key. */
+export const syntheticKey = "ROWKEY";
+
+/** @param transient a push or pull query, whose `SELECT *` of a windowed source shows the window too */
+export function qualifyQuery(query: Query, metastore: Metastore, transient: boolean): QualifiedQuery {
+  const sources: QuerySource[] = [];
+  const add = (from: FromSource): QuerySource => {
+    const source = metastore.source(from.name);
+    if (!source) throw missingSource(from);
+    const alias = from.alias ?? from.name;
+    if (sources.some((s) => s.source.name === source.name))
+      throw new MillraceError(
+        "SQL_STATEMENT",
+        query.joins.length > 1
+          ? `N-way joins do not support multiple occurrences of the same source. Source: '${source.name}'`
+          : `Can not join '${source.name}' to '${source.name}': self joins are not yet supported.`,
+      );
+    if (sources.some((s) => s.alias === alias)) throw new MillraceError("SQL_STATEMENT", `The alias '${alias}' is used twice.`);
+    const own = { alias, source };
+    sources.push(own);
+    return own;
+  };
+  add(query.from);
+  const joined = query.joins.map((j) => add(j.source));
+  const scope = scopeOf(sources);
+  const many = sources.length > 1;
+  const qualify = (e: ParsedExpression, clause: string) =>
+    mapNames(e, (n) => {
+      if (isPseudo(n.name) && (n.qualifier === null || !many)) {
+        if (n.qualifier !== null) scope.resolve(n.qualifier, n.name, n.at, clause);
+        if (!isWindowBound(n.name) || query.window || sources.some((s) => s.source.window)) return { ...n, qualifier: null };
+      }
+      if (many && n.qualifier === null && n.name.startsWith(syntheticKey) && !scope.columns.some((c) => c.name === n.name)) return n;
+      const column = scope.resolve(n.qualifier, n.name, n.at, clause);
+      return { ...n, qualifier: column.source };
+    });
+  const all = (list: readonly ParsedExpression[] | null, clause: string) => list && list.map((e) => qualify(e, clause));
+  const joins = query.joins.map((j, i) => ({ ...j, source: joined[i]!, on: qualify(j.on, "JOIN ON") }));
+  const where = query.where && qualify(query.where, "WHERE");
+  const groupBy = all(query.groupBy, "GROUP BY");
+  const partitionBy = all(query.partitionBy, "PARTITION BY");
+  const select = nameColumns(expandStars(query, sources, scope, partitionBy, transient), qualify, scope, many);
+  const having = query.having && qualify(query.having, "HAVING");
+  return { sources, select, joins, where, groupBy, partitionBy, having, query, scope };
+}
+
+function missingSource(from: FromSource): MillraceError {
+  const { line, column } = from.at;
+  return new MillraceError("SQL_STATEMENT", `Line: ${line}, Col: ${column}: Source \`${from.name}\` does not exist.`, {
+    context: { source: from.name, line, column },
+  });
+}
+
+export function scopeOf(sources: readonly QuerySource[]): Scope {
+  const columns: ScopeColumn[] = [];
+  for (const { alias, source } of sources) {
+    const { key, value } = rowSchemaOf(source);
+    let index = 0;
+    const push = (c: { name: string; type: SqlType }, isKey: boolean, pseudo: boolean) =>
+      columns.push({ source: alias, name: c.name, type: c.type, index: index++, isKey, isPseudo: pseudo });
+    for (const c of key) push(c, true, false);
+    for (const c of value) push(c, false, false);
+    for (const c of pseudoColumns) if (!isWindowBound(c.name) || source.window) push(c, false, true);
+  }
+  return new Scope(
+    columns,
+    sources.map((s) => s.alias),
+  );
+}
+
+interface Item {
+  readonly expression: ParsedExpression;
+  readonly alias: string | null;
+  /** of a `*` over a join: the name carries the source's alias */
+  readonly prefixed?: boolean;
+}
+
+function expandStars(
+  query: Query,
+  sources: readonly QuerySource[],
+  scope: Scope,
+  partitionBy: readonly ParsedExpression[] | null,
+  transient: boolean,
+): Item[] {
+  const items: Item[] = [];
+  for (const item of query.select) {
+    if (item.kind === "column") {
+      items.push({ expression: item.expression, alias: item.alias });
+      continue;
+    }
+    const wanted = sources.filter((s) => item.source === null || s.alias === item.source);
+    if (wanted.length === 0) throw new MillraceError("SQL_STATEMENT", `'${item.source}' is not a valid stream/table name or alias.`);
+    const columns = scope.columns.filter((c) => !c.isPseudo && wanted.some((s) => s.alias === c.source));
+    const named = columns.map((c): ParsedExpression => ({ kind: "name", at: item.at, qualifier: c.source, name: c.name }));
+    if (sources.length > 1) {
+      if (item.source === null && needsSyntheticKey(query))
+        items.push({ expression: { kind: "name", at: item.at, qualifier: null, name: syntheticKey }, alias: null });
+      for (const expression of named) items.push({ expression, alias: null, prefixed: true });
+      continue;
+    }
+    if (partitionBy) {
+      // the new key, then the other columns, the old key last
+      const news = partitionBy.filter((e) => e.kind !== "null");
+      const taken = new Set(news.map(formatExpression));
+      const others = columns.map((c, i) => ({ c, e: named[i]! })).filter(({ e }) => !taken.has(formatExpression(e)));
+      const order = [...others.filter(({ c }) => !c.isKey), ...others.filter(({ c }) => c.isKey)];
+      for (const expression of [...news, ...order.map(({ e }) => e)]) items.push({ expression, alias: null });
+      continue;
+    }
+    const bounds = transient && wanted[0]!.source.window ? ["WINDOWSTART", "WINDOWEND"] : [];
+    const keys = columns.filter((c) => c.isKey).length;
+    const extra = bounds.map((name): ParsedExpression => ({ kind: "name", at: item.at, qualifier: null, name }));
+    for (const expression of [...named.slice(0, keys), ...extra, ...named.slice(keys)]) items.push({ expression, alias: null });
+  }
+  return items;
+}
+
+function needsSyntheticKey(query: Query): boolean {
+  return query.joins.some((j) => j.type === "FULL");
+}
+
+function nameColumns(
+  items: readonly Item[],
+  qualify: (e: ParsedExpression, clause: string) => ParsedExpression,
+  scope: Scope,
+  many: boolean,
+): SelectColumn[] {
+  const columns: SelectColumn[] = [];
+  const taken = new Set<string>([...items.map((i) => i.alias ?? ""), ...scope.columns.map((c) => c.name)]);
+  let counter = 0;
+  const generated = () => {
+    let name: string;
+    do name = `KSQL_COL_${counter++}`;
+    while (taken.has(name));
+    return name;
+  };
+  const fieldName = (field: string) => {
+    let name = field;
+    for (let i = 1; columns.some((c) => c.name === name); i++) name = `${field}_${i}`;
+    return name;
+  };
+  for (const item of items) {
+    if (item.expression.kind === "struct-all") {
+      const operand = qualify(item.expression.operand, "SELECT");
+      const type = structType(operand, scope);
+      if (!type) throw new MillraceError("SQL_STATEMENT", `Expected STRUCT type for '${formatExpression(item.expression)}'`);
+      for (const f of type.fields)
+        columns.push({ expression: { kind: "dereference", at: item.expression.at, operand, field: f.name }, name: fieldName(f.name) });
+      continue;
+    }
+    const e = qualify(item.expression, "SELECT");
+    let name = item.alias;
+    if (name === null && e.kind === "name") {
+      const clash = many && e.qualifier !== null && (item.prefixed || scope.columns.filter((c) => c.name === e.name).length > 1);
+      name = clash ? `${e.qualifier}_${e.name}` : e.name;
+    }
+    if (name === null && e.kind === "dereference") name = fieldName(e.field);
+    columns.push({ expression: e, name: name ?? generated() });
+  }
+  return columns;
+}
+
+/** The STRUCT that a path of columns, fields and subscripts leads to. */
+function structType(e: ParsedExpression, scope: Scope): Extract<SqlType, { base: "STRUCT" }> | undefined {
+  const typeOf = (x: ParsedExpression): SqlType | undefined => {
+    if (x.kind === "name") return scope.columns.find((c) => c.source === x.qualifier && c.name === x.name)?.type;
+    if (x.kind === "dereference") {
+      const inner = typeOf(x.operand);
+      return inner?.base === "STRUCT" ? inner.fields.find((f) => f.name === x.field)?.type : undefined;
+    }
+    if (x.kind === "subscript") {
+      const inner = typeOf(x.operand);
+      return inner?.base === "ARRAY" ? inner.element : inner?.base === "MAP" ? inner.value : undefined;
+    }
+    return undefined;
+  };
+  const type = typeOf(e);
+  return type?.base === "STRUCT" ? type : undefined;
+}

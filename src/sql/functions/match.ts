@@ -1,0 +1,109 @@
+import { type SqlType, sameSqlType } from "../../data/sql-type.js";
+import { asDecimal, commonType, sqlTypes, wideningSteps } from "../analyzer/types.js";
+import { type Bindings, type Parameter, signatureOf } from "./parameter.js";
+
+/** What is known of an argument before the overload is chosen; null is an untyped NULL. */
+export type Argument = SqlType | null | { readonly lambda: number } | { readonly unit: true };
+
+export interface Match<O> {
+  readonly overload: O;
+  readonly id: string;
+  readonly bound: Bindings;
+  readonly parameters: readonly Parameter[];
+}
+
+/**
+ * The cheapest overload that takes the arguments: exact types, then type variables, then variadic ones, then those that need
+ * INTEGER → BIGINT → DECIMAL → DOUBLE. Of equals the one declared first.
+ */
+export function bestMatch<O extends { readonly args: string }>(
+  name: string,
+  overloads: readonly O[],
+  args: readonly Argument[],
+): Match<O> | undefined {
+  let best: Match<O> | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const overload of overloads) {
+    const signature = signatureOf(overload.args);
+    const parameters = expand(signature.parameters, signature.variadic, args.length);
+    if (!parameters) continue;
+    const bound: Bindings = new Map();
+    let cost = signature.variadic ? 100 : 0;
+    for (let i = 0; i < args.length && cost < least; i++) cost += fit(parameters[i]!, args[i]!, bound);
+    if (cost < least) {
+      least = cost;
+      best = { overload, id: `${name}(${overload.args})`, bound, parameters };
+    }
+  }
+  return best;
+}
+
+/** One parameter an argument, the last repeated where variadic (none at all is fine too). */
+function expand(parameters: readonly Parameter[], variadic: boolean, count: number): readonly Parameter[] | undefined {
+  if (!variadic) return parameters.length === count ? parameters : undefined;
+  if (count < parameters.length - 1) return undefined;
+  const last = parameters[parameters.length - 1]!;
+  return Array.from({ length: count }, (_, i) => parameters[i] ?? last);
+}
+
+const no = Number.POSITIVE_INFINITY;
+
+function fit(p: Parameter, arg: Argument, bound: Bindings): number {
+  if (arg === null) return p.base === "LAMBDA" || p.base === "UNIT" ? no : 0;
+  if ("lambda" in arg) return p.base === "LAMBDA" && p.parameters.length === arg.lambda ? 0 : no;
+  if ("unit" in arg) return p.base === "UNIT" ? 0 : no;
+  switch (p.base) {
+    case "VARIABLE": {
+      const now = bound.get(p.name);
+      const common = now === undefined ? arg : commonType(now, arg);
+      if (!common) return no;
+      bound.set(p.name, common);
+      return now === undefined || sameSqlType(now, arg) ? 1 : 1000;
+    }
+    case "ARRAY":
+      return arg.base === "ARRAY" ? fit(p.element, arg.element, bound) : no;
+    case "MAP":
+      return arg.base === "MAP" ? fit(p.key, arg.key, bound) + fit(p.value, arg.value, bound) : no;
+    case "STRUCT":
+      if (arg.base !== "STRUCT") return no;
+      if (!p.fields) return 0;
+      if (p.fields.length !== arg.fields.length) return no;
+      return p.fields.reduce((sum, f, i) => sum + (f.name === arg.fields[i]!.name ? fit(f.type, arg.fields[i]!.type, bound) : no), 0);
+    case "LAMBDA":
+    case "UNIT":
+      return no;
+    default: {
+      if (p.base === arg.base) return 0;
+      const steps = wideningSteps(arg, p.base);
+      return steps === undefined ? no : 1000 * steps;
+    }
+  }
+}
+
+/** The type that an argument must be cast to for its parameter; null where any value of its own type will do. */
+export function requiredType(p: Parameter, arg: SqlType | null, bound: Bindings): SqlType | null {
+  switch (p.base) {
+    case "VARIABLE":
+      return bound.get(p.name) ?? arg;
+    case "DECIMAL":
+      return arg === null ? null : asDecimal(arg);
+    case "ARRAY": {
+      if (arg?.base !== "ARRAY") return null;
+      const element = requiredType(p.element, arg.element, bound);
+      return element && { base: "ARRAY", element };
+    }
+    case "MAP": {
+      if (arg?.base !== "MAP") return null;
+      const key = requiredType(p.key, arg.key, bound);
+      const value = requiredType(p.value, arg.value, bound);
+      return key && value && { base: "MAP", key, value };
+    }
+    case "STRUCT":
+    case "LAMBDA":
+      return arg;
+    case "UNIT":
+      return sqlTypes.string;
+    default:
+      return p as SqlType;
+  }
+}
