@@ -1,0 +1,188 @@
+import { MillraceError } from "../../common/errors.js";
+import type { Row } from "../../serde/row-serde.js";
+import { type CompiledPredicate, type CompiledRow, compilePredicate, compileRow } from "../../sql/evaluate/compile.js";
+import type { EvalContext } from "../../sql/evaluate/context.js";
+import type { Bounds, KeyLookup, PullPlan } from "../../sql/planner/plan-statement.js";
+import type { StoredRow, StoreView } from "../../streams/state/store.js";
+import { evaluateConstant } from "../insert-values.js";
+import type { PersistentQuery } from "../persistent/persistent-query.js";
+import type { Materialization } from "../physical/build-topology.js";
+import type { QueryResult, ResultRow } from "../query-result.js";
+import type { EngineServices } from "../services.js";
+import { readTopicRows } from "../topic-rows.js";
+
+const batchRows = 1000;
+
+/** A pull query reads what is there and ends: a table's committed rows, or a stream's topic up to its present end. */
+export function startPullQuery(
+  plan: PullPlan,
+  queryId: string,
+  materializedBy: PersistentQuery | undefined,
+  services: EngineServices,
+): QueryResult {
+  const abort = new AbortController();
+  const isTable = plan.source.kind === "table";
+  const rows = isTable
+    ? tableRows(plan, materializedBy, services)
+    : readTopicRows(plan.source, services.broker, services.registry, abort.signal);
+  let limited = plan.limit === 0;
+  const answer = async function* (): AsyncGenerator<readonly ResultRow[]> {
+    const row = compileRow(plan.projection, services.functions);
+    const residual = plan.residual === null ? null : compilePredicate(plan.residual, services.functions);
+    const context: EvalContext = { now: () => services.clock.now(), random: Math.random, onError: () => {} };
+    let left = plan.limit ?? Number.POSITIVE_INFINITY;
+    if (left === 0) return;
+    for await (const batch of rows) {
+      if (abort.signal.aborted) return;
+      const out = project(batch, row, residual, context, left);
+      left -= out.length;
+      if (left === 0) limited = true;
+      if (out.length > 0) yield out;
+      if (left === 0) return;
+    }
+  };
+  return {
+    kind: isTable ? "pull-table" : "pull-stream",
+    queryId,
+    columns: plan.columns,
+    isTable,
+    batches: answer(),
+    limitReached: () => limited,
+    close: async () => abort.abort(new MillraceError("SHUTTING_DOWN", "query closed")),
+  };
+}
+
+function project(
+  batch: readonly Row[],
+  row: CompiledRow,
+  residual: CompiledPredicate | null,
+  context: EvalContext,
+  most: number,
+): ResultRow[] {
+  const out: ResultRow[] = [];
+  for (const input of batch) {
+    if (out.length >= most) break;
+    if (residual === null || residual(input, context)) out.push({ values: row(input, context), tombstone: false });
+  }
+  return out;
+}
+
+/** @throws SQL_STATEMENT where nothing materializes the table; TIMEOUT (retriable) while its query does not run */
+async function* tableRows(plan: PullPlan, query: PersistentQuery | undefined, services: EngineServices): AsyncGenerator<Row[]> {
+  const { name } = plan.source;
+  if (!query)
+    throw new MillraceError(
+      "SQL_STATEMENT",
+      `The \`${name}\` table isn't queryable. To derive a queryable table, you can do 'CREATE TABLE QUERYABLE_${name} AS SELECT * FROM ${name}'.`,
+      { context: { source: name } },
+    );
+  const handle = query.running;
+  const where = query.materialization;
+  if (!handle || !where)
+    throw new MillraceError(
+      "TIMEOUT",
+      `Unable to execute the pull query: the state of ${name} is not there yet (query ${query.id} is ${query.state})`,
+    );
+  const view = handle.store(where.store);
+  const width = where.schema.key.length + where.schema.value.length;
+  let batch: Row[] = [];
+  for (const stored of lookUp(plan, view, services)) {
+    const row = tableRow(stored, where, view.windowed, width);
+    if (
+      row === null ||
+      !inBounds(row[width + 3] as number | null, plan.windowStart) ||
+      !inBounds(row[width + 4] as number | null, plan.windowEnd)
+    )
+      continue;
+    batch.push(row);
+    if (batch.length < batchRows) continue;
+    yield batch;
+    batch = [];
+    // A scan of a large table lets queries and requests run in between.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** `[...key, ...value, ROWTIME, ROWPARTITION, ROWOFFSET, WINDOWSTART, WINDOWEND]`, or null where the sink has no such row. */
+function tableRow(stored: StoredRow, where: Materialization, windowed: boolean, width: number): Row | null {
+  const sink = where.rowOf(stored.row, stored.timestamp);
+  if (sink === null) return null;
+  const row = sink.slice(0, width);
+  const end = stored.row.length;
+  const window = windowed ? [stored.row[end - 2], stored.row[end - 1]] : [null, null];
+  row.push(stored.timestamp, null, null, window[0], window[1]);
+  return row;
+}
+
+function* lookUp(plan: PullPlan, view: StoreView, services: EngineServices): Generator<StoredRow> {
+  const { lookup } = plan;
+  switch (lookup.kind) {
+    case "keys":
+      for (const key of distinctKeys(lookup, services)) {
+        if (view.windowed) {
+          const lower = plan.windowStart?.lower?.value ?? 0;
+          const upper = plan.windowStart?.upper?.value ?? Number.MAX_SAFE_INTEGER;
+          yield* view.fetch(key, lower, upper);
+        } else {
+          const row = view.get(key);
+          if (row) yield row;
+        }
+      }
+      return;
+    case "range": {
+      const lower = lookup.lower && { value: evaluateConstant(lookup.lower.value, services), inclusive: lookup.lower.inclusive };
+      const upper = lookup.upper && { value: evaluateConstant(lookup.upper.value, services), inclusive: lookup.upper.inclusive };
+      for (const stored of view.scan()) {
+        const key = stored.row[0];
+        if (key === null || (lower && !above(key, lower)) || (upper && !above(upper.value, { value: key, inclusive: upper.inclusive })))
+          continue;
+        yield stored;
+      }
+      return;
+    }
+    case "scan":
+      yield* view.scan();
+  }
+}
+
+/** `IN (1, 1)` names a row once. */
+function distinctKeys(lookup: Extract<KeyLookup, { kind: "keys" }>, services: EngineServices): Row[] {
+  const seen = new Map<string, Row>();
+  for (const expressions of lookup.keys) {
+    const key = expressions.map((e) => evaluateConstant(e, services));
+    if (key.some((v) => v === null)) continue;
+    seen.set(
+      JSON.stringify(key, (_, v) => (typeof v === "bigint" ? `${v}n` : (v as unknown))),
+      key,
+    );
+  }
+  return [...seen.values()];
+}
+
+function above(value: unknown, bound: { readonly value: unknown; readonly inclusive: boolean }): boolean {
+  const order = compareKeys(value, bound.value);
+  return order > 0 || (order === 0 && bound.inclusive);
+}
+
+/** Strings by their UTF-8 bytes, as the stores of ksqlDB order them; numbers and bigints by value. */
+function compareKeys(a: unknown, b: unknown): number {
+  if (typeof a === "string" && typeof b === "string") return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
+  const x = comparable(a);
+  const y = comparable(b);
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+function comparable(v: unknown): number | bigint {
+  if (typeof v === "object" && v !== null && "toNumber" in v) return (v as { toNumber(): number }).toNumber();
+  return typeof v === "bigint" ? v : Number(v);
+}
+
+function inBounds(value: number | null, bounds: Bounds | null): boolean {
+  if (bounds === null) return true;
+  if (value === null) return false;
+  const { lower, upper } = bounds;
+  if (lower && (value < lower.value || (value === lower.value && !lower.inclusive))) return false;
+  return !(upper && (value > upper.value || (value === upper.value && !upper.inclusive)));
+}

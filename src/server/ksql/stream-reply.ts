@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+import { describeError } from "../../common/errors.js";
+import { formatSqlType } from "../../data/sql-type.js";
+import { jsonRowWriter } from "../../engine/json-values.js";
+import type { PrintResult, QueryResult } from "../../engine/query-result.js";
+
+/**
+ * How a query's answer is laid out. `array`: `[{"header":…},\n{"row":…},\n{"finalMessage":…}]` of /query; `delimited`: a header and rows,
+ * one JSON a line, of /query-stream; `json`: the same as one array.
+ */
+export type Layout = "array" | "delimited" | "json";
+
+/** Tombstones are shown only to those that ask for v2 of the media type. */
+export interface ReplyOptions {
+  readonly layout: Layout;
+  readonly tombstones: boolean;
+}
+
+/**
+ * Writes the answer as it comes. The query is pulled only while the socket takes more: a slow reader holds back its own query
+ * alone. A closed connection ends it.
+ */
+export async function writeQuery(out: Writable, query: QueryResult, options: ReplyOptions): Promise<void> {
+  const { layout } = options;
+  const writeRow = jsonRowWriter(query.columns.map((c) => c.type));
+  const onClose = () => void query.close();
+  out.once("close", onClose);
+  let first = true;
+  const item = (json: string): string => {
+    if (layout === "delimited") return `${json}\n`;
+    const text = first ? `[${json}` : layout === "array" ? `,\n${json}` : `,${json}`;
+    first = false;
+    return text;
+  };
+  try {
+    await write(out, item(header(query, layout)));
+    for await (const batch of query.batches) {
+      let text = "";
+      for (const row of batch) {
+        if (row.tombstone && !options.tombstones) continue;
+        const values = writeRow(row.values);
+        text += item(layout === "array" ? `{"row":{"columns":${values}${row.tombstone ? ',"tombstone":true' : ""}}}` : values);
+      }
+      if (text !== "") await write(out, text);
+    }
+    const message = finalMessage(query);
+    if (layout === "array" && message !== null) await write(out, item(`{"finalMessage":${JSON.stringify(message)}}`));
+  } catch (error) {
+    if (out.destroyed) return;
+    const message = describeError(error);
+    await write(
+      out,
+      item(
+        layout === "array"
+          ? JSON.stringify({ errorMessage: { "@type": "generic_error", error_code: 50000, message } })
+          : JSON.stringify({ status: "error", error_code: 50000, message }),
+      ),
+    );
+  } finally {
+    out.removeListener("close", onClose);
+    await query.close();
+  }
+  if (!out.destroyed) out.end(layout === "delimited" ? "" : layout === "array" ? "]\n" : "]");
+}
+
+function finalMessage(query: QueryResult): string | null {
+  if (query.kind === "pull-table") return null;
+  return query.limitReached() ? "Limit Reached" : "Query Completed";
+}
+
+function header(query: QueryResult, layout: Layout): string {
+  if (layout === "array") {
+    const key = (isKey: boolean) => (isKey && query.kind === "pull-table" ? " KEY" : "");
+    const schema = query.columns.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}${key(c.isKey)}`).join(", ");
+    return JSON.stringify({ header: { queryId: query.queryId, schema } });
+  }
+  return JSON.stringify({
+    queryId: query.kind === "pull-table" ? null : query.queryId,
+    columnNames: query.columns.map((c) => c.name),
+    columnTypes: query.columns.map((c) => formatSqlType(c.type)),
+  });
+}
+
+export async function writePrint(out: Writable, print: PrintResult): Promise<void> {
+  const onClose = () => void print.close();
+  out.once("close", onClose);
+  try {
+    for await (const line of print.lines) await write(out, line);
+  } catch (error) {
+    if (!out.destroyed) await write(out, `${describeError(error)}\n`);
+  } finally {
+    out.removeListener("close", onClose);
+    await print.close();
+  }
+  if (!out.destroyed) out.end();
+}
+
+/** Resolves when the socket is ready for more, or is gone. */
+async function write(out: Writable, text: string): Promise<void> {
+  if (out.destroyed || out.write(text)) return;
+  const gone = new AbortController();
+  const onClose = () => gone.abort();
+  out.once("close", onClose);
+  try {
+    await once(out, "drain", { signal: gone.signal });
+  } catch {
+    // closed while it waited: the loop's query has been closed too
+  } finally {
+    out.removeListener("close", onClose);
+  }
+}
