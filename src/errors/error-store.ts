@@ -11,8 +11,6 @@ export interface ErrorStoreOptions {
   readonly topic?: string;
   readonly clock?: Clock;
   readonly metrics?: Metrics;
-  /** Takes secrets out of messages and traces. */
-  readonly scrub?: (text: string) => string;
 }
 
 /** What the topic holds of an entry, as JSON; bytes are base64. The key is the entry's id. */
@@ -37,6 +35,8 @@ export class ErrorStore {
   private readonly entries = new Map<string, Known>();
   private readonly replayers = new Map<string, Replayer>();
   private table!: CompactedTopic;
+  /** Take secrets out of messages and traces; whoever knows secrets adds one. */
+  readonly scrubbers: ((text: string) => string)[] = [];
 
   private constructor(private readonly options: ErrorStoreOptions) {}
 
@@ -54,7 +54,7 @@ export class ErrorStore {
 
   /** Resolves when all are on disk: only then may the offsets of these records be committed. */
   async setAside(records: readonly SetAside[]): Promise<void> {
-    const scrub = this.options.scrub ?? ((text: string) => text);
+    const scrub = (text: string) => this.scrubbers.reduce((t, s) => s(t), text);
     const time = (this.options.clock ?? systemClock).now();
     await this.table.append(
       records.map((r) => {

@@ -94,7 +94,7 @@ export interface SinkRows {
   /** µs, NaN where unknown */
   readonly sourceTimes: Float64Array;
   /** The bytes that these records take in the log, about. */
-  readonly bytes: number;
+  readonly bytes?: number;
   /** The whole record of one row, for what the fast way cannot do. */
   record(row: number): SinkRecord;
 }

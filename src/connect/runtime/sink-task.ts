@@ -185,7 +185,7 @@ export class SinkTaskRunner extends TaskRunner {
       let count = 0;
       for (const run of rows) {
         await this.put(r, () => task.putRows!(run));
-        bytes += run.bytes;
+        bytes += run.bytes ?? 0;
         count += run.count;
       }
       r.records.add(count);

@@ -89,6 +89,7 @@ export class ConnectWorker implements ConnectorAdmin {
       holdSecrets: (values) => scrubber.add(values),
       onTopic: (connector, task, topic) => statuses.activeTopic(connector, task, topic),
     };
+    options.errorStore?.scrubbers.push(services.scrub);
     const worker = new ConnectWorker(options, configs, offsets, statuses, services, plugins, scrubber);
     await Promise.all(configs.names().map((name) => worker.launch(name)));
     return worker;
