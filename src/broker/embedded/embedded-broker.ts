@@ -288,7 +288,12 @@ export class EmbeddedBroker implements Broker {
     await this.transactions.close();
     const closings = await Promise.allSettled([...this.topics.allPartitions()].map((p) => p.close()));
     const failed = closings.find((c) => c.status === "rejected");
-    if (failed) this.logger.error("a log could not be closed; the next start will check all of them", { error: failed.reason });
+    const refused = [...this.topics.allPartitions()].find((p) => p.openLog?.failure);
+    if (failed || refused)
+      this.logger.error("a log could not be written to its end; the next start will check all of them", {
+        partition: refused?.name,
+        error: failed?.reason ?? refused?.openLog?.failure,
+      });
     // Last of all: it says that everything else is on disk.
     else await writeDurably(join(this.dir, cleanMarker), "");
   }

@@ -15,7 +15,9 @@ export function asBrokerError(thrown: unknown, what: string): BrokerError {
       `${what}: the disk is full. Free space on the volume of the data folder, then restart; reads go on, writes to it are refused until then`,
       { cause: error },
     );
-  if (code !== undefined && (error instanceof MillraceError ? ["DISK_FAILED", "LOG_CORRUPT"].includes(code) : true))
+  const diskFailed =
+    error instanceof MillraceError ? error.code === "DISK_FAILED" || error.code === "LOG_CORRUPT" : /^E[A-Z0-9]+$/.test(code ?? "");
+  if (diskFailed)
     return new BrokerError(
       "KAFKA_STORAGE_ERROR",
       `${what}: the disk failed (${error.message}). Check the volume of the data folder, then restart; reads go on, writes to it are refused until then`,
