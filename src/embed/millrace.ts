@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Broker } from "../broker/api/broker.js";
 import { EmbeddedBroker } from "../broker/embedded/embedded-broker.js";
 import { MillraceError } from "../common/errors.js";
 import { createLogger, type Level, type Logger } from "../common/logger.js";
@@ -52,7 +53,8 @@ export const standardPorts: Ports = { registry: 8081, connect: 8083, sql: 8088, 
 export class Millrace {
   private constructor(
     readonly ports: Ports,
-    readonly clusterId: string,
+    /** The log with its topics, groups and transactions. */
+    readonly broker: Broker,
     private readonly parts: { close(): Promise<unknown> | void }[],
   ) {}
 
@@ -70,7 +72,7 @@ export class Millrace {
     try {
       const folder = openDataFolder(options.dir);
       keep({ close: () => folder.release() });
-      return await open(options, folder.path, logger, keep, (ports, clusterId) => new Millrace(ports, clusterId, opened));
+      return await open(options, folder.path, logger, keep, (ports, broker) => new Millrace(ports, broker, opened));
     } catch (error) {
       await closeAll(opened);
       throw plain(error);
@@ -88,7 +90,7 @@ async function open(
   dir: string,
   logger: Logger,
   keep: <T extends { close(): Promise<unknown> | void }>(part: T) => T,
-  made: (ports: Ports, clusterId: string) => Millrace,
+  made: (ports: Ports, broker: Broker) => Millrace,
 ): Promise<Millrace> {
   const wanted = { ...standardPorts, ...options.ports };
   const metrics = new Metrics();
@@ -151,7 +153,7 @@ async function open(
       registerErrorRoutes(app, errorStore);
     })
   ).port;
-  return made({ registry: registryPort, connect: connectPort, sql: sqlPort, console: consolePort }, broker.clusterId);
+  return made({ registry: registryPort, connect: connectPort, sql: sqlPort, console: consolePort }, broker);
 }
 
 async function health(worker: ConnectWorker, engine: Engine) {
