@@ -23,7 +23,7 @@ export interface ConnectorSetup {
 
 /** While a topic that a sink names is missing it is looked for this often; otherwise new topics and partitions are. */
 const missingTopicMs = 250;
-const newTopicMs = 3000;
+const newTopicMs = 1000;
 
 /** One connector: its tasks, their states, and for a sink which partitions each of them has. */
 export class ConnectorRunner {
