@@ -4,7 +4,7 @@ export function table(header: readonly string[], rows: readonly (readonly unknow
   const natural = header.map((h, i) => text.reduce((w, row) => Math.max(w, (row[i] ?? "").length), h.length));
   const widths = fit(natural, width);
   const right = header.map((_, i) => rows.length > 0 && rows.every((row) => row[i] === null || typeof row[i] === "number"));
-  const rule = "-".repeat(widths.reduce((sum, w) => sum + w + 3, 1));
+  const rule = "-".repeat(widths.reduce((sum, w) => sum + w + 3, -1));
   const lines = [line(header as string[], widths, []), rule, ...text.map((row) => line(row, widths, right)), rule];
   return lines.join("\n");
 }
@@ -28,7 +28,7 @@ function pad(text: string, width: number, right: boolean): string {
 function fit(natural: readonly number[], width: number): number[] {
   const widths = [...natural];
   if (width <= 0) return widths;
-  const room = width - 3 * widths.length - 1;
+  const room = width - 3 * widths.length + 1;
   for (let total = widths.reduce((a, b) => a + b, 0); total > room; ) {
     const widest = widths.indexOf(Math.max(...widths));
     const second = Math.max(8, ...widths.filter((w, i) => i !== widest && w < widths[widest]!));

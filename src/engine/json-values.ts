@@ -1,5 +1,6 @@
 import type { Decimal } from "../data/schema.js";
 import type { SqlType } from "../data/sql-type.js";
+import { javaDouble } from "../serde/java-number.js";
 
 /** Writes a value of one SQL type as the JSON text that ksqlDB's REST answers carry; null becomes `null`. */
 export type JsonWriter = (value: unknown) => string;
@@ -20,7 +21,8 @@ function writerOf(type: SqlType): JsonWriter {
     case "BIGINT":
       return String;
     case "DOUBLE":
-      return (v) => javaDouble(v as number);
+      // JSON has no number for NaN and the infinities: they are quoted.
+      return (v) => (Number.isFinite(v) ? javaDouble(v as number) : `"${javaDouble(v as number)}"`);
     case "DECIMAL":
       return (v) => (v as Decimal).toString();
     case "STRING":
@@ -66,19 +68,6 @@ function unquoted(json: string): string {
 
 function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
-}
-
-/** As java.lang.Double.toString prints it; NaN and the infinities are quoted, since JSON has no number for them. */
-export function javaDouble(n: number): string {
-  if (!Number.isFinite(n)) return `"${n}"`;
-  if (n === 0) return Object.is(n, -0) ? "-0.0" : "0.0";
-  const size = Math.abs(n);
-  if (size >= 1e-3 && size < 1e7) {
-    const text = String(n);
-    return text.includes(".") ? text : `${text}.0`;
-  }
-  const [digits, exponent] = n.toExponential().split("e") as [string, string];
-  return `${digits.includes(".") ? digits : `${digits}.0`}E${Number(exponent)}`;
 }
 
 export function formatDate(days: number): string {

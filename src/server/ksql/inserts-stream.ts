@@ -4,6 +4,7 @@ import { Decimal } from "../../data/schema.js";
 import type { SqlType } from "../../data/sql-type.js";
 import type { Engine } from "../../engine/engine.js";
 import type { RowWriter } from "../../engine/insert-values.js";
+import { parseDate, parseTime, parseTimestamp } from "../../serde/temporal-text.js";
 
 /** The lines of a body, as they arrive. */
 export async function* bodyLines(body: Readable): AsyncGenerator<string> {
@@ -91,13 +92,10 @@ function coerce(value: unknown, type: SqlType, column: string): unknown {
     case "TIME":
     case "TIMESTAMP": {
       if (typeof value === "number") return value;
-      const ms = Date.parse(
-        type.base === "TIME"
-          ? `1970-01-01T${String(value)}Z`
-          : `${String(value)}${type.base === "TIMESTAMP" && !/Z|[+-]\d\d:?\d\d$/.test(String(value)) ? "Z" : ""}`,
-      );
-      if (Number.isNaN(ms)) throw refuse();
-      return type.base === "DATE" ? Math.floor(ms / 86_400_000) : ms;
+      const parse = type.base === "DATE" ? parseDate : type.base === "TIME" ? parseTime : parseTimestamp;
+      const parsed = parse(String(value));
+      if (parsed === undefined) throw refuse();
+      return parsed;
     }
     case "ARRAY":
       if (!Array.isArray(value)) throw refuse();

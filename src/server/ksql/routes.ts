@@ -89,18 +89,16 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
     const { deleteTopicList = [] } = objectOf(request.body);
     if (!Array.isArray(deleteTopicList)) throw new MillraceError("DATA_INVALID", "deleteTopicList is a list of topic names or patterns");
     await engine.terminateCluster(deleteTopicList.map(String));
-    return reply
-      .type(v1)
-      .send([
-        {
-          "@type": "currentStatus",
-          statementText: "TERMINATE CLUSTER;",
-          commandId: "cluster/TerminateCluster/terminate",
-          commandStatus: { status: "SUCCESS", message: "Cluster terminated", queryId: null },
-          commandSequenceNumber: -1,
-          warnings: [],
-        },
-      ]);
+    return reply.type(v1).send([
+      {
+        "@type": "currentStatus",
+        statementText: "TERMINATE CLUSTER;",
+        commandId: "cluster/TerminateCluster/terminate",
+        commandStatus: { status: "SUCCESS", message: "Cluster terminated", queryId: null },
+        commandSequenceNumber: -1,
+        warnings: [],
+      },
+    ]);
   });
 }
 
@@ -125,11 +123,9 @@ function registerInserts(app: FastifyInstance, engine: Engine): void {
 function registerInfo(app: FastifyInstance, engine: Engine): void {
   app.get("/", (_request, reply) => reply.redirect("/info", 307));
   app.get("/info", async (_request, reply) =>
-    reply
-      .type(v1)
-      .send({
-        KsqlServerInfo: { version: apiVersion, kafkaClusterId: engine.clusterId, ksqlServiceId: engine.serviceId, serverStatus: "RUNNING" },
-      }),
+    reply.type(v1).send({
+      KsqlServerInfo: { version: apiVersion, kafkaClusterId: engine.clusterId, ksqlServiceId: engine.serviceId, serverStatus: "RUNNING" },
+    }),
   );
   app.get("/healthcheck", async (_request, reply) => {
     const kafka = await engine.services.broker.describeTopics([]).then(
