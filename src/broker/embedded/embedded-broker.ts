@@ -21,6 +21,7 @@ import type {
   Txn,
 } from "../api/broker.js";
 import { BrokerError } from "../api/errors.js";
+import { Cleaner } from "./cleaner.js";
 import { readIfThere, syncFolder, writeDurably } from "./durable-file.js";
 import { Fetches } from "./fetch.js";
 import { Groups } from "./groups.js";
@@ -62,6 +63,7 @@ export class EmbeddedBroker implements Broker {
     private readonly groups: Groups,
     private readonly transactions: Transactions,
     private readonly timers: Timers,
+    private readonly cleaner: Cleaner,
   ) {
     this.fetches = new Fetches(topics, clock, this.closing.signal);
   }
@@ -89,7 +91,9 @@ export class EmbeddedBroker implements Broker {
     groups.load();
     const transactions = new Transactions(topics, offsets, file, new TransactionLog(dir, logger), clock, timers, logger);
     await transactions.recover(clean);
-    return new EmbeddedBroker(dir, clock, logger, file.clusterId, topics, offsets, groups, transactions, timers);
+    const cleaner = new Cleaner(topics, clock, timers, defaults.cleanIntervalMs ?? 15_000, logger);
+    cleaner.start();
+    return new EmbeddedBroker(dir, clock, logger, file.clusterId, topics, offsets, groups, transactions, timers, cleaner);
   }
 
   // --- topics ---------------------------------------------------------------------------------------------------
@@ -285,6 +289,7 @@ export class EmbeddedBroker implements Broker {
     this.closing.abort();
     this.timers.close();
     this.groups.close();
+    await this.cleaner.stop();
     await this.transactions.close();
     const closings = await Promise.allSettled([...this.topics.allPartitions()].map((p) => p.close()));
     const failed = closings.find((c) => c.status === "rejected");

@@ -63,6 +63,9 @@ export class Partition {
     ));
   }
 
+  get logConfig(): LogConfig {
+    return this.config;
+  }
   setConfig(config: LogConfig): void {
     this.config = config;
     if (this.opened) this.opened.config = config;

@@ -18,6 +18,8 @@ export interface BrokerDefaults {
   readonly autoCreateTopics?: boolean;
   /** Topic settings (Kafka's names) that hold where a topic does not say otherwise. */
   readonly topicConfig?: TopicConfig;
+  /** ms between two rounds of retention and compaction; 15,000 by default. */
+  readonly cleanIntervalMs?: number;
   /** ms that the first members of an empty consumer group wait for others; 0 by default. */
   readonly initialRebalanceDelayMs?: number;
 }

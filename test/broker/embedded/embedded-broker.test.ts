@@ -1,0 +1,282 @@
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { TransactionalProducer } from "../../../src/broker/api/producer.js";
+import { EmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.js";
+import { encodeBatch, errorName, readAll } from "../../contract/broker.js";
+import { MovedClock } from "../../support/moved-clock.js";
+
+let root: string;
+let dir: string;
+const opened: EmbeddedBroker[] = [];
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "millrace-broker-"));
+  dir = join(root, "data");
+});
+afterEach(async () => {
+  for (const broker of opened.splice(0)) await broker.close();
+  await rm(root, { recursive: true, force: true });
+});
+
+async function open(options: Partial<Parameters<typeof EmbeddedBroker.open>[0]> = {}): Promise<EmbeddedBroker> {
+  const broker = await EmbeddedBroker.open({ dir, ...options });
+  opened.push(broker);
+  return broker;
+}
+const close = (broker: EmbeddedBroker) => broker.close();
+/** The folder as a crash at this moment would leave it. */
+async function crashImage(): Promise<string> {
+  const image = join(root, `image-${Math.random().toString(36).slice(2)}`);
+  await cp(dir, image, { recursive: true, filter: (path) => !path.endsWith(".tmp") });
+  return image;
+}
+async function producer(broker: EmbeddedBroker, transactionalId = "tx"): Promise<TransactionalProducer> {
+  const p = new TransactionalProducer({ broker, transactionalId });
+  await p.init();
+  return p;
+}
+function put(p: TransactionalProducer, value: string, partition = 0): void {
+  p.batch("t", partition).append(Date.now(), null, Buffer.from(value));
+}
+async function sent(p: TransactionalProducer): Promise<void> {
+  while (p.partition("t", 0).nextOffset < 0) await new Promise((resolve) => setImmediate(resolve));
+}
+const segment = (image: string, partition: number) => join(image, `t-${partition}`, "00000000000000000000.log");
+
+it("keeps topics, settings, records, offsets and its cluster id over a restart", async () => {
+  const first = await open();
+  await first.createTopics([{ name: "t", partitions: 2, configs: { "retention.ms": "-1" } }]);
+  await first.produce({ acks: "all", batches: [{ topic: "t", partition: 1, batch: encodeBatch(["a"]) }] });
+  await first.offsetCommit("g", [{ topic: "t", partition: 1, offset: 1, metadata: "here" }]);
+  const described = await first.describeTopics(["t"]);
+  await close(first);
+  const second = await open();
+  expect(second.clusterId).toBe(first.clusterId);
+  expect(await second.describeTopics(["t"])).toEqual(described);
+  expect((await second.describeTopicConfig("t")).find((c) => c.name === "retention.ms")).toMatchObject({ value: "-1", source: "topic" });
+  expect(await readAll(second, "t", "read_committed", 1)).toEqual(["a"]);
+  expect(await second.offsetFetch("g")).toMatchObject([{ offset: 1, metadata: "here" }]);
+});
+
+it("goes on with an open transaction after a clean stop", async () => {
+  const first = await open();
+  await first.createTopics([{ name: "t", partitions: 1 }]);
+  const p = await producer(first);
+  p.begin();
+  put(p, "a");
+  p.send([p.partition("t", 0)]);
+  await sent(p);
+  await first.txnOffsetCommit(p.identity, "g", [{ topic: "in", partition: 0, offset: 9 }]);
+  await close(first);
+  const second = await open();
+  expect(await readAll(second, "t", "read_committed")).toEqual([]);
+  await second.endTxn(p.identity, true);
+  expect(await readAll(second, "t", "read_committed")).toEqual(["a"]);
+  expect((await second.offsetFetch("g"))[0]!.offset).toBe(9);
+});
+
+it("keeps an older producer fenced over a restart", async () => {
+  const first = await open();
+  await first.createTopics([{ name: "t", partitions: 1 }]);
+  const old = (await producer(first)).identity;
+  await producer(first);
+  const image = await crashImage();
+  const second = await open({ dir: image });
+  expect(await errorName(second.endTxn(old, true))).toBe("PRODUCER_FENCED");
+});
+
+it("aborts what was not prepared when the process died, and fences its producer", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 2 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a", 0);
+  put(p, "b", 1);
+  p.send([p.partition("t", 0), p.partition("t", 1)]);
+  await sent(p);
+  await broker.txnOffsetCommit(p.identity, "g", [{ topic: "in", partition: 0, offset: 9 }]);
+  const after = await open({ dir: await crashImage() });
+  for (const partition of [0, 1]) expect(await readAll(after, "t", "read_committed", partition)).toEqual([]);
+  expect(await after.offsetFetch("g")).toEqual([]);
+  expect(await errorName(after.endTxn(p.identity, true))).toBe("PRODUCER_FENCED");
+  await after.produce({ acks: "all", batches: [{ topic: "t", partition: 0, batch: encodeBatch(["next"]) }] });
+  expect(await readAll(after, "t", "read_committed", 0)).toEqual(["next"]);
+});
+
+it("completes a prepared transaction whose markers were lost with the page cache", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 2 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a", 0);
+  put(p, "b", 1);
+  p.sendOffsets("g", [{ topic: "in", partition: 0, offset: 9 }]);
+  await p.commit();
+  const image = await crashImage();
+  for (const path of [segment(image, 1), join(image, "__consumer_offsets-0", "00000000000000000000.log")]) {
+    const size = (await readFile(path)).length;
+    await truncate(path, size - 78);
+  }
+  const after = await open({ dir: image });
+  expect(await readAll(after, "t", "read_committed", 0)).toEqual(["a"]);
+  expect(await readAll(after, "t", "read_committed", 1)).toEqual(["b"]);
+  expect((await after.offsetFetch("g"))[0]!.offset).toBe(9);
+});
+
+it("aborts a prepared transaction whose records were lost, as it was never confirmed", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 2 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a", 0);
+  put(p, "b", 1);
+  p.sendOffsets("g", [{ topic: "in", partition: 0, offset: 9 }]);
+  await p.commit();
+  const image = await crashImage();
+  await truncate(segment(image, 1), 0);
+  for (const path of [segment(image, 0), join(image, "__consumer_offsets-0", "00000000000000000000.log")])
+    await truncate(path, (await readFile(path)).length - 78);
+  const after = await open({ dir: image });
+  for (const partition of [0, 1]) expect(await readAll(after, "t", "read_committed", partition)).toEqual([]);
+  expect(await after.offsetFetch("g")).toEqual([]);
+});
+
+it("ignores a torn last entry of the transaction log", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 1 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a");
+  await p.commit();
+  const image = await crashImage();
+  const path = join(image, "transactions.log");
+  await writeFile(path, `${await readFile(path, "utf8")}0badc0de {"id":"tx","produ`);
+  const after = await open({ dir: image });
+  expect(await readAll(after, "t", "read_committed")).toEqual(["a"]);
+});
+
+it("writes the transaction log anew when it has grown, and loses no decision", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 1 }]);
+  const many = await Promise.all(Array.from({ length: 200 }, (_, i) => producer(broker, `tx-${i}-${"x".repeat(1000)}`)));
+  for (let n = 0; n < 25; n++)
+    await Promise.all(
+      many.map(async (p, i) => {
+        p.begin();
+        put(p, `${i}:${n}`);
+        await p.commit();
+      }),
+    );
+  const size = (await readFile(join(dir, "transactions.log"))).length;
+  expect(size).toBeLessThan(5 * 1024 * 1024);
+  const after = await open({ dir: await crashImage() });
+  expect(await readAll(after, "t", "read_committed")).toHaveLength(5000);
+});
+
+it("removes folders that no topic names, and never brings a deleted topic back", async () => {
+  const first = await open();
+  await first.createTopics([{ name: "t", partitions: 1 }]);
+  await first.produce({ acks: "all", batches: [{ topic: "t", partition: 0, batch: encodeBatch(["old"]) }] });
+  await close(first);
+  // A crash between the two steps of a deletion: the file is written, the folder is there.
+  await cp(join(dir, "t-0"), join(root, "kept"), { recursive: true });
+  const second = await open();
+  await second.deleteTopics(["t"]);
+  await close(second);
+  await cp(join(root, "kept"), join(dir, "t-0"), { recursive: true });
+  await mkdir(join(dir, "half.123-delete"));
+  const third = await open();
+  await third.createTopics([{ name: "t", partitions: 1 }]);
+  expect(await readAll(third, "t", "read_uncommitted")).toEqual([]);
+  await third.produce({ acks: "all", batches: [{ topic: "t", partition: 0, batch: encodeBatch(["new"]) }] });
+  expect(await readAll(third, "t", "read_uncommitted")).toEqual(["new"]);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect((await readdir(dir)).filter((n) => n.endsWith("-delete"))).toEqual([]);
+});
+
+it("ends the fetches and transactions that use a topic which is deleted", async () => {
+  const broker = await open();
+  await broker.createTopics([
+    { name: "t", partitions: 1 },
+    { name: "u", partitions: 1 },
+  ]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a");
+  p.batch("u", 0).append(1, null, Buffer.from("b"));
+  p.send([p.partition("t", 0), p.partition("u", 0)]);
+  await sent(p);
+  const waiting = broker.fetch({ partitions: [{ topic: "t", partition: 0, offset: 1 }], maxWaitMs: 30_000 });
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  await broker.deleteTopics(["t"]);
+  expect((await waiting)[0]!.error).toMatchObject({ kafka: "UNKNOWN_TOPIC_OR_PARTITION" });
+  await p.commit();
+  expect(await readAll(broker, "u", "read_committed")).toEqual(["b"]);
+});
+
+it("creates a topic on the first produce, unless that is turned off", async () => {
+  const broker = await open({ defaults: { partitions: 2 } });
+  const [result] = await broker.produce({ acks: "all", batches: [{ topic: "new", partition: 1, batch: encodeBatch(["a"]) }] });
+  expect(result!.error).toBeUndefined();
+  expect((await broker.describeTopics(["new"]))[0]!.partitions).toBe(2);
+  const strict = await open({ dir: join(root, "strict"), defaults: { autoCreateTopics: false } });
+  const [refused] = await strict.produce({ acks: "all", batches: [{ topic: "new", partition: 0, batch: encodeBatch(["a"]) }] });
+  expect(refused!.error).toMatchObject({ kafka: "UNKNOWN_TOPIC_OR_PARTITION" });
+});
+
+it("applies retention in the background", async () => {
+  const clock = new MovedClock();
+  const broker = await open({ clock });
+  await broker.createTopics([{ name: "t", partitions: 1, configs: { "retention.ms": "60000", "segment.bytes": "200" } }]);
+  for (let i = 0; i < 5; i++)
+    await broker.produce({
+      acks: "all",
+      batches: [{ topic: "t", partition: 0, batch: encodeBatch(["x".repeat(150)], { timestamp: clock.now() }) }],
+    });
+  await clock.advance(50_000);
+  expect((await broker.listOffsets({ partitions: [{ topic: "t", partition: 0, timestamp: "earliest" }] }))[0]!.offset).toBe(0);
+  await clock.advance(60_000);
+  expect((await broker.listOffsets({ partitions: [{ topic: "t", partition: 0, timestamp: "earliest" }] }))[0]!.offset).toBe(5);
+});
+
+it("restores a consumer group with its members", async () => {
+  const first = await open();
+  const request = {
+    groupId: "g",
+    memberId: "",
+    clientId: "c",
+    clientHost: "/h",
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 10_000,
+    protocolType: "consumer",
+    protocols: [{ name: "range", metadata: Buffer.from("sub") }],
+  };
+  const { memberId, generationId } = await first.joinGroup(request);
+  await first.syncGroup({ groupId: "g", member: { memberId, generationId }, assignments: [{ memberId, assignment: Buffer.from("all") }] });
+  const after = await open({ dir: await crashImage() });
+  await after.heartbeat("g", { memberId, generationId });
+  expect((await after.describeGroups(["g"]))[0]).toMatchObject({
+    state: "Stable",
+    protocol: "range",
+    members: [{ memberId, clientId: "c" }],
+  });
+});
+
+it("opens hundreds of partitions fast after a clean stop", async () => {
+  const first = await open();
+  await first.createTopics(Array.from({ length: 100 }, (_, i) => ({ name: `t${i}`, partitions: 5 })));
+  const batches = Array.from({ length: 500 }, (_, i) => ({
+    topic: `t${i % 100}`,
+    partition: Math.floor(i / 100),
+    batch: encodeBatch(["a"]),
+  }));
+  await first.produce({ acks: "leader", batches });
+  await close(first);
+  const started = performance.now();
+  const second = await open();
+  const took = performance.now() - started;
+  expect(await readAll(second, "t99", "read_committed", 4)).toEqual(["a"]);
+  expect(took).toBeLessThan(200);
+});
