@@ -1,15 +1,64 @@
 import { MillraceError } from "../common/errors.js";
 import type { SchemaClient } from "../schema-registry/client.js";
+import { AvroRowSerde } from "./formats/avro/row-avro.js";
+import { DelimitedRowSerde, delimiterOf } from "./formats/delimited/row-delimited.js";
+import { JsonRowSerde } from "./formats/json/row-json.js";
+import { KafkaRowSerde, NoneRowSerde } from "./formats/kafka/row-kafka.js";
 import type { RowSerde, RowSerdeRequest } from "./row-serde.js";
 
 export interface SerdeServices {
   readonly registry: SchemaClient;
 }
 
+/** What `properties` may hold, by these names without case. */
+const DELIMITER = ["delimiter", "value_delimiter", "key_delimiter"];
+const RECORD_NAME = ["fullschemaname", "value_avro_schema_full_name"];
+const SCHEMA_ID = ["schemaid", "value_schema_id", "key_schema_id"];
+
 /**
- * A format bound to columns, as ksqlDB's formats write and read them: AVRO, JSON, KAFKA, DELIMITED, NONE.
+ * A format bound to columns, as ksqlDB's formats write and read them: AVRO, JSON, KAFKA, DELIMITED, NONE. A single column is
+ * bare with the feature UNWRAP_SINGLES, and in keys unless the feature is WRAP_SINGLES.
  * @throws UNSUPPORTED for a format that is not known or not built, DATA_INVALID for columns that the format cannot hold
  */
-export function createRowSerde(request: RowSerdeRequest, _services: SerdeServices): RowSerde {
-  throw new MillraceError("UNSUPPORTED", `Unknown format: ${request.format}`);
+export function createRowSerde(request: RowSerdeRequest, services: SerdeServices): RowSerde {
+  const { columns, isKey, features = [], properties = {} } = request;
+  const needed = request.needed ?? columns.map((_, i) => i);
+  const unwrapped = columns.length === 1 && (features.includes("UNWRAP_SINGLES") || (isKey && !features.includes("WRAP_SINGLES")));
+  switch (request.format.toUpperCase()) {
+    case "JSON":
+      return columns.length === 0 ? new NoneRowSerde() : new JsonRowSerde(columns, needed, unwrapped);
+    case "AVRO": {
+      if (columns.length === 0) return new NoneRowSerde();
+      const recordName = property(properties, RECORD_NAME);
+      const schemaId = property(properties, SCHEMA_ID);
+      return new AvroRowSerde(services.registry, {
+        columns,
+        needed,
+        isKey,
+        unwrapped,
+        ...(recordName === undefined ? {} : { recordName }),
+        ...(schemaId === undefined ? {} : { schemaId: Number(schemaId) }),
+      });
+    }
+    case "KAFKA":
+      return columns.length === 0 ? new NoneRowSerde() : new KafkaRowSerde(columns);
+    case "DELIMITED":
+      return columns.length === 0
+        ? new NoneRowSerde()
+        : new DelimitedRowSerde(columns, needed, delimiterOf(property(properties, DELIMITER)));
+    case "NONE":
+      if (columns.length) throw new MillraceError("DATA_INVALID", "The 'NONE' format can only be used when no columns are defined");
+      return new NoneRowSerde();
+    case "JSON_SR":
+    case "PROTOBUF":
+    case "PROTOBUF_NOSR":
+      throw new MillraceError("UNSUPPORTED", `The format ${request.format.toUpperCase()} is not built yet`);
+    default:
+      throw new MillraceError("UNSUPPORTED", `Unknown format: ${request.format}`);
+  }
+}
+
+function property(properties: Readonly<Record<string, string>>, names: readonly string[]): string | undefined {
+  for (const [k, v] of Object.entries(properties)) if (names.includes(k.toLowerCase())) return v;
+  return undefined;
 }

@@ -40,7 +40,7 @@ export function registerSchemaRegistryRoutes(app: FastifyInstance, registry: Sch
       handler: async (request: FastifyRequest, reply) => {
         const { params, query, body } = request as unknown as { params: Params; query: Query; body: Body };
         const result = await answer({ params, query, body: body ?? null }, reply);
-        return reply.type(contentType).send(JSON.stringify(result));
+        return result === reply ? reply : reply.type(contentType).send(JSON.stringify(result));
       },
     });
   };
@@ -210,13 +210,9 @@ function page<T>(list: readonly T[], query: Query): readonly T[] {
   return list.slice(offset, limit >= 0 ? offset + limit : undefined);
 }
 
-/** The schema's own text as the body: it is JSON, or a primitive's quoted name. */
-function raw(_reply: FastifyReply, schema: string): unknown {
-  try {
-    return JSON.parse(schema);
-  } catch {
-    return schema;
-  }
+/** The schema's own text as the body: it is JSON. */
+function raw(reply: FastifyReply, schema: string): FastifyReply {
+  return reply.type(contentType).send(schema);
 }
 
 function fail(error: unknown, reply: FastifyReply): void {

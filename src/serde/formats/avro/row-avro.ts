@@ -1,0 +1,194 @@
+import { MillraceError } from "../../../common/errors.js";
+import type { Schema, Value } from "../../../data/schema.js";
+import type { SqlField } from "../../../data/sql-type.js";
+import { parseAvro } from "../../../schema-registry/avro/parse.js";
+import { type AvroRecord, type AvroSchema, formatAvro } from "../../../schema-registry/avro/schema.js";
+import type { SchemaClient } from "../../../schema-registry/client.js";
+import { ByteReader } from "../../byte-reader.js";
+import { ByteWriter } from "../../byte-writer.js";
+import type { Row, RowSerde } from "../../row-serde.js";
+import { topicNameStrategy } from "../../subject-name.js";
+import { avroToConnect } from "./avro-to-connect.js";
+import { DECIMAL, defaultAvroData } from "./connect-names.js";
+import { connectToAvro } from "./connect-to-avro.js";
+import { compileAvroDecoder } from "./decoder.js";
+import { type AvroEncoder, compileAvroEncoder } from "./encoder.js";
+import { type FieldPlan, generateRecordReader } from "./record-reader.js";
+import { columnsToConnect, connectFromSql, KSQL_RECORD, sqlFromConnect, sqlToConnect } from "./sql-connect.js";
+
+const HEADER = 5;
+
+export interface AvroRowOptions {
+  readonly columns: readonly SqlField[];
+  readonly needed: readonly number[];
+  readonly isKey: boolean;
+  readonly unwrapped: boolean;
+  /** full name of the value's record */
+  readonly recordName?: string;
+  /** write with this registered schema instead of the columns' own */
+  readonly schemaId?: number;
+}
+
+type Read = (bytes: Buffer, start: number, end: number) => Row;
+
+/** ksqlDB's AVRO format: the registry's wire format, fields found by name without case in any writer's schema. */
+export class AvroRowSerde implements RowSerde {
+  private readonly ids = new Map<string, number>();
+  private readonly readers: (Read | undefined)[] = [];
+  private readonly schema: Schema;
+  private readonly avro: AvroSchema;
+  private encoders: { encode: AvroEncoder; convert: ((value: unknown) => Value) | undefined }[] = [];
+  private readonly out = new ByteWriter();
+
+  constructor(
+    private readonly registry: SchemaClient,
+    private readonly options: AvroRowOptions,
+  ) {
+    const { columns, unwrapped, recordName } = options;
+    this.schema = unwrapped ? sqlToConnect(columns[0]!.type, recordName ?? KSQL_RECORD) : columnsToConnect(columns, recordName);
+    // a bare value's schema is not a union: null is a record without a value
+    this.avro = connectToAvro(unwrapped ? { ...this.schema, optional: false } : this.schema, defaultAvroData);
+    this.encoders = this.compileEncoders(this.avro);
+  }
+
+  async prepareWrite(topic: string): Promise<void> {
+    if (this.ids.has(topic)) return;
+    const { schemaId } = this.options;
+    if (schemaId !== undefined) {
+      const stored = await this.registry.getById(schemaId);
+      this.encoders = this.compileEncoders(parseAvro(stored.schema, await this.registry.resolveReferences(stored.references)));
+      this.ids.set(topic, schemaId);
+      return;
+    }
+    const subject = topicNameStrategy(topic, this.options.isKey, undefined);
+    this.ids.set(topic, await this.registry.register(subject, { schema: formatAvro(this.avro) }));
+  }
+
+  prepareRead(_topic: string, bytes: Buffer, start: number, end: number): Promise<void> | undefined {
+    if (end - start < HEADER || bytes[start] !== 0) return undefined; // deserialize says what is wrong
+    const id = bytes.readUInt32BE(start + 1);
+    return this.readers[id] === undefined ? this.learn(id) : undefined;
+  }
+
+  serialize(topic: string, row: Row | null): Buffer | null {
+    if (row === null || (this.options.unwrapped && (row[0] === null || row[0] === undefined))) return null;
+    this.encode(topic, row);
+    return this.out.take();
+  }
+
+  serializeInto(topic: string, row: Row, out: Buffer, position: number): number {
+    this.encode(topic, row);
+    const n = this.out.position;
+    if (position + n > out.length) return -1;
+    this.out.buffer.copy(out, position, 0, n);
+    return position + n;
+  }
+
+  deserialize(topic: string, bytes: Buffer, start: number, end: number): Row {
+    if (end - start < HEADER || bytes[start] !== 0) throw new MillraceError("DESERIALIZATION", "Unknown magic byte!");
+    const id = bytes.readUInt32BE(start + 1);
+    const read = this.readers[id];
+    if (!read) throw new MillraceError("INTERNAL", `schema ${id} was not looked up before reading topic ${topic}`);
+    return read(bytes, start + HEADER, end);
+  }
+
+  private encode(topic: string, row: Row): void {
+    const id = this.ids.get(topic);
+    if (id === undefined) throw new MillraceError("INTERNAL", `no schema was registered before writing to topic ${topic}`);
+    const { out, encoders } = this;
+    out.position = 0;
+    out.byte(0);
+    out.int32be(id);
+    for (let i = 0; i < encoders.length; i++) {
+      const { encode, convert } = encoders[i]!;
+      const v = row[i];
+      encode(out, v === null || v === undefined ? null : convert ? convert(v) : (v as Value));
+    }
+  }
+
+  private compileEncoders(avro: AvroSchema): typeof this.encoders {
+    const { columns, unwrapped } = this.options;
+    if (unwrapped)
+      return [
+        {
+          encode: compileAvroEncoder(this.schema, avro, defaultAvroData, columns[0]!.name),
+          convert: connectFromSql(columns[0]!.type, this.schema),
+        },
+      ];
+    if (avro.type !== "record")
+      throw new MillraceError("SCHEMA_INVALID", `The registered schema is ${avro.type}, not a record of the columns`);
+    return columns.map((c, i) => {
+      const field = avro.fields[i];
+      if (field?.name !== c.name)
+        throw new MillraceError(
+          "SCHEMA_INVALID",
+          `The registered schema's field ${i + 1} is ${field?.name ?? "missing"}, not column ${c.name}`,
+        );
+      const schema = this.schema.fields![i]!.schema;
+      return { encode: compileAvroEncoder(schema, field.type, defaultAvroData, c.name), convert: connectFromSql(c.type, schema) };
+    });
+  }
+
+  private async learn(id: number): Promise<void> {
+    const stored = this.registry.cached(id) ?? (await this.registry.getById(id));
+    if (stored.schemaType !== "AVRO") throw new MillraceError("DESERIALIZATION", `Schema ${id} is ${stored.schemaType}, not AVRO`);
+    const avro = parseAvro(stored.schema, await this.registry.resolveReferences(stored.references));
+    this.readers[id] = this.options.unwrapped ? this.bareReader(avro) : this.recordReader(avro, id);
+  }
+
+  private bareReader(avro: AvroSchema): Read {
+    const column = this.options.columns[0]!;
+    const schema = avroToConnect(avro, defaultAvroData);
+    const decode = compileAvroDecoder(avro, schema);
+    const convert = sqlFromConnect(column.type, schema, column.name);
+    const reader = new ByteReader();
+    return (bytes, start, end) => {
+      const v = decode(reader.set(bytes, start, end));
+      return [v === null || !convert ? v : convert(v)];
+    };
+  }
+
+  private recordReader(writer: AvroSchema, id: number): Read {
+    const avro = writer.type === "union" ? writer.branches.find((b) => b.type === "record") : writer;
+    if (avro?.type !== "record") throw new MillraceError("DESERIALIZATION", `Schema ${id} is ${writer.type}, not a record`);
+    const { columns, needed } = this.options;
+    const schema = avroToConnect(avro, defaultAvroData);
+    const plans = new Array<FieldPlan | undefined>(avro.fields.length);
+    for (const c of needed) {
+      const column = columns[c]!;
+      const at = fieldIndex(avro, column.name);
+      if (at >= 0) plans[at] = planOf(avro, at, schema.fields![at]!.schema, column, c);
+    }
+    const values = columns.map((_, i) => `v${i}`);
+    const general = (a: AvroSchema) => compileAvroDecoder(a, a.type === "null" ? schema : avroToConnect(a, defaultAvroData));
+    const read = generateRecordReader(
+      avro,
+      plans,
+      general,
+      `let ${values.map((v) => `${v} = null`).join(", ")};`,
+      `return [${values.join(", ")}];`,
+    ) as unknown as Read;
+    if (writer === avro) return read;
+    const branch = writer.type === "union" ? writer.branches.indexOf(avro) : 0;
+    const none = columns.map(() => null);
+    return (bytes, start, end) => (bytes[start] === branch * 2 ? read(bytes, start + 1, end) : [...none]);
+  }
+}
+
+function fieldIndex(avro: AvroRecord, name: string): number {
+  const exact = avro.fields.findIndex((f) => f.name === name);
+  return exact >= 0 ? exact : avro.fields.findIndex((f) => f.name.toUpperCase() === name.toUpperCase());
+}
+
+function planOf(avro: AvroRecord, at: number, schema: Schema, column: SqlField, index: number): FieldPlan {
+  const { type } = avro.fields[at]!;
+  const others = type.type === "union" ? type.branches.filter((b) => b.type !== "null") : [type];
+  const convert = sqlFromConnect(column.type, schema, column.name);
+  const safe = convert && ((v: unknown) => (v === null || v === undefined ? null : convert(v)));
+  return {
+    store: (v) => `v${index} = ${v};`,
+    general: compileAvroDecoder(others.length === 1 ? others[0]! : type, schema),
+    ...(safe ? { convert: safe } : {}),
+    ...(schema.name === DECIMAL ? { decimalScale: Number(schema.parameters?.["scale"] ?? 0) } : {}),
+  };
+}

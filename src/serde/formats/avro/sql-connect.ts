@@ -1,0 +1,206 @@
+import { MillraceError } from "../../../common/errors.js";
+import { arrayOf, Decimal, logical, mapOf, primitive, type Schema, Struct, structOf, type Value } from "../../../data/schema.js";
+import { formatSqlType, type SqlField, type SqlType } from "../../../data/sql-type.js";
+import { fitDecimal } from "../json/sql-json.js";
+import { DATE, DECIMAL, PRECISION_PARAMETER, TIME, TIMESTAMP } from "./connect-names.js";
+
+/** The record name that ksqlDB gives its Avro values; nested records add `_` and the field's name. */
+export const KSQL_RECORD = "io.confluent.ksql.avro_schemas.KsqlDataSourceSchema";
+
+/** The Connect schema of columns, from which their Avro schema is made: every field optional. */
+export function columnsToConnect(columns: readonly SqlField[], name = KSQL_RECORD): Schema {
+  return structOf(
+    columns.map((c) => [c.name, sqlToConnect(c.type, `${name}_${c.name}`)] as const),
+    { name },
+  );
+}
+
+export function sqlToConnect(type: SqlType, name = KSQL_RECORD): Schema {
+  const optional = { optional: true };
+  switch (type.base) {
+    case "BOOLEAN":
+      return primitive("boolean", optional);
+    case "INTEGER":
+      return primitive("int32", optional);
+    case "BIGINT":
+      return primitive("int64", optional);
+    case "DOUBLE":
+      return primitive("float64", optional);
+    case "STRING":
+      return primitive("string", optional);
+    case "BYTES":
+      return primitive("bytes", optional);
+    case "DATE":
+      return logical.date(optional);
+    case "TIME":
+      return logical.time(optional);
+    case "TIMESTAMP":
+      return logical.timestamp(optional);
+    case "DECIMAL":
+      return logical.decimal(type.scale, {
+        optional: true,
+        parameters: { scale: String(type.scale), [PRECISION_PARAMETER]: String(type.precision) },
+      });
+    case "ARRAY":
+      return arrayOf(sqlToConnect(type.element, name), optional);
+    case "MAP":
+      return type.key.base === "STRING"
+        ? mapOf(primitive("string"), sqlToConnect(type.value, `${name}_MapValue`), optional)
+        : mapOf(sqlToConnect(type.key, `${name}_MapKey`), sqlToConnect(type.value, `${name}_MapValue`), { optional: true, name });
+    case "STRUCT":
+      return { ...columnsToConnect(type.fields, name), optional: true };
+  }
+}
+
+/**
+ * The SQL type of a Connect schema, names in upper case as ksqlDB infers them.
+ * @throws SCHEMA_INVALID for what SQL has no type for
+ */
+export function connectToSql(schema: Schema, path: string): SqlType {
+  switch (schema.type) {
+    case "boolean":
+      return { base: "BOOLEAN" };
+    case "int8":
+    case "int16":
+      return { base: "INTEGER" };
+    case "int32":
+      return { base: schema.name === DATE ? "DATE" : schema.name === TIME ? "TIME" : "INTEGER" };
+    case "int64":
+      return { base: schema.name === TIMESTAMP ? "TIMESTAMP" : "BIGINT" };
+    case "float32":
+    case "float64":
+      return { base: "DOUBLE" };
+    case "string":
+      return { base: "STRING" };
+    case "bytes":
+      if (schema.name !== DECIMAL) return { base: "BYTES" };
+      return {
+        base: "DECIMAL",
+        precision: Number(schema.parameters?.[PRECISION_PARAMETER] ?? 64),
+        scale: Number(schema.parameters?.["scale"] ?? 0),
+      };
+    case "array":
+      return { base: "ARRAY", element: connectToSql(schema.valueSchema!, `${path}[]`) };
+    case "map":
+      return {
+        base: "MAP",
+        key: connectToSql(schema.keySchema!, `${path}.key`),
+        value: connectToSql(schema.valueSchema!, `${path}.value`),
+      };
+    case "struct":
+      if (!schema.fields?.length)
+        throw new MillraceError("SCHEMA_INVALID", `${path} is a record without fields, which SQL has no type for`);
+      return {
+        base: "STRUCT",
+        fields: schema.fields.map((f) => ({ name: f.name.toUpperCase(), type: connectToSql(f.schema, `${path}.${f.name}`) })),
+      };
+  }
+}
+
+type Convert = (value: unknown) => unknown;
+
+/**
+ * How a value of the Connect schema becomes one of the SQL type; undefined where it already is.
+ * @throws DESERIALIZATION where the types do not go together
+ */
+export function sqlFromConnect(type: SqlType, schema: Schema, path: string): Convert | undefined {
+  const whole = schema.type.startsWith("int");
+  switch (type.base) {
+    case "BOOLEAN":
+      if (schema.type === "boolean") return undefined;
+      break;
+    case "INTEGER":
+      if (whole && schema.type !== "int64") return undefined;
+      if (whole)
+        return (v) => {
+          if (Number(v) < -0x8000_0000 || Number(v) > 0x7fff_ffff)
+            throw new MillraceError("DESERIALIZATION", `${v} is out of range for INTEGER, path: ${path}`);
+          return v;
+        };
+      break;
+    case "BIGINT":
+    case "DATE":
+    case "TIME":
+    case "TIMESTAMP":
+      if (whole) return undefined;
+      break;
+    case "DOUBLE":
+      if (schema.type === "float64" || schema.type === "float32" || schema.type === "int32") return undefined;
+      if (whole) return (v) => Number(v);
+      break;
+    case "DECIMAL":
+      if (schema.name === DECIMAL)
+        return Number(schema.parameters?.["scale"] ?? 0) === type.scale
+          ? undefined
+          : (v) => fitDecimal(v as Decimal, type.precision, type.scale, path);
+      if (whole) return (v) => fitDecimal(new Decimal(BigInt(v as number), 0), type.precision, type.scale, path);
+      break;
+    case "STRING":
+      if (schema.type === "string") return undefined;
+      if (whole || schema.type === "boolean") return (v) => String(v);
+      break;
+    case "BYTES":
+      if (schema.type === "bytes") return undefined;
+      break;
+    case "ARRAY": {
+      if (schema.type !== "array") break;
+      const item = nullable(sqlFromConnect(type.element, schema.valueSchema!, `${path}[]`));
+      return item && ((v) => (v as unknown[]).map(item));
+    }
+    case "MAP": {
+      if (schema.type !== "map") break;
+      const key = nullable(sqlFromConnect(type.key, schema.keySchema!, `${path}.key`)) ?? same;
+      const value = nullable(sqlFromConnect(type.value, schema.valueSchema!, `${path}.value`)) ?? same;
+      return (v) => new Map([...(v as Map<unknown, unknown>)].map(([k, x]) => [key(k), value(x)]));
+    }
+    case "STRUCT": {
+      if (schema.type !== "struct") break;
+      const fields = type.fields.map((f) => {
+        const from =
+          schema.fields!.find((s) => s.name === f.name) ?? schema.fields!.find((s) => s.name.toUpperCase() === f.name.toUpperCase());
+        return from
+          ? { index: from.index, convert: nullable(sqlFromConnect(f.type, from.schema, `${path}.${f.name}`)) ?? same }
+          : undefined;
+      });
+      return (v) => fields.map((f) => (f ? f.convert((v as Struct).values[f.index] ?? null) : null));
+    }
+  }
+  throw new MillraceError(
+    "DESERIALIZATION",
+    `Can't convert type. sourceType: ${schema.name ?? schema.type}, requiredType: ${formatSqlType(type)}, path: ${path}`,
+  );
+}
+
+const same: Convert = (v) => v;
+const nullable = (convert: Convert | undefined): Convert | undefined =>
+  convert && ((v) => (v === null || v === undefined ? null : convert(v)));
+
+/** How a SQL value becomes one of the Connect schema that `sqlToConnect` gives; undefined where it already is. */
+export function connectFromSql(type: SqlType, schema: Schema): ((value: unknown) => Value) | undefined {
+  switch (type.base) {
+    case "ARRAY": {
+      const item = connectFromSql(type.element, schema.valueSchema!);
+      return item && ((v) => (v as unknown[]).map((x) => (x === null ? null : item(x))));
+    }
+    case "MAP": {
+      const key = connectFromSql(type.key, schema.keySchema!);
+      const value = connectFromSql(type.value, schema.valueSchema!);
+      if (!key && !value) return undefined;
+      const one = (f: ((x: unknown) => Value) | undefined, x: unknown) => (x === null || !f ? (x as Value) : f(x));
+      return (v) => new Map([...(v as Map<unknown, unknown>)].map(([k, x]) => [one(key, k), one(value, x)]));
+    }
+    case "STRUCT": {
+      const fields = type.fields.map((f, i) => connectFromSql(f.type, schema.fields![i]!.schema));
+      return (v) =>
+        new Struct(
+          schema,
+          (v as unknown[]).map((x, i) => {
+            const f = fields[i];
+            return x === null || x === undefined || !f ? ((x ?? null) as Value) : f(x);
+          }),
+        );
+    }
+    default:
+      return undefined;
+  }
+}

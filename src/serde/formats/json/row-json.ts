@@ -1,0 +1,156 @@
+import { MillraceError } from "../../../common/errors.js";
+import type {} from "../../../data/buffer-text.js";
+import { Decimal } from "../../../data/schema.js";
+import type { SqlField } from "../../../data/sql-type.js";
+import { javaDouble } from "../../java-number.js";
+import type { Row, RowSerde } from "../../row-serde.js";
+import { jsonString, parseJson } from "./json-text.js";
+import { holdsDecimal, JsonRowReader } from "./row-reader.js";
+import { sqlFromJson, sqlToJson } from "./sql-json.js";
+
+/** Writes the value's JSON at the position and returns the end, or -1 where there is no room. */
+type Put = (out: Buffer, p: number, value: unknown) => number;
+
+/** ksqlDB's JSON format: an object of all columns, or the bare value of the only one. */
+export class JsonRowSerde implements RowSerde {
+  private readonly reader: JsonRowReader;
+  private readonly puts: readonly Put[];
+  private readonly heads: readonly Buffer[];
+  private scratch = Buffer.allocUnsafeSlow(1024);
+
+  constructor(
+    private readonly columns: readonly SqlField[],
+    needed: readonly number[],
+    private readonly unwrapped: boolean,
+  ) {
+    this.reader = new JsonRowReader(columns, needed);
+    this.puts = columns.map((c) => putOf(c));
+    this.heads = columns.map((c, i) => Buffer.from(`${i === 0 ? "{" : ","}${jsonString(c.name)}:`));
+  }
+
+  async prepareWrite(): Promise<void> {}
+  prepareRead(): undefined {
+    return undefined;
+  }
+
+  serialize(topic: string, row: Row | null): Buffer | null {
+    if (row === null || (this.unwrapped && (row[0] === null || row[0] === undefined))) return null;
+    for (;;) {
+      const end = this.serializeInto(topic, row, this.scratch, 0);
+      if (end >= 0) return Buffer.from(this.scratch.subarray(0, end));
+      this.scratch = Buffer.allocUnsafeSlow(this.scratch.length * 2);
+    }
+  }
+
+  serializeInto(_topic: string, row: Row, out: Buffer, position: number): number {
+    const { puts, heads } = this;
+    let p = position;
+    if (this.unwrapped) return puts[0]!(out, p, row[0]);
+    if (puts.length === 0) {
+      if (p + 2 > out.length) return -1;
+      out[p++] = 0x7b;
+    }
+    for (let i = 0; i < puts.length; i++) {
+      const head = heads[i]!;
+      const n = head.length;
+      if (p + n + 1 > out.length) return -1;
+      for (let j = 0; j < n; j++) out[p++] = head[j]!;
+      p = puts[i]!(out, p, row[i]);
+      if (p < 0) return -1;
+    }
+    if (p + 1 > out.length) return -1;
+    out[p++] = 0x7d;
+    return p;
+  }
+
+  deserialize(_topic: string, bytes: Buffer, start: number, end: number): Row {
+    if (!this.unwrapped) return this.reader.read(bytes, start, end);
+    const { name, type } = this.columns[0]!;
+    return [sqlFromJson(type, parseJson(bytes.utf8Slice(start, end), holdsDecimal(type)), `$.${name}`)];
+  }
+}
+
+function putOf(field: SqlField): Put {
+  const general: Put = (out, p, value) => {
+    const text = sqlToJson(field.type, value, field.name);
+    if (p + text.length * 3 > out.length && p + Buffer.byteLength(text) > out.length) return -1;
+    return p + out.utf8Write(text, p);
+  };
+  switch (field.type.base) {
+    case "INTEGER":
+    case "BIGINT":
+    case "DATE":
+    case "TIME":
+    case "TIMESTAMP":
+      return (out, p, value) => {
+        if (typeof value !== "number") return general(out, p, value);
+        if (p + 20 > out.length) return -1;
+        return putInteger(out, p, value);
+      };
+    case "DOUBLE":
+      return (out, p, value) => {
+        if (typeof value !== "number" || !Number.isFinite(value)) return general(out, p, value);
+        return putAscii(out, p, javaDouble(value));
+      };
+    case "DECIMAL":
+      return (out, p, value) => (value instanceof Decimal ? putAscii(out, p, value.toString()) : general(out, p, value));
+    case "BOOLEAN":
+      return (out, p, value) => (typeof value === "boolean" ? putAscii(out, p, value ? "true" : "false") : general(out, p, value));
+    case "STRING":
+      return (out, p, value) => (typeof value === "string" ? putString(out, p, value, general) : general(out, p, value));
+    default:
+      return general;
+  }
+}
+
+function putAscii(out: Buffer, p: number, text: string): number {
+  const n = text.length;
+  if (p + n > out.length) return -1;
+  for (let i = 0; i < n; i++) out[p + i] = text.charCodeAt(i);
+  return p + n;
+}
+
+function putString(out: Buffer, p: number, text: string, general: Put): number {
+  const n = text.length;
+  if (n > 64) return general(out, p, text);
+  if (p + n + 2 > out.length) return -1;
+  out[p] = 0x22;
+  for (let i = 0; i < n; i++) {
+    const c = text.charCodeAt(i);
+    if (c < 0x20 || c > 0x7e || c === 0x22 || c === 0x5c) return general(out, p, text);
+    out[p + 1 + i] = c;
+  }
+  out[p + n + 1] = 0x22;
+  return p + n + 2;
+}
+
+/** A whole number's digits; there must be room for 20. @throws SERIALIZATION for a fraction */
+export function putInteger(out: Buffer, p: number, value: number): number {
+  if (!Number.isSafeInteger(value))
+    throw new MillraceError("SERIALIZATION", `${value} is not a whole number that a 64-bit integer holds exactly`);
+  let v = value;
+  if (v < 0) {
+    out[p++] = 0x2d;
+    v = -v;
+  }
+  if (v >= 1e9) {
+    const high = Math.floor(v / 1e9);
+    p = high >= 1e9 ? putInteger(out, p, high) : putSmall(out, p, high, digitsOf(high));
+    return putSmall(out, p, v - high * 1e9, 9);
+  }
+  return putSmall(out, p, v, digitsOf(v));
+}
+
+function putSmall(out: Buffer, p: number, value: number, digits: number): number {
+  let v = value | 0;
+  for (let i = p + digits - 1; i >= p; i--) {
+    const q = (v / 10) | 0;
+    out[i] = 48 + v - q * 10;
+    v = q;
+  }
+  return p + digits;
+}
+
+function digitsOf(v: number): number {
+  return v < 1e3 ? (v < 10 ? 1 : v < 100 ? 2 : 3) : v < 1e6 ? (v < 1e4 ? 4 : v < 1e5 ? 5 : 6) : v < 1e7 ? 7 : v < 1e8 ? 8 : 9;
+}
