@@ -22,13 +22,17 @@ export class ByteQueue {
     return this.bytes >= this.bound;
   }
 
-  /** Everything queued, in order. */
-  take(): Buffer[] {
+  /** What is queued, in order: whole chunks up to about `max` bytes, at least one. */
+  take(max = Number.POSITIVE_INFINITY): Buffer[] {
     const taken = this.chunks;
     if (taken.length === 0) return taken;
-    this.chunks = [];
-    this.bytes = 0;
-    this.drained();
+    let n = 0;
+    let size = 0;
+    while (n < taken.length && (n === 0 || size + taken[n]!.length <= max)) size += taken[n++]!.length;
+    if (n === taken.length) this.chunks = [];
+    else this.chunks = taken.splice(n);
+    this.bytes -= size;
+    if (this.bytes < this.bound / 2) this.drained();
     return taken;
   }
 

@@ -1,0 +1,183 @@
+import { optionalInt64, optionalString, transactionBlock } from "../../cdc/envelope.js";
+import type { Node, RecordShape } from "../../connect/api/shape.js";
+import { primitive } from "../../data/schema.js";
+import { constant, sourceNode } from "./source-block.js";
+import type { TableModel } from "./table-model.js";
+
+/** Slots of a streamed row. The wide ones are there with transaction metadata or a replication origin alone. */
+export const slot = { lsn: 0, txId: 1, tsMs: 2, tsUs: 3, lastCommit: 4, nowMs: 5, nowUs: 6, total: 7, order: 8, originLsn: 9 } as const;
+export const narrowSlots = 7;
+export const wideSlots = 10;
+
+export interface StreamVariant {
+  /** no transaction has been committed before: the sequence begins with null */
+  readonly first: boolean;
+  /** the transaction's replication origin */
+  readonly origin: string | null;
+}
+
+export type RecordKind =
+  | "insert"
+  | "update"
+  | "updateFull"
+  | "delete"
+  | "deleteFull"
+  | "tombstone"
+  | "tombstoneFull"
+  | "moveDelete"
+  | "moveTombstone"
+  | "moveCreate"
+  | "truncate";
+
+const string = primitive("string");
+const int64 = primitive("int64");
+
+/** The headers that every data record carries. */
+export function contextHeaders(prefix: string, taskId: number, runId: string): RecordShape["headers"] {
+  const entry = (name: string, value: string) => ({ key: `__debezium.context.${name}`, node: constant(string, value) });
+  return [
+    entry("connectorLogicalName", prefix),
+    entry("taskId", String(taskId)),
+    entry("connectorName", "postgresql"),
+    entry("runId", runId),
+  ];
+}
+
+/**
+ * The shapes of one table's streamed records. Columns of a chunk: the new row's (or of a delete the old row's) 0..n-1; where
+ * both are there, the old row's follow; then the digits of source.ts_ns and of the envelope's ts_ns.
+ */
+export class StreamShapes {
+  private readonly cache = new Map<string, RecordShape>();
+
+  constructor(
+    readonly table: TableModel,
+    private readonly headers: RecordShape["headers"],
+    private readonly fullIdentity: boolean,
+  ) {}
+
+  /** @param absent of the new row: which columns were not sent (unchanged TOAST), as text of 0 and 1, or "" */
+  get(kind: RecordKind, variant: StreamVariant, absent = ""): RecordShape {
+    const id = `${kind}|${absent}|${variant.first}|${variant.origin ?? ""}`;
+    let shape = this.cache.get(id);
+    if (!shape) this.cache.set(id, (shape = this.build(kind, variant, absent)));
+    return shape;
+  }
+
+  /** Rows have both images where a before-image comes with a new row. */
+  static hasBoth(kind: RecordKind): boolean {
+    return kind === "updateFull" || kind.startsWith("move");
+  }
+
+  private build(kind: RecordKind, variant: StreamVariant, absent: string): RecordShape {
+    const { table } = this;
+    const n = table.columns.length;
+    const both = StreamShapes.hasBoth(kind);
+    const rows = kind === "truncate" ? 0 : both ? 2 * n : n;
+    const oldAt = (i: number) => (both ? n + i : i);
+    const newAt = (i: number) => i;
+    const after = () => table.rowNode((i) => (absent[i] === "1" ? table.unavailableNode(i) : table.valueNode(i, i)));
+    const before = () =>
+      table.rowNode((i) => {
+        const c = table.columns[i]!;
+        return this.fullIdentity || c.identity ? table.valueNode(i, oldAt(i)) : table.absentNode(i);
+      });
+    const none = constant(table.row, null);
+    const oldKey = () => (this.fullIdentity ? table.keyNode(oldAt) : table.oldKeyNode(oldAt));
+    const envelope = (op: string, b: Node, a: Node) => this.envelope(op, b, a, rows, variant);
+    const base = {
+      topic: table.topic,
+      headers: this.headers,
+      timestampSlot: null,
+      sourceTimeSlot: slot.tsUs,
+      columnCount: rows + 2,
+      slotCount: this.slotCount(variant),
+    };
+    const moved = (name: "newkey" | "oldkey") => {
+      const node = name === "newkey" ? table.keyNode(newAt) : this.fullIdentity ? table.keyNode(oldAt) : table.oldKeyHeader(oldAt);
+      return node ? [...this.headers, { key: `__debezium.${name}`, node }] : this.headers;
+    };
+    switch (kind) {
+      case "insert":
+        return { ...base, key: table.keyNode(newAt), value: envelope("c", none, after()) };
+      case "update":
+        return { ...base, key: table.keyNode(newAt), value: envelope("u", none, after()) };
+      case "updateFull":
+        return { ...base, key: table.keyNode(newAt), value: envelope("u", before(), after()) };
+      case "delete":
+      case "deleteFull":
+        return { ...base, key: oldKey(), value: envelope("d", before(), none) };
+      case "tombstone":
+      case "tombstoneFull":
+        return { ...base, key: oldKey(), value: null };
+      case "moveDelete":
+        return { ...base, key: oldKey(), value: envelope("d", before(), none), headers: moved("newkey") };
+      case "moveTombstone":
+        return { ...base, key: oldKey(), value: null, headers: moved("newkey") };
+      case "truncate":
+        return { ...base, key: null, value: envelope("t", none, none) };
+      case "moveCreate":
+        return { ...base, key: table.keyNode(newAt), value: envelope("c", none, after()), headers: moved("oldkey") };
+    }
+  }
+
+  private slotCount(variant: StreamVariant): number {
+    return this.table.settings.transactions || variant.origin !== null ? wideSlots : narrowSlots;
+  }
+
+  private envelope(op: string, before: Node, after: Node, rows: number, variant: StreamVariant): Node {
+    const { table } = this;
+    const { settings } = table;
+    const at = (s: number, schema = int64): Node => ({ kind: "slot", schema, slot: s });
+    const digits = (column: number): Node => ({
+      kind: "column",
+      schema: optionalInt64,
+      column,
+      text: { as: "int" },
+      decode: (b, s, e) => {
+        const big = BigInt(b.toString("latin1", s, e));
+        return big <= 9007199254740991n ? Number(big) : big;
+      },
+    });
+    const source = sourceNode(settings.prefix, settings.dbname, table.schema, table.name, {
+      ts_ms: at(slot.tsMs),
+      snapshot: "false",
+      sequence: {
+        kind: "template",
+        schema: optionalString,
+        parts: variant.first ? ['[null,"', { slot: slot.lsn }, '"]'] : ['["', { slot: slot.lastCommit }, '","', { slot: slot.lsn }, '"]'],
+      },
+      ts_us: at(slot.tsUs, optionalInt64),
+      ts_ns: digits(rows),
+      txId: at(slot.txId, optionalInt64),
+      lsn: at(slot.lsn, optionalInt64),
+      origin: variant.origin,
+      origin_lsn: variant.origin === null ? null : at(slot.originLsn, optionalInt64),
+    });
+    const transaction: Node = settings.transactions
+      ? {
+          kind: "struct",
+          schema: transactionBlock,
+          fields: [
+            { kind: "template", schema: string, parts: [{ slot: slot.txId }, ":", { slot: slot.lsn }] },
+            at(slot.total),
+            at(slot.order),
+          ],
+        }
+      : constant(transactionBlock, null);
+    return {
+      kind: "struct",
+      schema: table.envelope,
+      fields: [
+        before,
+        after,
+        source,
+        transaction,
+        constant(string, op),
+        at(slot.nowMs, optionalInt64),
+        at(slot.nowUs, optionalInt64),
+        digits(rows + 1),
+      ],
+    };
+  }
+}

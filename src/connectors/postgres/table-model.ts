@@ -1,0 +1,252 @@
+import { envelopeSchema, keySchema, rowSchema } from "../../cdc/envelope.js";
+import { adjustSchemaName } from "../../cdc/names.js";
+import type { ColumnNode, Node } from "../../connect/api/shape.js";
+import { fieldNamed, optional as optionalSchema, type Schema, type Value } from "../../data/schema.js";
+import type { CaptureRules } from "./capture-rules.js";
+import { columnDefault } from "./column-default.js";
+import { applyRule, type ColumnRule } from "./column-rules.js";
+import { fieldName, type PostgresSettings } from "./settings.js";
+import { constant, sourceSchema } from "./source-block.js";
+import type { ColumnType } from "./types/column-type.js";
+import { resolveColumnType } from "./types/resolve.js";
+import type { TypeRegistry } from "./types/type-info.js";
+
+/** A column as the stream or the snapshot sends it, in that order. */
+export interface IncomingColumn {
+  readonly name: string;
+  readonly type: number;
+  readonly modifier: number;
+  readonly required: boolean;
+  readonly default: string | null;
+  /** sent in before-images that hold the key alone */
+  readonly identity: boolean;
+}
+
+export interface Column extends IncomingColumn {
+  readonly field: string;
+  readonly resolved: ColumnType | undefined;
+  readonly schema: Schema | undefined;
+  readonly rule: ColumnRule | undefined;
+  /** part of the row's value */
+  readonly included: boolean;
+}
+
+/** One version of a table: its columns as they come, and the schemas of its records. */
+export class TableModel {
+  readonly topic: string;
+  readonly fullName: string;
+  readonly columns: readonly Column[];
+  /** positions of the key's columns, in the key's order; empty: no key */
+  readonly key: readonly number[];
+  readonly keySchema: Schema | null;
+  readonly row: Schema;
+  readonly envelope: Schema;
+
+  constructor(
+    readonly schema: string,
+    readonly name: string,
+    incoming: readonly IncomingColumn[],
+    primaryKey: readonly string[],
+    readonly settings: PostgresSettings,
+    rules: CaptureRules,
+    types: TypeRegistry,
+    /** the stream's version of a column may lack its value, see ColumnType.nullInStream */
+    private readonly streaming: boolean,
+  ) {
+    this.fullName = `${schema}.${name}`;
+    this.topic = rules.topics.table([schema, name]);
+    const key = rules.keyColumns(schema, name) ?? primaryKey;
+    this.columns = incoming.map((c) => this.column(c, rules, types));
+    this.key = key.map((k) => this.columns.findIndex((c) => c.name === k)).filter((i) => i >= 0 && this.columns[i]!.schema);
+    const naming = adjustSchemaName(this.topic, settings.schemaNames);
+    this.keySchema = this.key.length
+      ? keySchema(
+          naming,
+          this.key.map((i) => [this.columns[i]!.field, this.columns[i]!.schema!]),
+        )
+      : null;
+    this.row = rowSchema(
+      naming,
+      this.columns.filter((c) => c.included).map((c) => [c.field, c.schema!]),
+    );
+    this.envelope = envelopeSchema(naming, this.row, sourceSchema);
+  }
+
+  private column(c: IncomingColumn, rules: CaptureRules, types: TypeRegistry): Column {
+    const resolved = resolveColumnType(c.type, c.modifier, types, this.settings);
+    const names = [`${this.fullName}.${c.name}`, `${this.settings.dbname}.${this.fullName}.${c.name}`, c.name];
+    let schema: Schema | undefined;
+    if (resolved) {
+      const value = columnDefault(c.default, resolved);
+      const parameters = propagated(c, names, this.fullName, rules, types);
+      schema = Object.freeze({
+        ...resolved.schema,
+        optional: !c.required,
+        ...(parameters ? { parameters: { ...resolved.schema.parameters, ...parameters } } : {}),
+        ...(value === undefined ? {} : { default: value }),
+      });
+    }
+    return {
+      ...c,
+      field: fieldName(c.name, this.settings),
+      resolved,
+      schema,
+      rule: resolved && isText(resolved.schema) ? rules.masks.find(names.slice(0, 2)) : undefined,
+      included: resolved !== undefined && rules.column(`${this.fullName}.${c.name}`),
+    };
+  }
+
+  /** The value of column i of the row, its bytes being column `at` of the chunk. */
+  valueNode(i: number, at: number): Node {
+    const c = this.columns[i]!;
+    const type = c.resolved!;
+    if (c.rule?.kind === "constant") return constant(c.schema!, c.rule.value);
+    if (this.streaming && type.nullInStream && !c.required) return constant(c.schema!, null);
+    const { rule } = c;
+    const { parse } = type;
+    const read = rule ? (text: string) => applyRule(rule, parse(text), lengthOf(c)) : parse;
+    return {
+      kind: "column",
+      schema: c.schema!,
+      column: at,
+      text: rule ? { as: "other" } : type.text,
+      decode: decoder(read, `${this.fullName}.${c.name}`),
+    } satisfies ColumnNode;
+  }
+
+  /** What stands for a value that Postgres did not send: an unchanged TOAST value. */
+  unavailableNode(i: number): Node {
+    const c = this.columns[i]!;
+    if (c.rule?.kind === "constant") return constant(c.schema!, c.rule.value);
+    const { placeholder, zero } = c.resolved!;
+    return constant(c.schema!, placeholder ?? (c.required ? zero : null));
+  }
+
+  /** What a before-image by key holds in its other columns. */
+  absentNode(i: number): Node {
+    const c = this.columns[i]!;
+    return constant(c.schema!, c.required ? (c.schema!.default ?? c.resolved!.zero) : null);
+  }
+
+  /** The row's struct; `value` gives each included column's node. */
+  rowNode(value: (i: number) => Node): Node {
+    const fields: Node[] = [];
+    for (let i = 0; i < this.columns.length; i++) if (this.columns[i]!.included) fields.push(value(i));
+    return { kind: "struct", schema: this.row, fields };
+  }
+
+  /** The key's struct of columns that are all there. */
+  keyNode(at: (i: number) => number): Node | null {
+    if (!this.keySchema) return null;
+    return { kind: "struct", schema: this.keySchema, fields: this.key.map((i) => this.keyField(i, at(i))) };
+  }
+
+  private keyField(i: number, at: number): Node {
+    const c = this.columns[i]!;
+    return {
+      kind: "column",
+      schema: c.schema!,
+      column: at,
+      text: c.resolved!.text,
+      decode: decoder(c.resolved!.parse, `${this.fullName}.${c.name}`),
+    };
+  }
+
+  /**
+   * The key of a before-image that holds the replica identity alone. A key column that is not part of it is unknown: its
+   * field is null and optional in a schema of its own, never a made-up value.
+   */
+  oldKeyNode(at: (i: number) => number): Node | null {
+    if (!this.keySchema) return null;
+    if (this.key.every((i) => this.columns[i]!.identity)) return this.keyNode(at);
+    const fields = this.key.map((i): [string, Schema] => {
+      const c = this.columns[i]!;
+      const { default: _, ...schema } = c.schema!;
+      return [c.field, c.identity ? c.schema! : optionalSchema(schema as Schema)];
+    });
+    const schema = keySchema(adjustSchemaName(this.topic, this.settings.schemaNames), fields);
+    return {
+      kind: "struct",
+      schema,
+      fields: this.key.map((i, n) => (this.columns[i]!.identity ? this.keyField(i, at(i)) : constant(schema.fields![n]!.schema, null))),
+    };
+  }
+
+  /** The same for the header `__debezium.oldkey`, which consumers compare as text: there an unknown number is 0, as in the original. */
+  oldKeyHeader(at: (i: number) => number): Node | null {
+    if (!this.keySchema) return null;
+    return {
+      kind: "struct",
+      schema: this.keySchema,
+      fields: this.key.map((i) =>
+        this.columns[i]!.identity ? this.keyField(i, at(i)) : constant(this.columns[i]!.schema!, this.columns[i]!.resolved!.zero),
+      ),
+    };
+  }
+
+  /** Whether a value of this field may be absent. */
+  isOptional(field: string): boolean {
+    return fieldNamed(this.row, field)?.schema.optional ?? true;
+  }
+}
+
+function decoder(parse: (text: string) => Value, name: string): ColumnNode["decode"] {
+  return (buffer, start, end) => {
+    const text = buffer.toString("utf8", start, end);
+    try {
+      return parse(text);
+    } catch (e) {
+      throw new RangeError(`column ${name}: ${(e as Error).message}`);
+    }
+  };
+}
+
+function isText(schema: Schema): boolean {
+  return schema.type === "string";
+}
+
+function lengthOf(c: IncomingColumn): number | undefined {
+  return c.modifier > 4 && (c.type === 1043 || c.type === 1042) ? c.modifier - 4 : undefined;
+}
+
+function propagated(
+  c: IncomingColumn,
+  names: readonly string[],
+  table: string,
+  rules: CaptureRules,
+  types: TypeRegistry,
+): Record<string, string> | undefined {
+  const type = types.get(c.type);
+  const typeName = (type?.name ?? "").toUpperCase();
+  const wanted =
+    rules.propagateColumns.some((p) => names.some((n) => p.test(n))) ||
+    rules.propagateTypes.some((p) => p.test(typeName) || p.test(`${table}.${typeName}`));
+  if (!wanted) return undefined;
+  const out: Record<string, string> = { "__debezium.source.column.type": typeName };
+  const length = sourceLength(type?.name ?? "", c.modifier);
+  if (length) {
+    out["__debezium.source.column.length"] = String(length[0]);
+    if (length[1] !== undefined) out["__debezium.source.column.scale"] = String(length[1]);
+  }
+  out["__debezium.source.column.name"] = c.name;
+  return out;
+}
+
+const fixedLengths: Record<string, number> = {
+  int2: 5,
+  int4: 10,
+  int8: 19,
+  float4: 8,
+  float8: 17,
+  bool: 1,
+  date: 13,
+  uuid: 2147483647,
+  text: 2147483647,
+};
+
+function sourceLength(type: string, modifier: number): [number, number?] | undefined {
+  if (type === "numeric") return modifier < 4 ? [131089, 0] : [(modifier - 4) >> 16, (((modifier - 4) & 0x7ff) ^ 1024) - 1024];
+  if (type === "varchar" || type === "bpchar") return modifier > 4 ? [modifier - 4] : [2147483647];
+  if (type in fixedLengths) return [fixedLengths[type]!];
+  return modifier >= 0 ? [modifier] : undefined;
+}
