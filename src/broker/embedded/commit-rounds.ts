@@ -83,8 +83,11 @@ export class CommitRounds {
     }
   }
 
-  /** Writes the log anew. The entries that go away with it stand for markers, so those are put on disk first. */
-  private async checkpoint(): Promise<void> {
+  /**
+   * Writes the log anew. The entries that go away with it stand for markers, so those are put on disk first; where one could not be
+   * written, the log stays as it is. @throws KAFKA_STORAGE_ERROR
+   */
+  async checkpoint(): Promise<void> {
     const marked = [...this.markedSince];
     this.markedSince.clear();
     try {

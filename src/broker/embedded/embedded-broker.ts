@@ -290,12 +290,12 @@ export class EmbeddedBroker implements Broker {
     this.timers.close();
     this.groups.close();
     await this.cleaner.stop();
-    await this.transactions.close();
-    const closings = await Promise.allSettled([...this.topics.allPartitions()].map((p) => p.close()));
-    const failed = closings.find((c) => c.status === "rejected");
+    const transactions = await Promise.allSettled([this.transactions.close()]);
+    const logs = await Promise.allSettled([...this.topics.allPartitions()].map((p) => p.close()));
+    const failed = [...transactions, ...logs].find((c) => c.status === "rejected");
     const refused = [...this.topics.allPartitions()].find((p) => p.openLog?.failure);
     if (failed || refused)
-      this.logger.error("a log could not be written to its end; the next start will check all of them", {
+      this.logger.error("not everything could be put on disk; the next start will check all logs", {
         partition: refused?.name,
         error: failed?.reason ?? refused?.openLog?.failure,
       });

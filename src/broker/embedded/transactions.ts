@@ -302,12 +302,15 @@ export class Transactions {
     await Promise.all([...this.topics.allPartitions()].map((p) => p.flush()));
   }
 
-  /** Waits for the ends that are under way, then writes everything so that the next start finds it as it is. */
+  /** Waits for the ends that are under way, then writes everything so that the next start finds it as it is. @throws KAFKA_STORAGE_ERROR */
   async close(): Promise<void> {
     await Promise.allSettled([...this.byId.values()].map((t) => t.ending));
     await this.rounds.idle();
-    await this.log.start(this.entries());
-    this.log.close();
+    try {
+      await this.rounds.checkpoint();
+    } finally {
+      this.log.close();
+    }
   }
 }
 
