@@ -26,12 +26,16 @@ export function readOffsetCheckpoint(dir: string, name: string): number | undefi
   return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
 }
 
-export function writeOffsetCheckpoint(dir: string, name: string, offset: number): void {
+export function encodeOffsetCheckpoint(dir: string, offset: number): Buffer {
   const folder = basename(dir);
   const dash = folder.lastIndexOf("-");
   const tp = dash > 0 ? [folder.slice(0, dash), folder.slice(dash + 1)] : [folder, "0"];
+  return encodeCheckpoint([[...tp, offset]]);
+}
+
+export function writeOffsetCheckpoint(dir: string, name: string, offset: number): void {
   try {
-    replaceFileSync(join(dir, name), encodeCheckpoint([[...tp, offset]]));
+    replaceFileSync(join(dir, name), encodeOffsetCheckpoint(dir, offset));
     syncFolderSync(dir);
   } catch (error) {
     throw diskError(error, "write", join(dir, name));

@@ -5,7 +5,15 @@ import { type Logger, silentLogger } from "../common/logger.js";
 import { type Clock, systemClock } from "../common/time.js";
 import * as batches from "../protocol/record-batch.js";
 import { validateBatch } from "./batch-validation.js";
-import { type EpochStart, encodeLeaderEpochs, writeOffsetCheckpoint, writePartitionMetadata } from "./checkpoint-files.js";
+import {
+  type EpochStart,
+  encodeLeaderEpochs,
+  encodeOffsetCheckpoint,
+  readOffsetCheckpoint,
+  writeOffsetCheckpoint,
+  writePartitionMetadata,
+} from "./checkpoint-files.js";
+import { Cancelled, type CompactionRound, groupSegments, mapLatest, Rewriter } from "./compaction.js";
 import { diskError, fdatasync, removeFile, replaceFile, syncFolder, syncFolderSync, writeAllFully } from "./files.js";
 import { GroupFlush } from "./group-flush.js";
 import type { LogConfig } from "./log-config.js";
@@ -13,7 +21,7 @@ import { LogRefused } from "./log-error.js";
 import type { ProducerState } from "./producer-state.js";
 import { recover } from "./recovery.js";
 import { offsetName, Segment } from "./segment.js";
-import { Tail } from "./tail-cache.js";
+import { type AbortedTransaction, SegmentReader, type TimestampOffset } from "./segment-reader.js";
 
 export interface LogOptions {
   readonly config: LogConfig;
@@ -39,18 +47,6 @@ export interface AppendResult {
   readonly duplicate: boolean;
 }
 
-export interface AbortedTransaction {
-  readonly producerId: number;
-  readonly firstOffset: number;
-  /** of the abort marker */
-  readonly lastOffset: number;
-}
-
-export interface TimestampOffset {
-  readonly timestamp: number;
-  readonly offset: number;
-}
-
 interface Checkpoint {
   readonly offset: number;
   readonly segment: Segment;
@@ -60,16 +56,14 @@ interface Checkpoint {
   readonly files: { path: string; bytes: Buffer }[];
 }
 
-const EMPTY = Buffer.alloc(0);
 /** Recovery reads at most about this much again. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 /** What closing leaves for the next open to read, rather than to write and sync more files. */
 const CLOSE_CHECKPOINT_BYTES = 1024 * 1024;
 const SNAPSHOTS_KEPT = 2;
-const OPEN_SEALED_FILES = 8;
+const CLEANER_CHECKPOINT = "cleaner-offset-checkpoint";
 const PRODUCER_EXPIRATION_MS = 86_400_000;
 const MAX_RELATIVE_OFFSET = 0x7fff_ffff;
-const HINTS = 8;
 
 /**
  * One partition's records on disk, in Kafka's own file formats. Appends and reads are synchronous and go through the page
@@ -91,7 +85,6 @@ export class PartitionLog {
   private epochs: EpochStart[];
   private readonly clock: Clock;
   private readonly logger: Logger;
-  private readonly tail = new Tail();
   private failed: MillraceError | undefined;
   private syncFailed = false;
   private closed = false;
@@ -104,12 +97,12 @@ export class PartitionLog {
   private bytesSinceCheckpoint: number;
   private writingCheckpoints: Promise<void> = Promise.resolve();
   private readonly group = new GroupFlush(() => this.sync());
+  private readonly reader: SegmentReader;
 
-  private readonly openSealed: Segment[] = [];
-  private readonly hintOffsets = new Float64Array(HINTS).fill(-1);
-  private readonly hintPositions = new Float64Array(HINTS);
-  private readonly hintSegments = new Array<Segment | undefined>(HINTS).fill(undefined);
-  private nextHint = 0;
+  private compacting = false;
+  private compactionEnd: Promise<void> = Promise.resolve();
+  /** Records below it were compacted. */
+  private firstDirty: number;
 
   private constructor(
     readonly dir: string,
@@ -120,11 +113,13 @@ export class PartitionLog {
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? silentLogger;
     this.segments = recovered.segments;
+    this.reader = new SegmentReader(this.segments);
     this.active = this.segments.at(-1)!;
     this.startOffset = recovered.logStartOffset;
     this.endOffset = this.active.nextOffset;
     this.durableOffset = Math.min(this.endOffset, Math.max(this.startOffset, recovered.checkpointOffset));
     this.producers = recovered.producers;
+    this.firstDirty = Math.min(readOffsetCheckpoint(dir, CLEANER_CHECKPOINT) ?? 0, this.active.baseOffset);
     this.epochs = recovered.epochs;
     this.bytesSinceCheckpoint = recovered.scannedBytes;
     // every scanned segment may hold bytes that were never synced
@@ -272,7 +267,7 @@ export class PartitionLog {
         segment.noted(batch, 0, batch.length, this.config.indexIntervalBytes);
         const completed = this.producers.update(batch, 0, now);
         if (completed?.aborted) segment.aborted.push(completed);
-        this.tail.add(batch);
+        this.reader.tail.add(batch);
       }
       this.endOffset = offset;
       this.bytesSinceCheckpoint += bytes;
@@ -319,7 +314,10 @@ export class PartitionLog {
   rollIfDue(now: number): void {
     const segment = this.active;
     if (this.failed || this.closed || segment.size === 0) return;
-    if (now - Math.max(0, segment.firstTimestamp) > this.config.segmentMs) this.roll(now);
+    const age = now - (segment.firstTimestamp < 0 ? segment.openedAt : segment.firstTimestamp);
+    // an active segment is never compacted, so the lag bounds its age too
+    const limit = this.config.compact ? Math.min(this.config.segmentMs, this.config.maxCompactionLagMs) : this.config.segmentMs;
+    if (age > limit) this.roll(now);
   }
 
   private roll(now: number): void {
@@ -342,7 +340,7 @@ export class PartitionLog {
     segment.pin();
     this.unsynced.push(segment);
     this.checkpoints.push(this.takeCheckpoint(segment, true, atEnd));
-    this.keepOpen(segment);
+    this.reader.keepOpen(segment);
   }
 
   private takeCheckpoint(segment: Segment, sealed: boolean, atEnd = true): Checkpoint {
@@ -430,104 +428,22 @@ export class PartitionLog {
     if (offset < this.startOffset || offset > this.endOffset)
       throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${offset} is not in ${this.startOffset}..${this.endOffset} of ${this.dir}`);
     const upTo = Math.min(options?.upTo ?? this.endOffset, this.endOffset);
-    if (offset >= upTo) return EMPTY;
-    const atLeastOne = options?.atLeastOne !== false;
-    const recent = this.tail.read(offset, maxBytes, upTo);
-    if (recent) return recent.length > maxBytes && !atLeastOne ? EMPTY : recent;
-    const hint = this.hintOffsets.indexOf(offset);
-    const hinted = hint >= 0 ? this.hintSegments[hint] : undefined;
-    let segment = hinted && !hinted.removed ? hinted : this.segments[this.segmentAt(offset)]!;
-    let position = segment === hinted ? this.hintPositions[hint]! : this.positionIn(segment, offset);
-    while (position >= segment.size) {
-      const following: Segment | undefined = this.segments[this.segments.indexOf(segment) + 1];
-      if (!following) return EMPTY;
-      segment = following;
-      position = 0;
-    }
-    this.keepOpen(segment);
-    let bytes = segment.readAt(position, Math.max(maxBytes, batches.RECORD_BATCH_OVERHEAD));
-    const first = bytes.length < batches.RECORD_BATCH_OVERHEAD ? 0 : batches.batchSize(bytes);
-    if (first > bytes.length && first <= segment.size - position && atLeastOne) bytes = segment.readAt(position, first);
-    else if (first < batches.RECORD_BATCH_OVERHEAD || first > segment.size - position) throw segment.corrupt(position);
-    let end = 0;
-    let next = offset;
-    for (let at = 0; ; at = end) {
-      const batchEnd = batches.batchEnd(bytes, at);
-      if (batchEnd < 0 || (batchEnd > maxBytes && !(at === 0 && atLeastOne))) break;
-      const last = batches.lastOffset(bytes, at);
-      if (last >= upTo) break;
-      end = batchEnd;
-      next = last + 1;
-    }
-    if (end === 0) return EMPTY;
-    const slot = hint >= 0 ? hint : (this.nextHint = (this.nextHint + 1) % HINTS);
-    this.hintOffsets[slot] = next;
-    this.hintPositions[slot] = position + end;
-    this.hintSegments[slot] = segment;
-    return end === bytes.length ? bytes : bytes.subarray(0, end);
-  }
-
-  /** Index of the segment that holds the offset, or would. */
-  private segmentAt(offset: number): number {
-    let low = 0;
-    let high = this.segments.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.segments[middle]!.baseOffset <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return Math.max(0, low - 1);
-  }
-
-  private positionIn(segment: Segment, offset: number): number {
-    this.keepOpen(segment);
-    return segment.positionOf(offset);
-  }
-
-  /** Bounds the number of open files of sealed segments. */
-  private keepOpen(segment: Segment): void {
-    if (segment === this.active) return;
-    const list = this.openSealed;
-    const at = list.lastIndexOf(segment);
-    if (at === list.length - 1 && at >= 0) return;
-    if (at >= 0) list.splice(at, 1);
-    list.push(segment);
-    if (list.length > OPEN_SEALED_FILES) list.splice(0, 1)[0]!.closeFile();
-  }
-
-  private forgetHints(): void {
-    this.hintOffsets.fill(-1);
-    this.hintSegments.fill(undefined);
+    return this.reader.read(offset, maxBytes, upTo, options?.atLeastOne !== false);
   }
 
   /** The first record at or after the time, or undefined. */
   offsetForTimestamp(timestamp: number): TimestampOffset | undefined {
-    for (const segment of this.segments) {
-      if (segment.maxTimestamp < timestamp || segment.nextOffset <= this.startOffset) continue;
-      this.keepOpen(segment);
-      const found = segment.firstAtOrAfter(timestamp, this.startOffset);
-      if (found) return found;
-    }
-    return undefined;
+    return this.reader.firstAtOrAfter(timestamp, this.startOffset);
   }
 
   /** The record with the largest timestamp, or undefined where the log is empty. */
   maxTimestamp(): TimestampOffset | undefined {
-    let best: Segment | undefined;
-    for (const segment of this.segments)
-      if (segment.size > 0 && segment.nextOffset > this.startOffset && (!best || segment.maxTimestamp > best.maxTimestamp)) best = segment;
-    return best && (this.offsetForTimestamp(best.maxTimestamp) ?? { timestamp: best.maxTimestamp, offset: best.maxTimestampOffset });
+    return this.reader.youngest(this.startOffset);
   }
 
   /** Aborted transactions that have records in [from, upTo). */
   abortedTransactions(from: number, upTo: number): AbortedTransaction[] {
-    const found: AbortedTransaction[] = [];
-    for (let i = this.segmentAt(from); i < this.segments.length; i++)
-      for (const entry of this.segments[i]!.aborted) {
-        if (entry.lastOffset >= from && entry.firstOffset < upTo) found.push(entry);
-        if (entry.lastStableOffset >= upTo) return found;
-      }
-    return found;
+    return this.reader.aborted(from, upTo);
   }
 
   /** First offset of this producer's open transaction, or -1. */
@@ -542,6 +458,8 @@ export class PartitionLog {
     if (offset <= this.startOffset) return this.startOffset;
     writeOffsetCheckpoint(this.dir, "log-start-offset-checkpoint", offset);
     this.startOffset = offset;
+    // a round of compaction is about to replace the old segments: the next call removes what is left below
+    if (this.compacting) return offset;
     let count = 0;
     while (count < this.segments.length - 1 && this.segments[count + 1]!.baseOffset <= offset) count++;
     this.removeFirst(count);
@@ -551,7 +469,7 @@ export class PartitionLog {
   /** Deletes segments that retention.ms and retention.bytes let go; never at or beyond `upTo`. Returns the bytes freed. */
   applyRetention(now: number, upTo = this.endOffset): number {
     const { retentionMs, retentionBytes } = this.config;
-    if (!this.config.delete || this.failed || this.closed) return 0;
+    if (!this.config.delete || this.failed || this.closed || this.compacting) return 0;
     const expired = (s: Segment) => retentionMs >= 0 && s.size > 0 && s.nextOffset <= upTo && now - s.maxTimestamp > retentionMs;
     if (this.segments.every(expired)) this.roll(now);
     let excess = retentionBytes < 0 ? 0 : this.size - retentionBytes;
@@ -574,19 +492,126 @@ export class PartitionLog {
     if (this.folderDirty) syncFolderSync(this.dir);
     for (const segment of this.segments.splice(0, count)) {
       segment.remove();
-      const open = this.openSealed.indexOf(segment);
-      if (open >= 0) this.openSealed.splice(open, 1);
+      this.reader.forget(segment);
     }
-    this.forgetHints();
   }
 
-  /** Share of the cleanable bytes that were never compacted, 0 to 1. */
+  /** Share of the compactable bytes that were never compacted, 0 to 1. */
   get dirtyRatio(): number {
-    return 0;
+    return this.dirtyShare(this.compactable(this.clock.now()));
   }
-  /** One round of compaction (whatever the dirty ratio); yields to the event loop. Returns the bytes freed. */
-  async compact(_now: number): Promise<number> {
-    return 0;
+
+  private dirtyShare(segments: readonly Segment[]): number {
+    let clean = 0;
+    let dirty = 0;
+    for (const segment of segments) {
+      if (segment.nextOffset <= this.firstDirty) clean += segment.size;
+      else dirty += segment.size;
+    }
+    return dirty === 0 ? 0 : dirty / (clean + dirty);
+  }
+
+  /** Whether `compact` has work by the topic's settings. */
+  compactionDue(now: number): boolean {
+    if (!this.config.compact || this.failed || this.closed) return false;
+    const segments = this.compactable(now);
+    const oldest = segments.find((s) => s.nextOffset > this.firstDirty);
+    if (!oldest) return false;
+    return this.dirtyShare(segments) >= this.config.minCleanableDirtyRatio || now - oldest.maxTimestamp > this.config.maxCompactionLagMs;
+  }
+
+  /** Sealed segments without an open transaction whose records are old enough; from the log's start. */
+  private compactable(now: number): Segment[] {
+    const stable = this.lastStableOffset;
+    const { minCompactionLagMs } = this.config;
+    const end = this.segments.findIndex(
+      (s) => s === this.active || s.nextOffset > stable || (minCompactionLagMs > 0 && now - s.maxTimestamp < minCompactionLagMs),
+    );
+    return this.segments.slice(0, end);
+  }
+
+  /**
+   * One round of compaction, whatever the dirty ratio: of each key's records only the latest stays, and tombstones until
+   * delete.retention.ms after a round first met them. Offsets stay. Yields to the event loop. Returns the bytes freed.
+   * @throws DISK_FULL, DISK_FAILED, LOG_CORRUPT; the log is then as it was and takes writes
+   */
+  async compact(now: number): Promise<number> {
+    if (this.compacting || this.failed || this.closed) return 0;
+    const all = this.compactable(now);
+    if (!all.some((s) => s.nextOffset > this.firstDirty)) return 0;
+    this.compacting = true;
+    let target: Segment | undefined;
+    let done: () => void = () => {};
+    this.compactionEnd = new Promise((resolve) => (done = resolve));
+    try {
+      // the segments' bytes must be on disk before files that replace them are
+      await this.flush();
+      // a checkpoint under way writes an old segment's indexes under the name that the new one will have
+      await this.writingCheckpoints;
+      const round: CompactionRound = {
+        now,
+        deleteRetentionMs: this.config.deleteRetentionMs,
+        indexIntervalBytes: this.config.indexIntervalBytes,
+        aborted: this.segments.flatMap((s) => s.aborted),
+        lastOffsets: this.producers.lastOffsets(),
+        cancelled: () => this.closed,
+      };
+      const dirty = all.filter((s) => s.nextOffset > this.firstDirty);
+      const latest = await mapLatest(dirty, Math.max(this.firstDirty, this.startOffset), round);
+      const rewriter = new Rewriter(latest, round);
+      let freed = 0;
+      for (const group of groupSegments(
+        all.filter((s) => s.baseOffset < latest.end),
+        this.config.segmentBytes,
+      )) {
+        target = new Segment(this.dir, group[0]!.baseOffset, now, ".cleaned");
+        await rewriter.rewrite(group, target);
+        freed += await this.replace(group, target);
+        target = undefined;
+      }
+      this.firstDirty = latest.end;
+      await replaceFile(join(this.dir, CLEANER_CHECKPOINT), encodeOffsetCheckpoint(this.dir, latest.end));
+      return freed;
+    } catch (error) {
+      target?.remove();
+      if (error instanceof Cancelled) return 0;
+      throw diskError(error, "compact", this.dir);
+    } finally {
+      this.compacting = false;
+      done();
+    }
+  }
+
+  /** `.cleaned` is half done and forgotten by recovery; `.swap` is whole and recovery puts it in the place of what it covers. */
+  private async replace(group: readonly Segment[], target: Segment): Promise<number> {
+    for (const { path, bytes } of target.encodeIndexes()) await replaceFile(path, bytes);
+    await fdatasync(target.fd);
+    await syncFolder(this.dir);
+    if (this.closed) throw new Cancelled();
+    target.rename(".swap");
+    await syncFolder(this.dir);
+    // opened ahead, because readers go on with the old files until the new one has its name
+    for (const segment of group) {
+      void segment.fd;
+      segment.pin();
+    }
+    for (const segment of group) segment.removeFiles();
+    // an old file that came back beside the new one would hold the same offsets twice
+    await syncFolder(this.dir);
+    target.rename("");
+    target.forgetIndexes();
+    this.segments.splice(this.segments.indexOf(group[0]!), group.length, target);
+    this.folderDirty = true;
+    let freed = -target.size;
+    for (const segment of group) {
+      freed += segment.size;
+      segment.removed = true;
+      this.reader.forget(segment);
+      segment.unpin();
+      segment.closeFile();
+    }
+    this.reader.tail.clear();
+    return freed;
   }
 
   /** Flushes and lets go of the files. Safe to call twice. @throws DISK_FULL, DISK_FAILED where the flush fails */
@@ -600,7 +625,8 @@ export class PartitionLog {
       }
     } finally {
       await this.writingCheckpoints;
-      this.tail.clear();
+      await this.compactionEnd;
+      this.reader.tail.clear();
       for (const segment of this.segments) segment.closeFile();
     }
   }

@@ -136,6 +136,13 @@ export class ProducerState {
     };
   }
 
+  /** The last offset of each producer's last data batch. */
+  lastOffsets(): Map<number, number> {
+    const found = new Map<number, number>();
+    for (const [id, { batches: list }] of this.producers) if (list.length > 0) found.set(id, list.at(-1)!.lastOffset);
+    return found;
+  }
+
   /** Forgets producers that have no open transaction and wrote nothing since. */
   expire(before: number): void {
     for (const [id, producer] of this.producers) if (producer.timestamp < before && !this.open.has(id)) this.producers.delete(id);

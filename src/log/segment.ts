@@ -20,7 +20,6 @@ const SCAN_CHUNK = 64 * 1024;
  * are written when it is sealed or checkpointed. A sealed segment's are read again when a search needs them.
  */
 export class Segment {
-  readonly path: string;
   /** bytes of the .log */
   size = 0;
   /** the offset after the last record, or the base offset */
@@ -46,14 +45,16 @@ export class Segment {
     readonly dir: string,
     readonly baseOffset: number,
     now: number,
-    readonly suffix = "",
+    private suffix = "",
   ) {
-    this.path = join(dir, `${offsetName(baseOffset)}.log${suffix}`);
     this.nextOffset = baseOffset;
     this.maxTimestampOffset = baseOffset;
     this.openedAt = now;
   }
 
+  get path(): string {
+    return join(this.dir, `${offsetName(this.baseOffset)}.log${this.suffix}`);
+  }
   get indexPath(): string {
     return join(this.dir, `${offsetName(this.baseOffset)}.index${this.suffix}`);
   }
@@ -97,10 +98,22 @@ export class Segment {
     this.handle = -1;
   }
 
+  /** Gives its files another suffix; the .log last, which makes the change whole. */
+  rename(suffix: string): void {
+    const from = [this.indexPath, this.timeIndexPath, this.transactionIndexPath, this.path];
+    this.suffix = suffix;
+    const to = [this.indexPath, this.timeIndexPath, this.transactionIndexPath, this.path];
+    for (let i = 0; i < from.length; i++) if (fs.existsSync(from[i]!)) fs.renameSync(from[i]!, to[i]!);
+  }
+
+  removeFiles(): void {
+    for (const path of [this.path, this.indexPath, this.timeIndexPath, this.transactionIndexPath]) removeFile(path);
+  }
+
   /** Closes and removes all its files. */
   remove(): void {
     this.removed = true;
-    for (const path of [this.path, this.indexPath, this.timeIndexPath, this.transactionIndexPath]) removeFile(path);
+    this.removeFiles();
     this.closeFile();
   }
 

@@ -34,6 +34,9 @@ export class RecordCursor {
   headersStart = 0;
   /** The whole current record, its length field too. */
   recordStart = 0;
+  attributesStart = 0;
+  timestampDelta = 0;
+  offsetDeltaStart = 0;
   recordEnd = 0;
   private position = 0;
   private limit = 0;
@@ -81,8 +84,9 @@ export class RecordCursor {
     const length = this.varint();
     const end = this.position + length;
     if (length < 6 || end > this.limit) throw this.broken();
-    this.position++;
-    const timestampDelta = this.varint();
+    this.attributesStart = this.position++;
+    const timestampDelta = (this.timestampDelta = this.varint());
+    this.offsetDeltaStart = this.position;
     const offsetDelta = this.varint();
     const keyLength = this.varint();
     if (keyLength < 0) this.keyStart = this.keyEnd = -1;
