@@ -79,7 +79,8 @@ export class Engine {
     readonly services: EngineServices,
     config: Readonly<Record<string, string>>,
   ) {
-    this.systemProperties = mergeProperties(config);
+    // As ksqlDB: a query sees what comes after it, unless it or the server says `earliest`.
+    this.systemProperties = mergeProperties({ "auto.offset.reset": "latest" }, config);
     this.queries = new QuerySet(services, (topic) => this.topics.partitionsOf(topic));
     this.direct = new DirectStatements(services, this.queries, (topics) => this.sourcesOn(topics));
   }
