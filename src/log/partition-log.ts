@@ -36,6 +36,8 @@ export interface AppendOptions {
   readonly leaderEpoch?: number;
   /** "client" (the default) checks CRC, sizes, keys and sequence numbers; "coordinator" (markers, internal topics) the producer epoch alone. */
   readonly origin?: "client" | "coordinator";
+  /** The batch's offset, at or above logEndOffset: a crash lost the batch from here and another file has kept it. */
+  readonly baseOffset?: number;
 }
 
 export interface AppendResult {
@@ -178,6 +180,11 @@ export class PartitionLog {
     const now = this.clock.now();
     const duplicate = this.admit(batch, options);
     if (duplicate) return duplicate;
+    if (options.baseOffset !== undefined) {
+      if (options.baseOffset < this.endOffset)
+        throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${options.baseOffset} is below the end ${this.endOffset} of ${this.dir}`);
+      this.endOffset = options.baseOffset;
+    }
     return this.place([batch], options.leaderEpoch ?? 0, now)[0]!;
   }
 
