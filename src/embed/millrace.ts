@@ -162,7 +162,7 @@ async function health(worker: ConnectWorker, engine: Engine) {
     const status = await worker.status(name);
     for (const task of status.tasks) if (task.state === "FAILED") failed.push(`${name} task ${task.id}`);
   }
-  const queries = engine.persistentQueries.list().filter((query) => query.state === "ERROR");
+  const queries = engine.persistentQueries.all().filter((query) => query.state === "ERROR");
   return {
     connect: failed.length ? { healthy: false, detail: `failed: ${failed.join(", ")}` } : { healthy: true },
     sql: queries.length ? { healthy: false, detail: `failed: ${queries.map((query) => query.id).join(", ")}` } : { healthy: true },
