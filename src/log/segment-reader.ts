@@ -89,9 +89,9 @@ export class SegmentReader {
   aborted(from: number, upTo: number): AbortedTransaction[] {
     const found: AbortedTransaction[] = [];
     for (let i = this.segmentAt(from); i < this.segments.length; i++)
-      for (const entry of this.segments[i]!.aborted) {
-        if (entry.lastOffset >= from && entry.firstOffset < upTo) found.push(entry);
-        if (entry.lastStableOffset >= upTo) return found;
+      for (const { producerId, firstOffset, lastOffset, lastStableOffset } of this.segments[i]!.aborted) {
+        if (lastOffset >= from && firstOffset < upTo) found.push({ producerId, firstOffset, lastOffset });
+        if (lastStableOffset >= upTo) return found;
       }
     return found;
   }

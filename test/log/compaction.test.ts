@@ -36,7 +36,7 @@ test("random histories: every key's latest record stays, at its offset, through 
         } else {
           const records = s.map((r) => ({ key: `k${r.key}`, value: r.value === null ? null : `v${r.value}`, timestamp: 1000 + n }));
           const { baseOffset } = log.append(batchOf(records, { compression: compressionTypes[n++ % 5]! }));
-          records.forEach((r, i) => model.push({ ...r, offset: baseOffset + i }));
+          for (const [i, r] of records.entries()) model.push({ ...r, offset: baseOffset + i });
         }
         const seen = readAll(log);
         const byOffset = new Map(model.map((r) => [r.offset, r]));
