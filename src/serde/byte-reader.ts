@@ -23,9 +23,10 @@ export class ByteReader {
     let scale = 128;
     while (byte > 0x7f) {
       byte = b[p++]!;
+      // the eighth byte may only fill the bits up to 2^53
+      if (scale === 2 ** 49 && byte > 15) return this.bigLong();
       z += (byte & 0x7f) * scale;
       scale *= 128;
-      if (scale > 2 ** 49 && byte > 0x7f) return this.bigLong();
     }
     if (p > this.end) throw this.short();
     this.position = p;

@@ -148,8 +148,9 @@ class Parser {
     const m = number.exec(this.text);
     if (!m) throw this.unexpected();
     this.at = number.lastIndex;
-    if (m[1] !== undefined || m[2] !== undefined) return this.decimals ? Decimal.parse(m[0])! : Number(m[0]);
     const n = Number(m[0]);
+    // a Decimal has no negative zero
+    if (m[1] !== undefined || m[2] !== undefined) return this.decimals && !Object.is(n, -0) ? Decimal.parse(m[0])! : n;
     return Number.isSafeInteger(n) ? n : BigInt(m[0]);
   }
 
