@@ -1,3 +1,5 @@
+import { hashMapOrder } from "./java-hash.js";
+
 /** Counts the events of one transaction, over all and by data collection, for `provide.transaction.metadata`. */
 export class TransactionOrder {
   total = 0;
@@ -16,18 +18,8 @@ export class TransactionOrder {
     this.counts.clear();
   }
 
-  /** The collections with their counts, in the order of a Java HashMap by name, which is what consumers of the END record saw. */
+  /** The collections with their counts, in the order of a Java HashMap by name. */
   collections(): [string, number][] {
-    let size = 16;
-    while (this.counts.size > size * 0.75) size *= 2;
-    const bucket = (name: string) => {
-      let h = 0;
-      for (let i = 0; i < name.length; i++) h = (Math.imul(h, 31) + name.charCodeAt(i)) | 0;
-      return (h ^ (h >>> 16)) & (size - 1);
-    };
-    return [...this.counts]
-      .map(([name, n]) => ({ name, n, at: bucket(name) }))
-      .sort((a, b) => a.at - b.at)
-      .map(({ name, n }) => [name, n]);
+    return hashMapOrder([...this.counts]);
   }
 }

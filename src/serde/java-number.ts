@@ -7,14 +7,17 @@ export function javaDouble(value: number): string {
     const text = String(value);
     return Number.isInteger(value) ? `${text}.0` : text;
   }
-  return scientific(value.toExponential());
+  const text = value.toExponential();
+  // Java prints two digits at least, the nearest ones where one would do: Double.MIN_VALUE is 4.9E-324
+  const two = value.toExponential(1);
+  return scientific(!text.includes(".") && Number(two) === value ? two : text);
 }
 
 export function javaFloat(value: number): string {
   const single = Math.fround(value);
   if (single === 0 || !Number.isFinite(single)) return javaDouble(single);
-  let digits = 1;
-  let text = single.toExponential(0);
+  let digits = 2;
+  let text = single.toExponential(1);
   while (digits < 9 && Math.fround(Number(text)) !== single) text = single.toExponential(digits++);
   const magnitude = Math.abs(single);
   return magnitude >= 1e-3 && magnitude < 1e7 ? javaDouble(Number(text)) : scientific(text);

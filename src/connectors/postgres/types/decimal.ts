@@ -23,6 +23,17 @@ function exact(text: string): Decimal | null {
   return d;
 }
 
+/** Without the fraction's trailing zeros, so that a number has one form whatever it was written as. */
+function stripped(d: Decimal | null): Decimal | null {
+  if (!d || d.scale <= 0) return d;
+  let { unscaled, scale } = d;
+  while (scale > 0 && unscaled % 10n === 0n) {
+    unscaled /= 10n;
+    scale--;
+  }
+  return new Decimal(unscaled, scale);
+}
+
 /** numeric with its modifier (-1: none), by `decimal.handling.mode` */
 export function numericType(modifier: number, options: TypeOptions): ColumnType {
   if (options.decimal === "double") return doubleType;
@@ -40,7 +51,7 @@ export function numericType(modifier: number, options: TypeOptions): ColumnType 
       schema: variableScale,
       text: { as: "other" },
       parse(text) {
-        const d = exact(text);
+        const d = stripped(exact(text));
         return d && new Struct(variableScale, [d.scale, d.toBytes()]);
       },
       placeholder: new Struct(variableScale, [0, Buffer.from(options.placeholder)]),

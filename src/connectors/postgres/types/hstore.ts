@@ -1,3 +1,5 @@
+import { hashMapOrder } from "../../../cdc/java-hash.js";
+
 /** The pairs of an hstore as Postgres prints it: `"a"=>"1", "n"=>NULL`. */
 export function hstorePairs(text: string): [string, string | null][] {
   const pairs: [string, string | null][] = [];
@@ -27,9 +29,9 @@ export function hstorePairs(text: string): [string, string | null][] {
   return pairs;
 }
 
-/** As one JSON object, in the hstore's order. */
+/** As one JSON object, its keys in the order of a Java HashMap. */
 export function hstoreJson(text: string): string {
-  return `{${hstorePairs(text)
+  return `{${hashMapOrder(hstorePairs(text))
     .map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`)
     .join(",")}}`;
 }

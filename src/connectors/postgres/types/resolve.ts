@@ -58,11 +58,17 @@ function arrayType(type: TypeInfo, modifier: number, registry: TypeRegistry, opt
   const item = scalarType(element, modifier, options);
   if (!item) return undefined;
   const isEnum = element.kind === "e";
-  const parse = (text: string): Value => arrayElements(text, element.delimiter).map((e) => (e === null ? null : item.parse(e)));
+  // elements of time[] have milliseconds in the original
+  const one = element.name === "time" ? (e: string) => item.parse(e.replace(/(\.\d{3})\d+/, "$1")) : item.parse;
+  const parse = (text: string): Value => {
+    const values = arrayElements(text, element.delimiter).map((e) => (e === null ? null : one(e)));
+    // an enum's elements are not optional in the schema: an array with a null has no valid form
+    return isEnum && values.includes(null) ? null : values;
+  };
   return {
     schema: arrayOf(isEnum ? item.schema : optional(item.schema)),
     text: { as: "other" },
-    parse: isEnum ? () => null : parse,
+    parse,
     placeholder: arrayPlaceholder(element.name, options),
     zero: [],
     defaults: false,
