@@ -32,7 +32,7 @@ import { asBrokerError } from "./storage-error.js";
 import { Timers } from "./timers.js";
 import { type BrokerDefaults, CONSUMER_OFFSETS, Topics } from "./topics.js";
 import { TransactionLog } from "./transaction-log.js";
-import { Transactions } from "./transactions.js";
+import { type Transaction, Transactions } from "./transactions.js";
 
 export interface EmbeddedBrokerOptions {
   /** The folder of the log: made where it is not there. One process at a time. */
@@ -88,8 +88,10 @@ export class EmbeddedBroker implements Broker {
     await offsets.partition.open();
     const timers = new Timers(clock);
     const groups = new Groups(offsets, clock, timers, defaults.initialRebalanceDelayMs ?? 0);
-    groups.load();
     const transactions = new Transactions(topics, offsets, file, new TransactionLog(dir, logger), clock, timers, logger);
+    // In this order: the groups' partition may be one that gets back what it has lost, and markers complete what the groups have read.
+    await transactions.restore(clean);
+    groups.load();
     await transactions.recover(clean);
     const cleaner = new Cleaner(topics, clock, timers, defaults.cleanIntervalMs ?? 15_000, logger);
     cleaner.start();
@@ -188,11 +190,14 @@ export class EmbeddedBroker implements Broker {
         throw new BrokerError("UNKNOWN_TOPIC_OR_PARTITION", `This server does not host ${topic}-${partition}.`);
       if (batch.length < RECORD_BATCH_OVERHEAD)
         throw new BrokerError("CORRUPT_MESSAGE", `the batch for ${p.name} is only ${batch.length} bytes long`);
+      let transaction: Transaction | undefined;
       if (request.transactionalId !== undefined) {
-        if (isTransactional(batch)) this.transactions.join(request.transactionalId, producerId(batch), producerEpoch(batch), p);
+        if (isTransactional(batch))
+          transaction = this.transactions.join(request.transactionalId, producerId(batch), producerEpoch(batch), p);
       } else if (isTransactional(batch))
         throw new BrokerError("INVALID_TXN_STATE", `a transactional batch for ${p.name} came without a transactional id`);
-      const { baseOffset, logAppendTime } = p.append(batch);
+      const { baseOffset, logAppendTime, duplicate } = p.append(batch);
+      if (transaction && !duplicate) this.transactions.wrote(transaction, p, batch);
       return { topic, partition, baseOffset, logAppendTime, logStartOffset: p.log.logStartOffset };
     } catch (error) {
       return {

@@ -80,12 +80,13 @@ export class Offsets {
     await this.partition.flush();
   }
 
-  /** Part of the producer's transaction: `complete` makes it visible or drops it. */
-  commitInTransaction(producerId: number, producerEpoch: number, group: string, offsets: readonly OffsetCommit[], now: number): void {
-    if (offsets.length === 0) return;
+  /** Part of the producer's transaction: `complete` makes it visible or drops it. Returns the batch as it was written. */
+  commitInTransaction(producerId: number, producerEpoch: number, group: string, offsets: readonly OffsetCommit[], now: number): Buffer {
     const values = this.encode(group, offsets, now);
-    this.partition.append(this.builder.finish({ producerId, producerEpoch, transactional: true }), { origin: "coordinator" });
+    const batch = this.builder.finish({ producerId, producerEpoch, transactional: true });
+    this.partition.append(batch, { origin: "coordinator" });
     for (const v of values) this.addPending(producerId, v);
+    return batch;
   }
 
   /** The transaction's marker has been written. */
@@ -140,6 +141,7 @@ export class Offsets {
   }
 
   private encode(group: string, offsets: readonly OffsetCommit[], now: number): PendingOffset[] {
+    this.builder.reset();
     return offsets.map(({ topic, partition, offset, leaderEpoch = -1, metadata }) => {
       const value = { offset, leaderEpoch, metadata: metadata ?? "", commitTimestamp: now };
       this.builder.append(now, encodeOffsetKey(group, topic, partition), encodeOffsetValue(value));

@@ -15,13 +15,18 @@ export interface TransactionEntry {
   readonly timeoutMs: number;
   readonly status: TransactionStatus;
   /**
-   * Topic id, partition and the log end offset when the entry was made: a log that is shorter after a crash has lost records of the
-   * transaction, which therefore was never confirmed.
+   * Topic id, partition and the offset after the transaction's last record there: a log that ends earlier after a crash has lost
+   * records of the transaction.
    */
   readonly partitions: readonly (readonly [topicId: string, partition: number, endOffset: number])[];
+  /**
+   * A small transaction's batches, base64, with the index of their partition above. They are on disk with the entry, so that the
+   * partitions themselves need not be synced for it.
+   */
+  readonly data?: readonly (readonly [partition: number, batch: string])[];
 }
 
-const checkpointBytes = 4 * 1024 * 1024;
+const checkpointBytes = 16 * 1024 * 1024;
 
 /**
  * `transactions.log`: a line an entry, its CRC32C in hex, a space and JSON. Appended to and synced in rounds; written anew as

@@ -2,6 +2,7 @@ import type { Logger } from "../../common/logger.js";
 import type { Clock } from "../../common/time.js";
 import type { TopicPartition } from "../../data/topic-partition.js";
 import { encodeEndTransactionMarker } from "../../protocol/control-record.js";
+import { baseOffset, lastOffset } from "../../protocol/record-batch.js";
 import type { OffsetCommit, ProducerIdentity, Txn } from "../api/broker.js";
 import { BrokerError } from "../api/errors.js";
 import { CommitRounds } from "./commit-rounds.js";
@@ -19,7 +20,11 @@ export interface Transaction {
   epoch: number;
   timeoutMs: number;
   status: TransactionStatus | "Ending";
-  readonly partitions: Set<Partition>;
+  /** With the offset after its last record there; 0 before the first. */
+  readonly partitions: Map<Partition, number>;
+  /** Its batches so far, or undefined once they are too many bytes to go into the transaction log. */
+  kept: { readonly partition: Partition; readonly batch: Buffer }[] | undefined;
+  keptBytes: number;
   /** ms on the clock; meaningful while Ongoing */
   startedAt: number;
   /** Resolves when the end that is under way is over, well or badly. */
@@ -32,6 +37,8 @@ export interface Transaction {
 
 const maxEpoch = 0x7fff - 2;
 const maxTimeoutMs = 900_000;
+/** Up to here it is cheaper to write a transaction twice than to sync each of its partitions. */
+const keptLimit = 64 * 1024;
 
 /**
  * The transaction coordinator. A commit is decided by one entry in the transaction log: it is written together with the
@@ -40,6 +47,8 @@ const maxTimeoutMs = 900_000;
 export class Transactions {
   private readonly byId = new Map<string, Transaction>();
   private readonly rounds: CommitRounds;
+  /** Between `restore` and `recover`. */
+  private prepared: TransactionEntry[] = [];
 
   constructor(
     private readonly topics: Topics,
@@ -100,11 +109,11 @@ export class Transactions {
     const t = this.check(txn);
     const found = partitions.map((p) => this.topics.get(p.topic, p.partition));
     this.begin(t);
-    for (const p of found) t.partitions.add(p);
+    for (const p of found) if (!t.partitions.has(p)) t.partitions.set(p, 0);
   }
 
   /** For produce: checks the batch's producer against the id and takes the partition in. */
-  join(transactionalId: string, producerId: number, producerEpoch: number, partition: Partition): void {
+  join(transactionalId: string, producerId: number, producerEpoch: number, partition: Partition): Transaction {
     const t = this.byId.get(transactionalId);
     if (t === undefined || t.producerId !== producerId) throw unmapped(transactionalId, producerId);
     if (producerEpoch !== t.epoch)
@@ -113,14 +122,25 @@ export class Transactions {
         `the producer of ${transactionalId} has epoch ${producerEpoch}, but epoch ${t.epoch} has taken over`,
       );
     this.begin(t);
-    t.partitions.add(partition);
+    if (!t.partitions.has(partition)) t.partitions.set(partition, 0);
+    return t;
+  }
+
+  /** The batch, with its offsets in it, is in the partition's log. */
+  wrote(t: Transaction, partition: Partition, batch: Buffer): void {
+    t.partitions.set(partition, lastOffset(batch) + 1);
+    if (t.kept === undefined) return;
+    t.keptBytes += batch.length;
+    if (t.keptBytes > keptLimit) t.kept = undefined;
+    else t.kept.push({ partition, batch });
   }
 
   commitOffsets(txn: Txn, groupId: string, offsets: readonly OffsetCommit[]): void {
     const t = this.check(txn);
     this.begin(t);
-    t.partitions.add(this.offsets.partition);
-    this.offsets.commitInTransaction(t.producerId, t.epoch, groupId, offsets, this.clock.now());
+    if (offsets.length === 0) return;
+    const batch = this.offsets.commitInTransaction(t.producerId, t.epoch, groupId, offsets, this.clock.now());
+    this.wrote(t, this.offsets.partition, batch);
   }
 
   async end(txn: Txn, commit: boolean): Promise<void> {
@@ -151,9 +171,10 @@ export class Transactions {
 
   private commit(t: Transaction): Promise<void> {
     t.prepared = true;
+    const flush = t.kept === undefined ? [...t.partitions.keys()] : [];
     // Markers only once it is decided: one that reached the disk ahead of the entry would commit its partition though, after a
     // crash, the others are aborted.
-    return this.rounds.add(entryOf(t, "PrepareCommit"), [...t.partitions], () => this.mark(t, true));
+    return this.rounds.add(entryOf(t, "PrepareCommit"), flush, () => this.mark(t, true));
   }
 
   private async abort(t: Transaction): Promise<void> {
@@ -163,13 +184,15 @@ export class Transactions {
   }
 
   private mark(t: Transaction, commit: boolean): void {
-    for (const p of t.partitions) {
+    for (const p of t.partitions.keys()) {
       if (p.deleted || p.openLog === undefined) continue;
       this.writeMarker(p, t.producerId, t.epoch, commit);
       this.rounds.marked(p);
     }
     this.offsets.complete(t.producerId, commit);
     t.partitions.clear();
+    t.kept = [];
+    t.keptBytes = 0;
     t.prepared = false;
     t.status = commit ? "CompleteCommit" : "CompleteAbort";
   }
@@ -231,7 +254,9 @@ export class Transactions {
       epoch: -1,
       timeoutMs: 60_000,
       status: "Empty",
-      partitions: new Set(),
+      partitions: new Map(),
+      kept: [],
+      keptBytes: 0,
       startedAt: 0,
       ending: undefined,
       prepared: false,
@@ -244,11 +269,10 @@ export class Transactions {
   // --- start and stop -------------------------------------------------------------------------------------------
 
   /**
-   * After a clean stop open transactions go on. After a crash every prepared one is completed and every other aborted, its
-   * producer fenced: what it wrote may have been lost with the page cache. All partitions are open then.
+   * Reads the transaction log and gives partitions back what a crash has taken from them of prepared transactions. Comes before
+   * anybody reads the partitions; all are open then, or the stop was clean.
    */
-  async recover(clean: boolean): Promise<void> {
-    const prepared = new Map<string, TransactionEntry[]>();
+  async restore(clean: boolean): Promise<void> {
     for (const e of await this.log.read()) {
       const t = this.byId.get(e.id) ?? this.add(e.id, e.producerId);
       Object.assign(t, { producerId: e.producerId, epoch: e.epoch, timeoutMs: e.timeoutMs, status: e.status });
@@ -256,13 +280,42 @@ export class Transactions {
       if (e.status === "Ongoing" && clean) await this.resume(t, e);
       if (e.status === "PrepareCommit") {
         t.status = "CompleteCommit";
-        const list = prepared.get(e.id);
-        if (list) list.push(e);
-        else prepared.set(e.id, [e]);
-      } else if (e.status === "CompleteAbort") prepared.get(e.id)?.pop();
+        this.prepared.push(e);
+      } else if (e.status === "CompleteAbort") {
+        // It overrules a commit that was tried and failed.
+        const at = this.prepared.findLastIndex((x) => x.id === e.id && x.epoch === e.epoch && x.producerId === e.producerId);
+        if (at >= 0) this.prepared.splice(at, 1);
+      }
     }
-    if (!clean) for (const list of prepared.values()) for (const e of list) this.complete(e);
-    if (!clean) await this.abortOpen();
+    if (clean) return;
+    const lost = new Map<Partition, Buffer[]>();
+    for (const e of this.prepared)
+      for (const [at, text] of e.data ?? []) {
+        const [topicId, partition] = e.partitions[at]!;
+        const p = this.topics.findById(topicId, partition);
+        if (p?.openLog === undefined) continue;
+        const batch = Buffer.from(text, "base64");
+        if (baseOffset(batch) < p.log.logEndOffset) continue;
+        const list = lost.get(p);
+        if (list) list.push(batch);
+        else lost.set(p, [batch]);
+      }
+    // In the order of their offsets: transactions commit in another order than they write, and a log only grows at its end.
+    for (const [p, list] of lost)
+      for (const batch of list.sort((a, b) => baseOffset(a) - baseOffset(b)))
+        p.append(batch, { origin: "coordinator", baseOffset: baseOffset(batch) });
+  }
+
+  /**
+   * After a clean stop open transactions go on. After a crash every prepared one is completed and every other aborted, its
+   * producer fenced: what it wrote may have been lost with the page cache.
+   */
+  async recover(clean: boolean): Promise<void> {
+    if (!clean) {
+      for (const e of this.prepared) this.complete(e);
+      await this.abortOpen();
+    }
+    this.prepared = [];
     await this.log.start(this.entries());
   }
 
@@ -270,8 +323,7 @@ export class Transactions {
     for (const [topicId, partition] of e.partitions) {
       const p = this.topics.findById(topicId, partition);
       if (p === undefined) continue;
-      await p.open();
-      t.partitions.add(p);
+      t.partitions.set(p, (await p.open()).logEndOffset);
     }
     t.startedAt = this.clock.now();
     this.watch(t);
@@ -315,9 +367,17 @@ export class Transactions {
 }
 
 function entryOf(t: Transaction, status = t.status as TransactionStatus): TransactionEntry {
+  const { id, producerId, epoch, timeoutMs } = t;
   const partitions: [string, number, number][] = [];
-  for (const p of t.partitions) if (!p.deleted && p.openLog) partitions.push([p.topicId, p.partition, p.openLog.logEndOffset]);
-  return { id: t.id, producerId: t.producerId, epoch: t.epoch, timeoutMs: t.timeoutMs, status, partitions };
+  const indexes = new Map<Partition, number>();
+  for (const [p, end] of t.partitions) if (!p.deleted) indexes.set(p, partitions.push([p.topicId, p.partition, end]) - 1);
+  if (status !== "PrepareCommit" || t.kept === undefined) return { id, producerId, epoch, timeoutMs, status, partitions };
+  const data: [number, string][] = [];
+  for (const { partition, batch } of t.kept) {
+    const at = indexes.get(partition);
+    if (at !== undefined) data.push([at, batch.toString("base64")]);
+  }
+  return { id, producerId, epoch, timeoutMs, status, partitions, data };
 }
 
 function fenced(id: string, epoch: number, current: number): BrokerError {
