@@ -18,6 +18,7 @@ import { DirectStatements } from "./direct.js";
 import { type CommandStatus, type Entity, entity } from "./entities.js";
 import { insertValues, RowWriter } from "./insert-values.js";
 import { QuerySet } from "./persistent/query-set.js";
+import { sweepLeftovers } from "./persistent/sweep.js";
 import { type PreparedStatement, planWithSchemas, prepare } from "./prepare.js";
 import { printTopic } from "./print-topic.js";
 import { checkProperty, mergeProperties } from "./properties.js";
@@ -93,6 +94,9 @@ export class Engine {
     engine.commands = topic;
     engine.topics = await TopicView.load(options.broker);
     engine.replay(commands);
+    // Before the queries start: what they make from now on is not left over.
+    await sweepLeftovers(new Set(engine.queries.all().map((q) => q.applicationId)), engine.services);
+    engine.queries.startAll();
     return engine;
   }
 
@@ -327,7 +331,6 @@ export class Engine {
         this.statuses.set(commandId, { status: "ERROR", message: describeError(error), queryId: null });
       }
     }
-    this.queries.startAll();
   }
 
   private requestProperties(request: StatementRequest): Record<string, string> {
