@@ -12,6 +12,7 @@ import { type AvroEncoder, compileAvroEncoder } from "../../serde/formats/avro/e
 import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
 import type { Node } from "../api/shape.js";
 import type { AvroSettings } from "./avro-settings.js";
+import { compileAvroWriter } from "./avro-writer.js";
 
 /** Magic byte and schema id ahead of the data: Confluent's wire format. */
 const HEADER = 5;
@@ -93,8 +94,11 @@ export class AvroConverter implements Converter {
     return { schema: plan.schema, value: plan.decode(this.in.set(buffer, HEADER, buffer.length)) };
   }
 
-  compileWriter(_topic: string, _node: Node): NodeWriter | undefined {
-    return undefined;
+  compileWriter(topic: string, node: Node): NodeWriter | undefined {
+    // null is no bytes at all, which a writer cannot say
+    if (node.kind !== "struct" && node.schema.optional) return undefined;
+    const plan = this.planOf(topic, node.schema);
+    return compileAvroWriter(node, plan.avro, plan.id, this.settings.data);
   }
 
   compileReader(_topic: string, _sample: Uint8Array): ColumnReader | undefined {

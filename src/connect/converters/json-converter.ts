@@ -15,6 +15,7 @@ import { parseJson } from "../../serde/formats/json/json-text.js";
 import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
 import type { Node } from "../api/shape.js";
 import type { ConnectorConfig } from "../api/source.js";
+import { compileJsonWriter } from "./json-writer.js";
 
 export const jsonConverterConfig = new ConfigDef([
   {
@@ -85,8 +86,9 @@ export class JsonConverter implements Converter {
     return this.envelope(buffer.utf8Slice(0, buffer.length));
   }
 
-  compileWriter(_topic: string, _node: Node): NodeWriter | undefined {
-    return undefined;
+  compileWriter(_topic: string, node: Node): NodeWriter | undefined {
+    const { schemas } = this.settings;
+    return compileJsonWriter(node, schemas ? this.head(node.schema) : "", schemas ? "}" : "", this.settings);
   }
 
   compileReader(_topic: string, _sample: Uint8Array): ColumnReader | undefined {

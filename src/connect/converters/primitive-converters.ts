@@ -1,6 +1,8 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Schema, SchemaType, Value } from "../../data/schema.js";
-import type { Converter } from "../api/converter.js";
+import type { Converter, NodeWriter } from "../api/converter.js";
+import type { Node } from "../api/shape.js";
+import { parseInteger, WriterCode } from "./writer-code.js";
 
 /** One of org.apache.kafka.connect.converters: a value of one type in Kafka's serializer for it, big-endian. */
 export interface PrimitiveFormat {
@@ -90,7 +92,30 @@ export class PrimitiveConverter implements Converter {
       );
     return { schema: this.schema, value: this.format.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) };
   }
+
+  compileWriter(topic: string, node: Node): NodeWriter | undefined {
+    // null is no bytes at all, which a writer cannot say
+    if (node.kind !== "column" || node.schema.optional) return undefined;
+    const { schema } = node;
+    const code = new WriterCode();
+    const put = node.text.as === "int" && schema.type === this.format.type ? putCode[schema.type] : undefined;
+    const missing = new MillraceError("SERIALIZATION", `Topic ${topic}: null for a value that is required`);
+    code.column(
+      node,
+      missing,
+      (b, s, e) => this.fromConnect(topic, schema, node.decode(b, s, e))!,
+      put && ((giveUp) => `${parseInteger(giveUp)}\n${put(giveUp)}`),
+    );
+    return code.build();
+  }
 }
+
+/** Writes n, of which the text is known to be a whole number of at most 15 digits. */
+const putCode: Readonly<Record<string, ((giveUp: string) => string) | undefined>> = {
+  int16: (giveUp) => `if (n < -32768 || n > 32767) ${giveUp}\nd.setInt16(p, n); p += 2;`,
+  int32: (giveUp) => `if (n < -2147483648 || n > 2147483647) ${giveUp}\nd.setInt32(p, n); p += 4;`,
+  int64: () => "d.setInt32(p, Math.floor(n / 4294967296)); d.setInt32(p + 4, n | 0); p += 8;",
+};
 
 const optionalBytes: Schema = Object.freeze({ type: "bytes", optional: true });
 

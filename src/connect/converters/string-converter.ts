@@ -1,7 +1,10 @@
+import { MillraceError } from "../../common/errors.js";
 import { Decimal, type Schema, Struct, type Value } from "../../data/schema.js";
 import { DATE, TIME, TIMESTAMP } from "../../serde/formats/avro/connect-names.js";
 import { javaDecimal, javaDouble, javaFloat } from "../../serde/java-number.js";
-import type { Converter } from "../api/converter.js";
+import type { Converter, NodeWriter } from "../api/converter.js";
+import type { Node } from "../api/shape.js";
+import { parseInteger, WriterCode } from "./writer-code.js";
 
 const optionalString: Schema = Object.freeze({ type: "string", optional: true });
 
@@ -15,6 +18,23 @@ export class StringConverter implements Converter {
   toConnect(_topic: string, bytes: Uint8Array | null): { schema: Schema | null; value: Value } {
     if (bytes === null) return { schema: optionalString, value: null };
     return { schema: optionalString, value: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8") };
+  }
+
+  compileWriter(topic: string, node: Node): NodeWriter | undefined {
+    // null is no bytes at all, which a writer cannot say
+    if (node.kind !== "column" || node.schema.optional) return undefined;
+    const { schema, text } = node;
+    const code = new WriterCode();
+    const copy = "for (i = s; i < e; i++) out[p++] = b[i];";
+    const fast =
+      text.as === "utf8" && schema.type === "string"
+        ? () => "p = copyText(out, p, b, s, e);"
+        : text.as === "int" && schema.type.startsWith("int") && schema.name === undefined
+          ? (giveUp: string) => `${parseInteger(giveUp)}\nif (b[q] === 48 && (e - q > 1 || q > s)) ${giveUp}\n${copy}`
+          : undefined;
+    const missing = new MillraceError("SERIALIZATION", `Topic ${topic}: null for a value that is required`);
+    code.column(node, missing, (b, s, e) => this.fromConnect(topic, schema, node.decode(b, s, e))!, fast);
+    return code.build();
   }
 }
 

@@ -1,0 +1,145 @@
+import type { NodeWriter } from "../api/converter.js";
+import { slotText } from "../api/materialize.js";
+import type { ColumnNode, SlotNode, TemplateNode } from "../api/shape.js";
+import * as scan from "./text-scan.js";
+
+/** Bytes that the general way gives for a value: a column's from its text, a slot's from its number. */
+export type SlowColumn = (buffer: Buffer, start: number, end: number) => Uint8Array;
+export type SlowSlot = (value: number) => Uint8Array;
+
+const room = 32;
+
+/**
+ * Collects the code of a NodeWriter: constant bytes are joined until something that depends on the row comes between.
+ * Generated code: b the chunk's buffer, p where it writes, s and e a column's text, n a number.
+ */
+export class WriterCode {
+  private readonly lines: string[] = [];
+  private readonly lengths: string[] = [];
+  private readonly kept: unknown[] = [];
+  private readonly state: string[] = [];
+  private pending: Uint8Array[] = [];
+  private fixed = 0;
+  private labels = 0;
+
+  constant(bytes: Uint8Array): void {
+    if (bytes.length) this.pending.push(bytes);
+  }
+
+  /** A value that the generated code refers to. */
+  keep(value: unknown): string {
+    return `k[${this.kept.push(value) - 1}]`;
+  }
+
+  /**
+   * A column: null, else `fast` (which breaks out of its label to give up), else the general way.
+   * @param fast JavaScript that writes the text [s, e); undefined where only the general way does
+   */
+  column(node: ColumnNode, onNull: Uint8Array | Error, slow: SlowColumn, fast: ((giveUp: string) => string) | undefined): void {
+    this.flush();
+    const at = `o + ${node.column * 2}`;
+    const end = `offsets[${at} + 1]`;
+    const label = this.labels++;
+    this.fixed += room;
+    this.lengths.push(`s = offsets[${at}]; if (s >= 0) need += ${end} - s;`);
+    const general = `g = ${this.keep(slow)}(b, s, e); extra += g.length; if (position + need + extra > out.length) return -1; out.set(g, p); p += g.length;`;
+    this.lines.push(
+      `s = offsets[${at}];`,
+      `if (s < 0) { ${this.nullCode(onNull)} } else { e = ${end};`,
+      fast ? `slow${label}: { fast${label}: {\n${fast(`break fast${label};`)}\nbreak slow${label}; }\n${general} }` : general,
+      "}",
+    );
+  }
+
+  slot(node: SlotNode, onNull: Uint8Array | Error, slow: SlowSlot, fast: string | undefined): void {
+    this.flush();
+    this.fixed += room;
+    const general = `g = ${this.keep(slow)}(n); extra += g.length; if (position + need + extra > out.length) return -1; out.set(g, p); p += g.length;`;
+    this.lines.push(
+      `n = slots[si + ${node.slot}];`,
+      `if (n !== n) { ${this.nullCode(onNull)} }`,
+      fast ? `else if (n === Math.floor(n) && n > -4e15 && n < 4e15) { ${fast} } else { ${general} }` : `else { ${general} }`,
+    );
+  }
+
+  /**
+   * Fixed text and slots; kept from row to row, as positions change with transactions only.
+   * @param asText the bytes of the whole text as the format writes it
+   */
+  template(node: TemplateNode, asText: (text: string) => Uint8Array): void {
+    this.flush();
+    const id = this.labels++;
+    const slots = node.parts.flatMap((part) => (typeof part === "string" ? [] : [`slots[si + ${part.slot}]`]));
+    const text = node.parts.map((part) => (typeof part === "string" ? JSON.stringify(part) : `text(slots[si + ${part.slot}])`)).join(" + ");
+    this.state.push(`g${id} = null`, ...slots.map((_, i) => `l${id}_${i} = -1`));
+    const changed = [`g${id} === null`, ...slots.map((slot, i) => `l${id}_${i} !== ${slot}`)].join(" || ");
+    this.lines.push(
+      `if (${changed}) { g${id} = ${this.keep(asText)}(${text || '""'}); ${slots.map((slot, i) => `l${id}_${i} = ${slot};`).join(" ")} }`,
+      `g = g${id}; extra += g.length; if (position + need + extra > out.length) return -1;`,
+      "for (i = 0; i < g.length; i++) out[p++] = g[i];",
+    );
+  }
+
+  build(): NodeWriter {
+    this.flush();
+    const source = `"use strict";
+const { ${Object.keys(scan).join(", ")} } = scan;
+let ${["last = null", "d = null", ...this.state].join(", ")};
+return (out, position, b, offsets, o, slots, si) => {
+let p = position, s = 0, e = 0, n = 0, c = 0, i = 0, q = 0, f = 0, g = null, extra = 0, need = ${this.fixed};
+${this.lengths.join("\n")}
+if (position + need > out.length) return -1;
+if (out !== last) { last = out; d = new DataView(out.buffer, out.byteOffset, out.length); }
+${this.lines.join("\n")}
+return p;
+};`;
+    return new Function("scan", "k", "text", source)(scan, this.kept, slotText) as NodeWriter;
+  }
+
+  private nullCode(onNull: Uint8Array | Error): string {
+    if (onNull instanceof Error) return `throw ${this.keep(onNull)};`;
+    this.fixed += onNull.length;
+    return this.store(onNull);
+  }
+
+  private flush(): void {
+    if (!this.pending.length) return;
+    const bytes = Buffer.concat(this.pending);
+    this.pending = [];
+    this.fixed += bytes.length;
+    this.lines.push(this.store(bytes));
+  }
+
+  /** Stores constant bytes: four at a time up to a length where a copy is cheaper. */
+  store(bytes: Uint8Array): string {
+    const n = bytes.length;
+    if (n > 96) return `out.set(${this.keep(Buffer.from(bytes))}, p); p += ${n};`;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, n);
+    const parts: string[] = [];
+    let i = 0;
+    for (; i + 4 <= n; i += 4) parts.push(`d.setInt32(p + ${i}, ${view.getInt32(i)});`);
+    for (; i < n; i++) parts.push(`out[p + ${i}] = ${bytes[i]};`);
+    if (n) parts.push(`p += ${n};`);
+    return parts.join(" ");
+  }
+}
+
+/** n: the whole number of the text, at most 15 digits. */
+export function parseInteger(giveUp: string): string {
+  return `i = b[s] === 45 ? s + 1 : s; if (e - i > 15 || i >= e) ${giveUp}
+n = 0; q = i;
+for (; i < e; i++) { c = b[i] - 48; if (c < 0 || c > 9) ${giveUp} n = n * 10 + c; }
+if (q > s) n = 0 - n;`;
+}
+
+/** n: the decimal's unscaled value at the scale, at most 15 digits; f: the digits behind its point. */
+export function parseDecimal(scale: number, giveUp: string): string {
+  return `i = b[s] === 45 ? s + 1 : s; if (e - i > 16 || i >= e) ${giveUp}
+n = 0; q = i; f = -1;
+for (; i < e; i++) { c = b[i] - 48; if (c < 0 || c > 9) { if (c !== -2 || f >= 0) ${giveUp} f = 0; } else { n = n * 10 + c; if (f >= 0) f++; } }
+if (f < 0) f = 0;
+if (f > ${scale} || e - q > 15) ${giveUp}
+for (i = f; i < ${scale}; i++) n *= 10;
+if (n >= 1e15) ${giveUp}
+if (q > s) n = 0 - n;`;
+}
