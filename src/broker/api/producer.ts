@@ -1,12 +1,13 @@
 import type { MillraceError } from "../../common/errors.js";
 import type { CompressionType } from "../../protocol/record-batch.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
+import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { Broker, GroupMember, OffsetCommit, ProduceResult, Txn } from "./broker.js";
 import { BrokerError } from "./errors.js";
 
 export interface ProducerOptions {
   readonly broker: Broker;
-  /** A batch is sealed once it holds this many bytes, before compression; 1 MB (less 64 KB) by default. */
+  /** A batch is sealed once it holds this many bytes, before compression; 512 KB by default. */
   readonly maxBatchBytes?: number;
   /** Bytes handed to the broker and not yet answered, beyond which `congested` is true; 16 MB by default. */
   readonly maxInFlightBytes?: number;
@@ -14,7 +15,14 @@ export interface ProducerOptions {
   readonly compression?: CompressionType;
 }
 
-const defaultMaxBatchBytes = 1024 * 1024 - 64 * 1024;
+const defaultMaxBatchBytes = 512 * 1024;
+/** A little below what brokers accept by default (max.message.bytes); a larger batch of several records is split. */
+const largestBatch = 1_000_000;
+
+interface Sealed {
+  readonly batch: Buffer;
+  readonly count: number;
+}
 
 /** The open batch of one partition. Fetch it once and keep it: `open()` costs a comparison. */
 export class ProducerPartition {
@@ -42,11 +50,28 @@ export class ProducerPartition {
     return this.builder.count;
   }
 
-  /** The whole open batch with its producer's identity and its sequence numbers. */
-  seal(): { batch: Buffer; count: number } {
+  /** The open batch with its producer's identity and its sequence numbers; several where its last record made it too large for one. */
+  seal(): Sealed[] {
+    if (this.builder.size <= largestBatch || this.builder.count === 1) return [this.finish(this.builder)];
+    const sealed: Sealed[] = [];
+    const part = new RecordBatchBuilder(this.producer.maxBatchBytes);
+    const cursor = new RecordCursor();
+    cursor.open(this.builder.finish());
+    while (cursor.next()) {
+      if (part.count > 0 && part.size + cursor.recordEnd - cursor.recordStart > this.producer.maxBatchBytes) sealed.push(this.finish(part));
+      const { bytes, timestamp, keyStart, keyEnd, valueStart, valueEnd } = cursor;
+      const key = keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd);
+      const value = valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd);
+      part.append(timestamp, key, value, cursor.headerCount > 0 ? cursor.headers() : undefined);
+    }
+    sealed.push(this.finish(part));
+    return sealed;
+  }
+
+  private finish(builder: RecordBatchBuilder): Sealed {
     const { identity, transactional, compression } = this.producer;
-    const count = this.builder.count;
-    const batch = this.builder.finish({
+    const { count } = builder;
+    const batch = builder.finish({
       producerId: identity.producerId,
       producerEpoch: identity.producerEpoch,
       baseSequence: this.sequence,
@@ -122,10 +147,11 @@ export abstract class BatchProducer {
     let bytes = 0;
     for (const to of partitions) {
       if (to.count === 0) continue;
-      const { batch, count } = to.seal();
-      batches.push({ topic: to.topic, partition: to.partition, batch });
-      sent.push({ to, count });
-      bytes += batch.length;
+      for (const { batch, count } of to.seal()) {
+        batches.push({ topic: to.topic, partition: to.partition, batch });
+        sent.push({ to, count });
+        bytes += batch.length;
+      }
     }
     if (batches.length === 0) return;
     this.inFlightBytes += bytes;
