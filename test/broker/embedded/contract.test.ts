@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.js";
 import { type BrokerFixture, brokerContract } from "../../contract/broker.js";
+import { brokerTraces } from "../../contract/broker-traces.js";
 import { groupContract } from "../../contract/groups.js";
 import { MovedClock } from "../../support/moved-clock.js";
 
@@ -20,5 +21,22 @@ async function open(): Promise<BrokerFixture> {
   };
 }
 
+async function openForTraces(dir?: string): Promise<BrokerFixture & { reopen(): Promise<BrokerFixture> }> {
+  const folder = dir ?? (await mkdtemp(join(tmpdir(), "millrace-broker-")));
+  const broker = await EmbeddedBroker.open({ dir: folder });
+  return {
+    broker,
+    reopen: async () => {
+      await broker.close();
+      return openForTraces(folder);
+    },
+    close: async () => {
+      await broker.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 brokerContract("embedded", open, true);
 groupContract("embedded", open, true);
+brokerTraces("embedded", () => openForTraces());
