@@ -1,26 +1,18 @@
 import * as fs from "node:fs";
-import { dirname, join } from "node:path";
 import type { MillraceError } from "../common/errors.js";
 import { type Logger, silentLogger } from "../common/logger.js";
 import { type Clock, systemClock } from "../common/time.js";
 import * as batches from "../protocol/record-batch.js";
 import { validateBatch } from "./batch-validation.js";
-import {
-  type EpochStart,
-  encodeLeaderEpochs,
-  encodeOffsetCheckpoint,
-  readOffsetCheckpoint,
-  writeOffsetCheckpoint,
-  writePartitionMetadata,
-} from "./checkpoint-files.js";
-import { Cancelled, type CompactionRound, groupSegments, mapLatest, Rewriter } from "./compaction.js";
-import { diskError, fdatasync, removeFile, replaceFile, syncFolder, syncFolderSync, writeAllFully } from "./files.js";
-import { GroupFlush } from "./group-flush.js";
+import { type EpochStart, writeOffsetCheckpoint, writePartitionMetadata } from "./checkpoint-files.js";
+import { Compactor } from "./compactor.js";
+import { Durability, type Durable } from "./durability.js";
+import { diskError, writeAllFully } from "./files.js";
 import type { LogConfig } from "./log-config.js";
 import { LogRefused } from "./log-error.js";
 import type { ProducerState } from "./producer-state.js";
-import { recover } from "./recovery.js";
-import { offsetName, Segment } from "./segment.js";
+import { type Recovered, recover } from "./recovery.js";
+import { Segment } from "./segment.js";
 import { type AbortedTransaction, SegmentReader, type TimestampOffset } from "./segment-reader.js";
 
 export interface LogOptions {
@@ -49,21 +41,6 @@ export interface AppendResult {
   readonly duplicate: boolean;
 }
 
-interface Checkpoint {
-  readonly offset: number;
-  readonly segment: Segment;
-  readonly sealed: boolean;
-  /** the producers' state at `offset`; undefined where it is not known any more */
-  readonly producers: Buffer | undefined;
-  readonly files: { path: string; bytes: Buffer }[];
-}
-
-/** Recovery reads at most about this much again. */
-const CHECKPOINT_BYTES = 64 * 1024 * 1024;
-/** What closing leaves for the next open to read, rather than to write and sync more files. */
-const CLOSE_CHECKPOINT_BYTES = 1024 * 1024;
-const SNAPSHOTS_KEPT = 2;
-const CLEANER_CHECKPOINT = "cleaner-offset-checkpoint";
 const PRODUCER_EXPIRATION_MS = 86_400_000;
 const MAX_RELATIVE_OFFSET = 0x7fff_ffff;
 
@@ -82,50 +59,86 @@ export class PartitionLog {
   private active: Segment;
   private startOffset: number;
   private endOffset: number;
-  private durableOffset: number;
-  private producers: ProducerState;
-  private epochs: EpochStart[];
+  private readonly producers: ProducerState;
+  private readonly epochs: EpochStart[];
   private readonly clock: Clock;
   private readonly logger: Logger;
-  private failed: MillraceError | undefined;
-  private syncFailed = false;
-  private closed = false;
-
-  private folderDirty = true;
-  private epochsDirty = false;
-  /** sealed and not yet synced; pinned */
-  private unsynced: Segment[] = [];
-  private checkpoints: Checkpoint[] = [];
-  private bytesSinceCheckpoint: number;
-  private writingCheckpoints: Promise<void> = Promise.resolve();
-  private readonly group = new GroupFlush(() => this.sync());
   private readonly reader: SegmentReader;
-
-  private compacting = false;
-  private compactionEnd: Promise<void> = Promise.resolve();
-  /** Records below it were compacted. */
-  private firstDirty: number;
+  private readonly durability: Durability;
+  private readonly compactor: Compactor;
+  private failed: MillraceError | undefined;
+  private closed = false;
 
   private constructor(
     readonly dir: string,
     options: LogOptions,
-    recovered: Awaited<ReturnType<typeof recover>>,
+    recovered: Recovered,
   ) {
     this.config = options.config;
     this.clock = options.clock ?? systemClock;
     this.logger = options.logger ?? silentLogger;
     this.segments = recovered.segments;
-    this.reader = new SegmentReader(this.segments);
     this.active = this.segments.at(-1)!;
     this.startOffset = recovered.logStartOffset;
     this.endOffset = this.active.nextOffset;
-    this.durableOffset = Math.min(this.endOffset, Math.max(this.startOffset, recovered.checkpointOffset));
     this.producers = recovered.producers;
-    this.firstDirty = Math.min(readOffsetCheckpoint(dir, CLEANER_CHECKPOINT) ?? 0, this.active.baseOffset);
     this.epochs = recovered.epochs;
-    this.bytesSinceCheckpoint = recovered.scannedBytes;
-    // every scanned segment may hold bytes that were never synced
-    for (const segment of this.segments) if (segment !== this.active && segment.nextOffset > recovered.checkpointOffset) this.seal(segment);
+    this.reader = new SegmentReader(this.segments);
+    this.durability = this.makeDurability(recovered);
+    this.compactor = this.makeCompactor();
+  }
+
+  private makeDurability({ checkpointOffset, scannedBytes }: Recovered): Durability {
+    const { dir, logger, producers, epochs } = this;
+    const log = this;
+    const durable: Durable = {
+      dir,
+      logger,
+      producers,
+      epochs,
+      get active() {
+        return log.active;
+      },
+      get logEndOffset() {
+        return log.endOffset;
+      },
+      fail: (error) => this.fail(error),
+    };
+    const offset = Math.min(this.endOffset, Math.max(this.startOffset, checkpointOffset));
+    const durability = new Durability(durable, offset, scannedBytes);
+    durability.recovered(this.segments.filter((s) => s !== this.active && s.nextOffset > checkpointOffset));
+    return durability;
+  }
+
+  private makeCompactor(): Compactor {
+    const { dir, segments, producers } = this;
+    const log = this;
+    return new Compactor({
+      dir,
+      segments,
+      producers,
+      get config() {
+        return log.config;
+      },
+      get logStartOffset() {
+        return log.startOffset;
+      },
+      get lastStableOffset() {
+        return log.lastStableOffset;
+      },
+      get isClosed() {
+        return log.closed;
+      },
+      settle: async () => {
+        await this.flush();
+        await this.durability.settled();
+      },
+      replaced: (old) => {
+        this.durability.folderDirty = true;
+        for (const segment of old) this.reader.forget(segment);
+        this.reader.tail.clear();
+      },
+    });
   }
 
   /** Opens or creates the folder, cuts a torn tail and rebuilds what is missing. @throws DISK_FULL, DISK_FAILED, LOG_CORRUPT */
@@ -136,7 +149,7 @@ export class PartitionLog {
       const log = new PartitionLog(dir, options, recovered);
       void log.active.fd;
       // what a crash left in the page cache alone is read by consumers from now on, so it must not vanish
-      if (log.durableOffset < log.endOffset) await log.flush();
+      if (log.flushedOffset < log.endOffset) await log.flush();
       if (options.topicId !== undefined) writePartitionMetadata(dir, options.topicId);
       return log;
     } catch (error) {
@@ -153,7 +166,7 @@ export class PartitionLog {
   }
   /** Every record below it is on disk. */
   get flushedOffset(): number {
-    return this.durableOffset;
+    return this.durability.offset;
   }
   /** First offset of the oldest open transaction, or logEndOffset: what a read_committed reader may see up to. */
   get lastStableOffset(): number {
@@ -180,12 +193,10 @@ export class PartitionLog {
     const now = this.clock.now();
     const duplicate = this.admit(batch, options);
     if (duplicate) return duplicate;
-    if (options.baseOffset !== undefined) {
-      if (options.baseOffset < this.endOffset)
-        throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${options.baseOffset} is below the end ${this.endOffset} of ${this.dir}`);
-      this.endOffset = options.baseOffset;
-    }
-    return this.place([batch], options.leaderEpoch ?? 0, now)[0]!;
+    const baseOffset = options.baseOffset ?? this.endOffset;
+    if (baseOffset < this.endOffset)
+      throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${baseOffset} is below the end ${this.endOffset} of ${this.dir}`);
+    return this.place([batch], options.leaderEpoch ?? 0, now, baseOffset)[0]!;
   }
 
   /** Several batches with as few writes as can be. One that is refused leaves its error in its place; the others are appended. */
@@ -243,13 +254,13 @@ export class PartitionLog {
   }
 
   /** Assigns offsets, writes, and only then changes what the log knows. */
-  private place(list: Buffer[], leaderEpoch: number, now: number): AppendResult[] {
+  private place(list: Buffer[], leaderEpoch: number, now: number, baseOffset = this.endOffset): AppendResult[] {
     const results: AppendResult[] = [];
+    let offset = baseOffset;
     for (let from = 0; from < list.length; ) {
       const first = list[from]!;
       if (this.mustRoll(first, now)) this.roll(now);
       const segment = this.active;
-      let offset = this.endOffset;
       let bytes = 0;
       let to = from;
       for (; to < list.length; to++) {
@@ -268,7 +279,7 @@ export class PartitionLog {
       this.write(segment, group);
       if (leaderEpoch > (this.epochs.at(-1)?.epoch ?? -1)) {
         this.epochs.push({ epoch: leaderEpoch, startOffset: this.endOffset });
-        this.epochsDirty = true;
+        this.durability.epochsDirty = true;
       }
       for (const batch of group) {
         segment.noted(batch, 0, batch.length, this.config.indexIntervalBytes);
@@ -277,7 +288,7 @@ export class PartitionLog {
         this.reader.tail.add(batch);
       }
       this.endOffset = offset;
-      this.bytesSinceCheckpoint += bytes;
+      this.durability.bytesSinceCheckpoint += bytes;
       from = to;
     }
     return results;
@@ -287,21 +298,21 @@ export class PartitionLog {
     try {
       writeAllFully(segment.fd, group, segment.size);
     } catch (error) {
-      this.fail(diskError(error, "append to", segment.path));
+      const failure = this.fail(diskError(error, "append to", segment.path));
       try {
         // a half-written batch is cut off at once, so that no reader of the file meets it
         fs.ftruncateSync(segment.fd, segment.size);
       } catch {
         // recovery cuts it: its CRC cannot be right
       }
-      throw this.failed;
+      throw failure;
     }
   }
 
-  private fail(error: MillraceError): void {
-    if (this.failed) return;
-    this.failed = error;
+  private fail(error: MillraceError): MillraceError {
+    if (this.failed) return this.failed;
     this.logger.error("the log takes no more writes", { dir: this.dir, error });
+    return (this.failed = error);
   }
 
   private mustRoll(batch: Buffer, now: number): boolean {
@@ -332,98 +343,21 @@ export class PartitionLog {
     try {
       void next.fd;
     } catch (error) {
-      this.fail(diskError(error, "create", next.path));
-      throw this.failed;
+      throw this.fail(diskError(error, "create", next.path));
     }
-    this.seal(this.active);
+    this.producers.expire(now - PRODUCER_EXPIRATION_MS);
+    this.durability.sealed(this.active);
+    this.reader.keepOpen(this.active);
     this.segments.push(next);
     this.active = next;
-    this.folderDirty = true;
     // sealed bytes would otherwise wait for a flush that an acks=leader producer never asks for
     this.flush().catch(() => {});
-  }
-
-  private seal(segment: Segment, atEnd = true): void {
-    segment.pin();
-    this.unsynced.push(segment);
-    this.checkpoints.push(this.takeCheckpoint(segment, true, atEnd));
-    this.reader.keepOpen(segment);
-  }
-
-  private takeCheckpoint(segment: Segment, sealed: boolean, atEnd = true): Checkpoint {
-    this.bytesSinceCheckpoint = 0;
-    this.producers.expire(this.clock.now() - PRODUCER_EXPIRATION_MS);
-    const producers = atEnd ? this.producers.encode() : undefined;
-    return { offset: segment.nextOffset, segment, sealed, producers, files: segment.encodeIndexes() };
   }
 
   /** Resolves once everything appended before the call is on disk; callers at the same time share one fdatasync. */
   flush(): Promise<void> {
     if (this.failed) return Promise.reject(this.failed);
-    if (this.durableOffset >= this.endOffset && !this.folderDirty && this.unsynced.length === 0) return Promise.resolve();
-    return this.group.request();
-  }
-
-  private async sync(): Promise<void> {
-    if (this.syncFailed) throw this.failed;
-    const target = this.endOffset;
-    const files = this.unsynced;
-    this.unsynced = [];
-    this.active.pin();
-    files.push(this.active);
-    const folderDirty = this.folderDirty;
-    this.folderDirty = false;
-    if (this.bytesSinceCheckpoint >= CHECKPOINT_BYTES) this.checkpoints.push(this.takeCheckpoint(this.active, false));
-    const checkpoints = this.checkpoints;
-    this.checkpoints = [];
-    try {
-      if (files.length === 1) await fdatasync(files[0]!.fd);
-      else await Promise.all(files.map((segment) => fdatasync(segment.fd)));
-      if (folderDirty) await Promise.all([syncFolder(this.dir), syncFolder(dirname(this.dir))]);
-    } catch (error) {
-      // the kernel may have dropped the pages: a second fdatasync that succeeds would prove nothing
-      this.syncFailed = true;
-      this.fail(diskError(error, "sync", files.at(-1)!.path));
-      throw this.failed;
-    } finally {
-      for (const segment of files) segment.unpin();
-    }
-    if (target > this.durableOffset) this.durableOffset = target;
-    if (checkpoints.length > 0) this.writingCheckpoints = this.writingCheckpoints.then(() => this.writeCheckpoints(checkpoints));
-  }
-
-  /** Only after the bytes that they speak of are on disk: recovery trusts all below a snapshot. */
-  private async writeCheckpoints(list: readonly Checkpoint[]): Promise<void> {
-    const kept = list.filter((c) => !c.segment.removed);
-    const last = list.at(-1)!;
-    try {
-      for (const { segment, files, sealed } of kept) {
-        for (const { path, bytes } of files) await replaceFile(path, bytes);
-        if (segment.removed) for (const { path } of files) removeFile(path);
-        else if (sealed) segment.forgetIndexes();
-      }
-      if (this.epochsDirty) {
-        this.epochsDirty = false;
-        await replaceFile(join(this.dir, "leader-epoch-checkpoint"), encodeLeaderEpochs(this.epochs));
-      }
-      if (!last.producers) return;
-      // the indexes' names must be on disk before the snapshot that vouches for them
-      await syncFolder(this.dir);
-      await replaceFile(this.snapshotPath(last.offset), last.producers);
-      await syncFolder(this.dir);
-      this.removeOldSnapshots();
-    } catch (error) {
-      this.logger.warn("cannot write a checkpoint; the next start reads more of the log", { dir: this.dir, error });
-    }
-  }
-
-  private snapshotPath(offset: number): string {
-    return join(this.dir, `${offsetName(offset)}.snapshot`);
-  }
-
-  private removeOldSnapshots(): void {
-    const names = fs.readdirSync(this.dir).filter((n) => /^\d{20}\.snapshot$/.test(n));
-    for (const name of names.sort().slice(0, -SNAPSHOTS_KEPT)) removeFile(join(this.dir, name));
+    return this.durability.isClean ? Promise.resolve() : this.durability.flush();
   }
 
   /**
@@ -466,7 +400,7 @@ export class PartitionLog {
     writeOffsetCheckpoint(this.dir, "log-start-offset-checkpoint", offset);
     this.startOffset = offset;
     // a round of compaction is about to replace the old segments: the next call removes what is left below
-    if (this.compacting) return offset;
+    if (this.compactor.isRunning) return offset;
     let count = 0;
     while (count < this.segments.length - 1 && this.segments[count + 1]!.baseOffset <= offset) count++;
     this.removeFirst(count);
@@ -476,7 +410,7 @@ export class PartitionLog {
   /** Deletes segments that retention.ms and retention.bytes let go; never at or beyond `upTo`. Returns the bytes freed. */
   applyRetention(now: number, upTo = this.endOffset): number {
     const { retentionMs, retentionBytes } = this.config;
-    if (!this.config.delete || this.failed || this.closed || this.compacting) return 0;
+    if (!this.config.delete || this.failed || this.closed || this.compactor.isRunning) return 0;
     const expired = (s: Segment) => retentionMs >= 0 && s.size > 0 && s.nextOffset <= upTo && now - s.maxTimestamp > retentionMs;
     if (this.segments.every(expired)) this.roll(now);
     let excess = retentionBytes < 0 ? 0 : this.size - retentionBytes;
@@ -495,8 +429,7 @@ export class PartitionLog {
 
   private removeFirst(count: number): void {
     if (count === 0) return;
-    // the segment that carries the end offset must be there before the older ones go, or the log would begin at 0 again
-    if (this.folderDirty) syncFolderSync(this.dir);
+    this.durability.syncNamesNow();
     for (const segment of this.segments.splice(0, count)) {
       segment.remove();
       this.reader.forget(segment);
@@ -505,36 +438,12 @@ export class PartitionLog {
 
   /** Share of the compactable bytes that were never compacted, 0 to 1. */
   get dirtyRatio(): number {
-    return this.dirtyShare(this.compactable(this.clock.now()));
-  }
-
-  private dirtyShare(segments: readonly Segment[]): number {
-    let clean = 0;
-    let dirty = 0;
-    for (const segment of segments) {
-      if (segment.nextOffset <= this.firstDirty) clean += segment.size;
-      else dirty += segment.size;
-    }
-    return dirty === 0 ? 0 : dirty / (clean + dirty);
+    return this.compactor.dirtyRatio(this.clock.now());
   }
 
   /** Whether `compact` has work by the topic's settings. */
   compactionDue(now: number): boolean {
-    if (!this.config.compact || this.failed || this.closed) return false;
-    const segments = this.compactable(now);
-    const oldest = segments.find((s) => s.nextOffset > this.firstDirty);
-    if (!oldest) return false;
-    return this.dirtyShare(segments) >= this.config.minCleanableDirtyRatio || now - oldest.maxTimestamp > this.config.maxCompactionLagMs;
-  }
-
-  /** Sealed segments without an open transaction whose records are old enough; from the log's start. */
-  private compactable(now: number): Segment[] {
-    const stable = this.lastStableOffset;
-    const { minCompactionLagMs } = this.config;
-    const end = this.segments.findIndex(
-      (s) => s === this.active || s.nextOffset > stable || (minCompactionLagMs > 0 && now - s.maxTimestamp < minCompactionLagMs),
-    );
-    return this.segments.slice(0, end);
+    return this.config.compact && !this.failed && !this.closed && this.compactor.isDue(now);
   }
 
   /**
@@ -543,82 +452,7 @@ export class PartitionLog {
    * @throws DISK_FULL, DISK_FAILED, LOG_CORRUPT; the log is then as it was and takes writes
    */
   async compact(now: number): Promise<number> {
-    if (this.compacting || this.failed || this.closed) return 0;
-    const all = this.compactable(now);
-    if (!all.some((s) => s.nextOffset > this.firstDirty)) return 0;
-    this.compacting = true;
-    let target: Segment | undefined;
-    let done: () => void = () => {};
-    this.compactionEnd = new Promise((resolve) => (done = resolve));
-    try {
-      // the segments' bytes must be on disk before files that replace them are
-      await this.flush();
-      // a checkpoint under way writes an old segment's indexes under the name that the new one will have
-      await this.writingCheckpoints;
-      const round: CompactionRound = {
-        now,
-        deleteRetentionMs: this.config.deleteRetentionMs,
-        indexIntervalBytes: this.config.indexIntervalBytes,
-        aborted: this.segments.flatMap((s) => s.aborted),
-        lastOffsets: this.producers.lastOffsets(),
-        cancelled: () => this.closed,
-      };
-      const dirty = all.filter((s) => s.nextOffset > this.firstDirty);
-      const latest = await mapLatest(dirty, Math.max(this.firstDirty, this.startOffset), round);
-      const rewriter = new Rewriter(latest, round);
-      let freed = 0;
-      for (const group of groupSegments(
-        all.filter((s) => s.baseOffset < latest.end),
-        this.config.segmentBytes,
-      )) {
-        target = new Segment(this.dir, group[0]!.baseOffset, now, ".cleaned");
-        await rewriter.rewrite(group, target);
-        freed += await this.replace(group, target);
-        target = undefined;
-      }
-      this.firstDirty = latest.end;
-      await replaceFile(join(this.dir, CLEANER_CHECKPOINT), encodeOffsetCheckpoint(this.dir, latest.end));
-      return freed;
-    } catch (error) {
-      target?.remove();
-      if (error instanceof Cancelled) return 0;
-      throw diskError(error, "compact", this.dir);
-    } finally {
-      this.compacting = false;
-      done();
-    }
-  }
-
-  /** `.cleaned` is half done and forgotten by recovery; `.swap` is whole and recovery puts it in the place of what it covers. */
-  private async replace(group: readonly Segment[], target: Segment): Promise<number> {
-    for (const { path, bytes } of target.encodeIndexes()) await replaceFile(path, bytes);
-    await fdatasync(target.fd);
-    await syncFolder(this.dir);
-    if (this.closed) throw new Cancelled();
-    target.rename(".swap");
-    await syncFolder(this.dir);
-    // opened ahead, because readers go on with the old files until the new one has its name
-    for (const segment of group) {
-      void segment.fd;
-      segment.pin();
-    }
-    for (const segment of group) segment.removeFiles();
-    // an old file that came back beside the new one would hold the same offsets twice
-    await syncFolder(this.dir);
-    target.rename("");
-    target.forgetIndexes();
-    this.segments.splice(this.segments.indexOf(group[0]!), group.length, target);
-    this.folderDirty = true;
-    let freed = -target.size;
-    for (const segment of group) {
-      freed += segment.size;
-      segment.removed = true;
-      this.reader.forget(segment);
-      segment.unpin();
-      segment.closeFile();
-    }
-    this.reader.tail.clear();
-    return freed;
+    return this.failed || this.closed ? 0 : this.compactor.run(now);
   }
 
   /** Flushes and lets go of the files. Safe to call twice. @throws DISK_FULL, DISK_FAILED where the flush fails */
@@ -626,13 +460,10 @@ export class PartitionLog {
     if (this.closed) return;
     this.closed = true;
     try {
-      if (!this.failed) {
-        if (this.bytesSinceCheckpoint >= CLOSE_CHECKPOINT_BYTES) this.bytesSinceCheckpoint = CHECKPOINT_BYTES;
-        if (this.bytesSinceCheckpoint > 0 || this.durableOffset < this.endOffset) await this.group.request();
-      }
+      if (!this.failed) await this.durability.finish();
     } finally {
-      await this.writingCheckpoints;
-      await this.compactionEnd;
+      await this.durability.settled();
+      await this.compactor.settled();
       this.reader.tail.clear();
       for (const segment of this.segments) segment.closeFile();
     }
