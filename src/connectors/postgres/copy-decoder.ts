@@ -1,7 +1,7 @@
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
 import { RowWriter } from "./row-writer.js";
-import { readSlots, type SnapshotMarker, type SnapshotShapes } from "./snapshot-shapes.js";
+import type { SnapshotMarker, SnapshotShapes } from "./snapshot-shapes.js";
 import { errorOf } from "./wire-session.js";
 
 const header = 20;
@@ -45,6 +45,7 @@ export class CopyDecoder {
     b.write(`${now}000000`, 0, "latin1");
     const writer = new RowWriter(b, partition, offset, size / 50);
     const n = this.shapes.table.columns.length;
+    const { columnCount, slotCount } = this.shapes;
     let middle = this.shapes.get(this.options.marker(false, false));
     let lastRow = -1;
     let p = header;
@@ -55,7 +56,7 @@ export class CopyDecoder {
       if (type === 100) {
         // the byte behind the row tells whether it is the last
         if (next >= end) break;
-        const o = writer.begin(n + 1, readSlots);
+        const o = writer.begin(columnCount, slotCount);
         const lacks = split(b, p + 5, next - 1, writer.offsets, o, n);
         if (lacks) {
           for (let i = 0; i < n; i++)

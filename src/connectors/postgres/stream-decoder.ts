@@ -30,7 +30,7 @@ export interface StreamEvents {
   order: ((table: StreamTable) => number) | null;
   total(): number;
   /** after a row of a table was written, `offsets` from `o`; null where nobody looks */
-  row: ((table: StreamTable, kind: "c" | "u" | "d", buffer: Buffer, offsets: Int32Array, o: number) => void) | null;
+  row: ((table: StreamTable, kind: "c" | "u" | "d", writer: RowWriter, o: number, lsn: number, both: boolean) => void) | null;
   /** an event to leave out: already contained in a chunk of a resumed snapshot */
   skip: ((table: StreamTable, buffer: Buffer, offsets: Int32Array, o: number) => boolean) | null;
   keepalive(end: number, reply: boolean): void;
@@ -297,11 +297,11 @@ export class StreamDecoder {
       writer.end((table.insert ??= table.shapes.get("insert", this.variant)));
       return;
     }
-    if (!table.captured) return;
+    if (!table.captured && !(table.signals && op === 68)) return;
     const kind = b[p]!;
     if (op === 68) {
       if (this.options.skipped.has("d")) {
-        this.look(table, "d", b, p, writer);
+        this.look(table, "d", b, p, writer, lsn);
         return;
       }
       const columns = n + 2;
@@ -321,7 +321,7 @@ export class StreamDecoder {
       if (this.lacks >= 0) table = this.relaxAll(oid, table, writer.offsets, o);
       const absent = this.absent ? this.mask(writer.offsets, o, n) : "";
       if (this.options.skipped.has("u")) {
-        this.events.row?.(table, "u", b, writer.offsets, o);
+        this.events.row?.(table, "u", writer, o, lsn, false);
         writer.drop();
         return;
       }
@@ -355,7 +355,7 @@ export class StreamDecoder {
     const moved = keyMoved(table, b, offsets, o, n);
     const skipped = this.options.skipped.has("u") || (this.options.onlyChanges && full && !moved && same(table, b, offsets, o, n));
     if (skipped) {
-      this.events.row?.(table, "u", b, offsets, o);
+      this.events.row?.(table, "u", writer, o, lsn, true);
       writer.drop();
       return;
     }
@@ -398,7 +398,7 @@ export class StreamDecoder {
   /** Lets the listeners see a row, and fills in its slots; false: the row is dropped. */
   private finish(table: StreamTable, op: "c" | "u" | "d", writer: RowWriter, o: number, columns: number, lsn: number): boolean {
     const { events } = this;
-    events.row?.(table, op, writer.buffer, writer.offsets, o);
+    events.row?.(table, op, writer, o, lsn, columns > table.count + 2);
     if (!table.captured || (op === "c" && this.options.skipped.has("c")) || events.skip?.(table, writer.buffer, writer.offsets, o)) {
       writer.drop();
       return false;
@@ -408,11 +408,11 @@ export class StreamDecoder {
     return true;
   }
 
-  private look(table: StreamTable, op: "d", b: Buffer, p: number, writer: RowWriter): void {
+  private look(table: StreamTable, op: "d", b: Buffer, p: number, writer: RowWriter, lsn: number): void {
     if (!this.events.row) return;
     const o = writer.begin(table.count + 2, narrowSlots);
     this.tuple(b, p + 1, writer.offsets, o, table.count);
-    this.events.row(table, op, b, writer.offsets, o);
+    this.events.row(table, op, writer, o, lsn, false);
     writer.drop();
   }
 

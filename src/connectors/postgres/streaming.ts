@@ -1,12 +1,13 @@
 import { transactionBlock } from "../../cdc/envelope.js";
 import { TransactionOrder } from "../../cdc/transaction-order.js";
 import type { Logger } from "../../common/logger.js";
+import type { SourceOffset } from "../../connect/api/record.js";
 import type { RecordShape } from "../../connect/api/shape.js";
 import type { SourceItem } from "../../connect/api/source.js";
 import { Struct } from "../../data/schema.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { loadTable, loadTypes, type Querier } from "./catalog.js";
-import { type SnapshotSegment, writeOffset } from "./offsets.js";
+import { type SnapshotSegment, type StoredOffset, writeOffset } from "./offsets.js";
 import type { Relation } from "./pgoutput-relation.js";
 import type { RowWriter } from "./row-writer.js";
 import { covered } from "./segment-filter.js";
@@ -34,10 +35,19 @@ export interface StreamingContext {
 
 /** What looks at the rows of the stream beside the records that they become: signals, windows of incremental snapshots. */
 export interface RowListener {
-  row(table: StreamTable, kind: "c" | "u" | "d", buffer: Buffer, offsets: Int32Array, o: number): void;
-  /** called once a batch is decoded, in its place between the records; may wait */
-  after(writer: RowWriter, offset: Record<string, unknown>, position: StreamPosition): Promise<SourceItem[]>;
-  readonly active: boolean;
+  /** @param both the old row's columns follow the new one's */
+  row(
+    table: StreamTable,
+    kind: "c" | "u" | "d",
+    writer: RowWriter,
+    o: number,
+    lsn: number,
+    both: boolean,
+    position: StreamPosition,
+    offset: SourceOffset,
+  ): void;
+  /** called between batches; may wait for the database */
+  between(): Promise<void>;
   state(): string | null;
 }
 
@@ -95,7 +105,7 @@ export class Streaming {
       },
       order: settings.transactions ? (t) => order.next(t.fullName) : null,
       total: () => order.total,
-      row: listener ? (t, kind, b, offsets, o) => listener.row(t, kind, b, offsets, o) : null,
+      row: listener ? (t, kind, w, o, lsn, both) => listener.row(t, kind, w, o, lsn, both, this.decoder.position, offsetOf()) : null,
       skip: segments.length ? (t, b, offsets, o) => this.repeated(t, b, offsets, o) : null,
       keepalive: (end, reply) => {
         if (!this.decoder.open && end > this.caughtUp) this.caughtUp = end;
@@ -131,6 +141,7 @@ export class Streaming {
    */
   async next(ms: number): Promise<SourceItem[]> {
     const { session, decoder, settings } = { ...this, settings: this.context.settings };
+    if (this.listener) await this.listener.between();
     const first = session.takePending();
     let chunks = session.queue.take(batchBytes);
     if (!first.length && !chunks.length) {
@@ -144,10 +155,9 @@ export class Streaming {
     this.offset = offset;
     let items: SourceItem[] = [];
     if (chunks.length) {
-      const writer = decoder.start(chunks, { server: settings.prefix }, offset);
+      decoder.start(chunks, { server: settings.prefix }, offset);
       while (!decoder.run()) decoder.resume(await this.table(decoder.relation!));
       items = decoder.items;
-      if (this.listener?.active) items.push(...(await this.listener.after(writer, offset, decoder.position)));
     }
     for (const make of this.pendingRecords) items.push(make(offset));
     this.pendingRecords = [];
@@ -155,6 +165,11 @@ export class Streaming {
     this.status();
     if (decoder.ended) throw session.error ?? new Error("the server ended the stream");
     return items;
+  }
+
+  /** Where to go on from after the last batch. */
+  place(): StoredOffset {
+    return { position: this.position, snapshot: null, segments: this.segments, incremental: this.listener?.state() ?? null };
   }
 
   /** Adds a record to the next batch (a heartbeat). */

@@ -5,6 +5,7 @@ import type { RecordShape } from "../../connect/api/shape.js";
 import type { ConnectorConfig, SourceItem, SourceTask, SourceTaskContext } from "../../connect/api/source.js";
 import { CaptureRules } from "./capture-rules.js";
 import { connect } from "./connect.js";
+import { Incremental } from "./incremental.js";
 import { formatLsn } from "./lsn.js";
 import { readOffset, type StoredOffset } from "./offsets.js";
 import { ensurePublication } from "./publication.js";
@@ -144,7 +145,7 @@ export class PostgresSourceTask implements SourceTask {
     const { streaming } = this;
     await this.heartbeat(streaming);
     const items = await streaming.next(this.waitMs());
-    this.at = { position: streaming.position, snapshot: null, segments: this.at.segments, incremental: null };
+    this.at = streaming.place();
     return items;
   }
 
@@ -213,6 +214,7 @@ export class PostgresSourceTask implements SourceTask {
     } else if (slot.lost) throw lostSlot(name, "was invalidated by the server (its log was removed, see max_slot_wal_keep_size)");
     const session = await startReplication(() => this.openSession(true), this.settings, this.at.position.commitLsn, this.context);
     const { settings, rules, headers } = this;
+    const { config } = settings;
     this.context.logger.info("streaming starts", { slot: name, from: formatLsn(this.at.position.commitLsn) });
     return new Streaming(
       { settings, rules, headers, logger: this.context.logger, catalog },
