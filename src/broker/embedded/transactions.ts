@@ -42,7 +42,7 @@ const keptLimit = 64 * 1024;
 
 /**
  * The transaction coordinator. A commit is decided by one entry in the transaction log: it is written together with the
- * data's fdatasync, and markers follow only after both are on disk. See docs/adr/0003-transactions.md.
+ * data's fdatasync, and markers follow only after both are on disk. See docs/adr/0003-transaction-log.md.
  */
 export class Transactions {
   private readonly byId = new Map<string, Transaction>();
