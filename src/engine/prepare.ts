@@ -3,6 +3,7 @@ import type { Metastore } from "../sql/metastore/metastore.js";
 import type { ParsedStatement } from "../sql/parser/parse.js";
 import type { PlannedCommand } from "../sql/plan/command.js";
 import { type InsertPlan, type PlanContext, type PlannedStatement, planStatement, schemaNeeded } from "../sql/planner/plan-statement.js";
+import { buildTopology } from "./physical/build-topology.js";
 import { checkProperty, propertyName } from "./properties.js";
 import { SchemaView } from "./schemas.js";
 import type { EngineServices } from "./services.js";
@@ -95,6 +96,14 @@ export async function prepare(
             if (topic.create) topics.add(topic.name, topic.partitions);
             schemas.add(command.source);
           } else if (command?.command === "drop-source" && command.deleteTopic !== null) topics.remove(command.deleteTopic);
+          // A plan that cannot run must not get on the command topic.
+          if (command && "plan" in command && command.plan)
+            buildTopology(command.plan, {
+              registry: services.registry,
+              functions: services.functions,
+              properties,
+              partitionsOf: (t) => topics.partitionsOf(t),
+            });
           prepared.push({
             parsed,
             properties,

@@ -57,7 +57,7 @@ const averages = async (zero: string, one: string) => {
 describe("the admissions example, in the older dialect", () => {
   test("its topics must be there first", async () => {
     const sql = await readFile(new URL("pipeline.sql", folder), "utf8");
-    expect((await server.refused(sql))["message"]).toContain("Kafka topic does not exist: dbserver1.public.admission");
+    expect((await server.refused(sql))["message"]).toContain("Topic 'dbserver1.public.admission' does not exist");
   });
 
   test("the whole file posted as one request gives the averages", async () => {

@@ -63,7 +63,7 @@ describe("a request of statements", () => {
 
   test("a topic that is not there is an error, unless PARTITIONS says to make it", async () => {
     const wrong = await server.refused("CREATE STREAM n (id INT) WITH (kafka_topic='nope', value_format='json');");
-    expect(wrong["message"]).toContain("Kafka topic does not exist: nope");
+    expect(wrong["message"]).toContain("Topic 'nope' does not exist. If you want to create a new topic");
     await server.ksql("CREATE STREAM n (id INT) WITH (kafka_topic='nope', value_format='json', partitions=3);");
     const [t] = await server.broker.describeTopics(["nope"]);
     expect(t!.partitions).toBe(3);
