@@ -216,12 +216,16 @@ export class PostgresSourceTask implements SourceTask {
     const { settings, rules, headers } = this;
     const { config } = settings;
     this.context.logger.info("streaming starts", { slot: name, from: formatLsn(this.at.position.commitLsn) });
+    const { logger } = this.context;
+    const listener = config.optionalString("signal.data.collection")
+      ? new Incremental(settings, rules, headers, logger, catalog, this.at.incremental)
+      : null;
     return new Streaming(
-      { settings, rules, headers, logger: this.context.logger, catalog },
+      { settings, rules, headers, logger, catalog },
       session,
       this.at.position,
       this.at.segments,
-      null,
+      listener,
       this.confirmed,
     );
   }
