@@ -1,13 +1,15 @@
 import type { Row } from "../../serde/row-serde.js";
 import type { KeyedStore } from "../state/keyed-store.js";
+import { PSEUDO_COLUMNS } from "../topology/record-format.js";
 import type { Processor, ProcessorContext } from "./processor.js";
+import type { Bind } from "./stateless.js";
 import { emitDirty } from "./table.js";
 
 /** Aggregates over whole rows. Stored rows are `[...group key, ...carried columns, ...states]`; none is changed once it exists. */
 export interface RowAggregator {
   /** @param stored null: the group's first row */
-  add(stored: Row | null, row: Row, context: ProcessorContext): Row;
-  undo(stored: Row, row: Row, context: ProcessorContext): Row;
+  add(stored: Row | null, row: Row): Row;
+  undo(stored: Row, row: Row): Row;
   /** of two session windows; `b` is the later */
   merge(a: Row, b: Row): Row;
   /** the row that is handed on: states replaced by results */
@@ -16,7 +18,7 @@ export interface RowAggregator {
 
 export interface AggregateOptions {
   readonly store: string;
-  readonly aggregator: RowAggregator;
+  readonly aggregator: Bind<RowAggregator>;
   /** Hand on each group's last change at the commit, instead of every change. */
   readonly coalesce: boolean;
   /** Something downstream takes contributions back. */
@@ -31,16 +33,15 @@ export class Aggregate implements Processor {
   private store!: KeyedStore;
   private next!: Processor;
   private context!: ProcessorContext;
-  private readonly aggregator: RowAggregator;
+  private aggregator!: RowAggregator;
 
-  constructor(private readonly options: AggregateOptions) {
-    this.aggregator = options.aggregator;
-  }
+  constructor(private readonly options: AggregateOptions) {}
 
   init(context: ProcessorContext): void {
     this.context = context;
     this.next = context.next;
     this.store = context.store(this.options.store);
+    this.aggregator = this.options.aggregator(context);
   }
 
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
@@ -48,9 +49,10 @@ export class Aggregate implements Processor {
     const before = store.get(key);
     let stored = before;
     const time = stored !== null && store.timestamp > timestamp ? store.timestamp : timestamp;
-    if (old !== null && stored !== null) stored = aggregator.undo(stored, old, context);
-    if (row !== null) stored = aggregator.add(stored, row, context);
+    if (old !== null && stored !== null) stored = aggregator.undo(stored, old);
+    if (row !== null) stored = aggregator.add(stored, row);
     if (stored === null) return;
+    stored[stored.length - PSEUDO_COLUMNS] = time;
     if (store.sourceTime > context.sourceTime) context.sourceTime = store.sourceTime;
     store.putCurrent(stored, time, context.sourceTime);
     if (this.options.coalesce) return;

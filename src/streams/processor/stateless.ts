@@ -1,92 +1,83 @@
 import type { Row } from "../../serde/row-serde.js";
 import type { Processor, ProcessorContext } from "./processor.js";
 
-/** Row functions get the context of the record they run on, for errors and the clock. */
-export type RowPredicate = (row: Row, context: ProcessorContext) => boolean;
-export type RowMapper = (row: Row, context: ProcessorContext) => Row;
+export type RowPredicate = (row: Row) => boolean;
+/** Returns a new row of full width, pseudo columns too. */
+export type RowMapper = (row: Row) => Row;
+/** Row functions are made once a task: they keep its context for errors and the clock. */
+export type Bind<F> = (context: ProcessorContext) => F;
 
-abstract class Stateless implements Processor {
+abstract class Stateless<F> implements Processor {
   protected next!: Processor;
-  protected context!: ProcessorContext;
+  protected apply!: F;
+  constructor(private readonly bind: Bind<F>) {}
   init(context: ProcessorContext): void {
-    this.context = context;
     this.next = context.next;
+    this.apply = this.bind(context);
   }
   abstract process(key: Row, row: Row | null, old: Row | null, timestamp: number): void;
 }
 
 /** Drops rows, null values too. */
-export class StreamFilter extends Stateless {
-  constructor(private readonly predicate: RowPredicate) {
-    super();
-  }
+export class StreamFilter extends Stateless<RowPredicate> {
   process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
-    if (row !== null && this.predicate(row, this.context)) this.next.process(key, row, null, timestamp);
+    if (row !== null && this.apply(row)) this.next.process(key, row, null, timestamp);
   }
 }
 
 /** New value columns under the same key; a null value stays null. Of streams and, with `old`, of tables. */
-export class MapRow extends Stateless {
-  constructor(private readonly map: RowMapper) {
-    super();
-  }
+export class MapRow extends Stateless<RowMapper> {
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
-    const mapped = row === null ? null : this.map(row, this.context);
-    this.next.process(mapped ?? key, mapped, old === null ? null : this.map(old, this.context), timestamp);
+    const mapped = row === null ? null : this.apply(row);
+    this.next.process(mapped ?? key, mapped, old === null ? null : this.apply(old), timestamp);
   }
 }
 
 /** A stream under a new key; null values are dropped, as there is nothing to compute the key from. */
-export class SelectKey extends Stateless {
-  constructor(private readonly map: RowMapper) {
-    super();
-  }
+export class SelectKey extends Stateless<RowMapper> {
   process(_key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
     if (row === null) return;
-    const mapped = this.map(row, this.context);
+    const mapped = this.apply(row);
     this.next.process(mapped, mapped, null, timestamp);
   }
 }
 
 /** Each row becomes several. */
-export class FlatMap extends Stateless {
-  constructor(private readonly explode: (row: Row, context: ProcessorContext) => readonly Row[]) {
-    super();
-  }
+export class FlatMap extends Stateless<(row: Row) => readonly Row[]> {
   process(_key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
     if (row === null) return;
-    for (const each of this.explode(row, this.context)) this.next.process(each, each, null, timestamp);
+    for (const each of this.apply(row)) this.next.process(each, each, null, timestamp);
   }
 }
 
 /** A table's rows that pass; one that passes no more is deleted. A change that never passed is not handed on where `old` is known. */
-export class TableFilter extends Stateless {
+export class TableFilter extends Stateless<RowPredicate> {
   /** @param knowsOld the table upstream is materialized, so `old` is null only where there was no row */
   constructor(
-    private readonly predicate: RowPredicate,
+    predicate: Bind<RowPredicate>,
     private readonly knowsOld: boolean,
   ) {
-    super();
+    super(predicate);
   }
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
-    const now = row !== null && this.predicate(row, this.context) ? row : null;
-    const before = old !== null && this.predicate(old, this.context) ? old : null;
+    const now = row !== null && this.apply(row) ? row : null;
+    const before = old !== null && this.apply(old) ? old : null;
     if (this.knowsOld && now === null && before === null) return;
     this.next.process(key, now, before, timestamp);
   }
 }
 
 /** Re-keys a stream for an aggregate; rows whose group is null in any column are left out. */
-export class StreamGroupBy extends Stateless {
+export class StreamGroupBy extends Stateless<RowMapper> {
   constructor(
-    private readonly map: RowMapper,
+    map: Bind<RowMapper>,
     private readonly keyColumns: number,
   ) {
-    super();
+    super(map);
   }
   process(_key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
     if (row === null) return;
-    const mapped = this.map(row, this.context);
+    const mapped = this.apply(row);
     if (hasNull(mapped, this.keyColumns)) return;
     this.next.process(mapped, mapped, null, timestamp);
   }
@@ -96,13 +87,13 @@ export class StreamGroupBy extends Stateless {
  * Re-keys a table for an aggregate. A change within one group goes on as one change; one that moves between groups is a removal
  * from the old group, then an addition to the new one.
  */
-export class TableGroupBy extends Stateless {
+export class TableGroupBy extends Stateless<RowMapper> {
   constructor(
-    private readonly map: RowMapper,
+    map: Bind<RowMapper>,
     private readonly keyColumns: number,
     private readonly sameKey: (a: Row, b: Row) => boolean,
   ) {
-    super();
+    super(map);
   }
   process(_key: Row, row: Row | null, old: Row | null, timestamp: number): void {
     const now = this.grouped(row);
@@ -117,7 +108,7 @@ export class TableGroupBy extends Stateless {
 
   private grouped(row: Row | null): Row | null {
     if (row === null) return null;
-    const mapped = this.map(row, this.context);
+    const mapped = this.apply(row);
     return hasNull(mapped, this.keyColumns) ? null : mapped;
   }
 }

@@ -1,4 +1,5 @@
 import type { Row } from "../../serde/row-serde.js";
+import { PSEUDO_COLUMNS } from "../topology/record-format.js";
 import type { Processor, ProcessorContext } from "./processor.js";
 import type { TableGetter, TableGetterSupplier } from "./table.js";
 
@@ -43,7 +44,9 @@ export class TableJoinSide implements Processor {
     if (match === null && (this.needsOther || (row === null && old === null))) return;
     const time = match !== null && other.timestamp > timestamp ? other.timestamp : timestamp;
     if (match !== null && other.sourceTime > context.sourceTime) context.sourceTime = other.sourceTime;
-    this.next.process(key, this.join(key, row, match), this.join(key, old, match), time);
+    const joined = this.join(key, row, match);
+    if (joined !== null) joined[joined.length - PSEUDO_COLUMNS] = time;
+    this.next.process(joined ?? key, joined, this.join(key, old, match), time);
   }
 
   private join(key: Row, row: Row | null, match: Row | null): Row | null {
@@ -72,7 +75,9 @@ export class JoinGetter implements TableGetter {
     if (right === null && (this.type === "INNER" || this.type === "RIGHT")) return null;
     this.timestamp = Math.max(left === null ? -1 : timestamp, right === null ? -1 : this.right.timestamp);
     this.sourceTime = Math.max(left === null ? -1 : sourceTime, right === null ? -1 : this.right.sourceTime);
-    return this.joiner(key, left, right);
+    const joined = this.joiner(key, left, right);
+    joined[joined.length - PSEUDO_COLUMNS] = this.timestamp;
+    return joined;
   }
 }
 
@@ -102,6 +107,7 @@ export class StreamTableJoin implements Processor {
     if (match === null && this.type === "INNER") return;
     if (match !== null && this.table.sourceTime > this.context.sourceTime) this.context.sourceTime = this.table.sourceTime;
     const joined = this.joiner(key, row, match);
+    joined[joined.length - PSEUDO_COLUMNS] = timestamp;
     this.next.process(joined, joined, null, timestamp);
   }
 }

@@ -86,16 +86,15 @@ export function emitDirty(
 export class StoreGetter implements TableGetter {
   constructor(
     private readonly store: KeyedStore,
-    private readonly context: ProcessorContext,
     /** null: the row does not belong to the table (a filter) */
-    private readonly rowOf: ((row: Row, context: ProcessorContext) => Row | null) | undefined,
+    private readonly rowOf: ((row: Row) => Row | null) | undefined,
     /** the store's changes are held back until the commit, so only what was handed on counts */
     private readonly heldBack: boolean,
   ) {}
 
   get(key: Row): Row | null {
     const row = this.heldBack ? this.store.getEmitted(key) : this.store.get(key);
-    return row === null || this.rowOf === undefined ? row : this.rowOf(row, this.context);
+    return row === null || this.rowOf === undefined ? row : this.rowOf(row);
   }
   get timestamp(): number {
     return this.store.timestamp;

@@ -25,6 +25,7 @@ const TURN_MS = 4;
 const PURGE_MS = 5_000;
 const SNAPSHOT_BYTES = 32 << 20;
 const LONG_POLL_MS = 500;
+const IDLE_MS = 2;
 
 interface StorePart {
   readonly task: StreamTask;
@@ -235,6 +236,7 @@ export class QueryRuntime implements QueryHandle {
       const tp = { topic, partition: task.partition };
       const [stored] = await this.broker.offsetFetch(this.applicationId, [tp]);
       let offset = stored?.offset ?? -1;
+      if (offset >= 0 && stored?.metadata) task.streamTime = Math.max(task.streamTime, Number(stored.metadata) || -1);
       if (offset < 0) offset = await this.resetOffset(spec.internal ? "earliest" : spec.offsetReset, tp);
       const queue = new RecordQueue(spec, topic, task.partition, offset);
       task.addQueue(queue);
@@ -349,7 +351,8 @@ export class QueryRuntime implements QueryHandle {
     this.logger.error("the query has failed", { error });
     this.abort.abort(error);
     await this.polling?.catch(() => {});
-    await this.producer.abort().catch(() => {});
+    // A fenced producer must not touch the transactional id again: aborting would fence the instance that took over.
+    if (!(error instanceof MillraceError && error.code === "FENCED")) await this.producer.abort().catch(() => {});
     this.setState("ERROR");
   }
 
@@ -403,9 +406,11 @@ export class QueryRuntime implements QueryHandle {
     for (const task of this.tasks) task.flush();
     for (const task of this.tasks) task.writeChangelogs();
     const offsets: OffsetCommit[] = [];
-    for (const queue of this.queues)
-      if (this.committed.get(queue) !== queue.position)
-        offsets.push({ topic: queue.topic, partition: queue.partition, offset: queue.position });
+    // Stream time goes with the offsets: after a restart the same records are late as without one.
+    for (const { queues, streamTime } of this.tasks)
+      for (const queue of queues)
+        if (this.committed.get(queue) !== queue.position)
+          offsets.push({ topic: queue.topic, partition: queue.partition, offset: queue.position, metadata: String(streamTime) });
     this.producer.sendOffsets(this.applicationId, offsets);
     if (this.bad.length) {
       // Set aside before the offset moves past them: after a crash between the two they come again under the same identity.
@@ -482,7 +487,9 @@ export class QueryRuntime implements QueryHandle {
         signal: this.abort.signal,
       })
       .then(
-        (results) => this.fetched(results, asked),
+        async (results) => {
+          if (!this.fetched(results, asked)) await this.clock.sleep(IDLE_MS);
+        },
         (error: unknown) => {
           if (!this.abort.signal.aborted) this.pollError = error;
         },
@@ -493,11 +500,13 @@ export class QueryRuntime implements QueryHandle {
       });
   }
 
-  private fetched(results: readonly FetchResult[], asked: readonly RecordQueue[]): void {
+  /** False where nothing came: a broker that answers at once with nothing (it is closing) must not be asked without a pause. */
+  private fetched(results: readonly FetchResult[], asked: readonly RecordQueue[]): boolean {
+    let any = false;
     for (const result of results) {
       if (result.error) {
         this.pollError = result.error;
-        return;
+        return true;
       }
       for (const queue of this.queueByName.get(`${result.topic}-${result.partition}`)!) {
         if (!asked.includes(queue)) continue;
@@ -505,8 +514,10 @@ export class QueryRuntime implements QueryHandle {
         const { batches, next } = dataBatches(result, from, true);
         if (next > from) queue.add(batches, from, next);
         queue.caughtUp = queue.fetchPosition >= result.lastStableOffset;
+        any ||= next > from;
       }
     }
+    return any;
   }
 
   private sleepUntilWoken(ms?: number): Promise<void> {

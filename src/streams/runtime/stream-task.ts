@@ -212,15 +212,14 @@ export class StreamTask implements TaskContext {
       return true;
     }
     record.timestamp = timestamp;
+    if (timestamp > this.streamTime) this.streamTime = timestamp;
     const width = key.length;
-    key[width - 5] = timestamp;
-    key[width - 4] = queue.partition;
-    key[width - 3] = cursor.offset;
+    const shown = row ?? key;
+    shown[width - 5] = timestamp;
+    shown[width - 4] = queue.partition;
+    shown[width - 3] = cursor.offset;
     this.entries.get(queue)!.process(key, row, old, timestamp);
-    if (timestamp > this.streamTime) {
-      this.streamTime = timestamp;
-      for (const p of this.punctuations) if (p.type === "stream-time") this.fire(p, timestamp);
-    }
+    for (const p of this.punctuations) if (p.type === "stream-time") this.fire(p, this.streamTime);
     this.current = undefined;
     queue.advance();
     return true;
