@@ -1,6 +1,6 @@
 import type { Broker } from "../broker/api/broker.js";
 import { PartitionReader } from "../broker/api/reader.js";
-import type { RecordHeader } from "../data/headers.js";
+import { type RecordHeader, SOURCE_TIME_HEADER } from "../data/headers.js";
 import { RecordCursor } from "../protocol/record-cursor.js";
 import type { SchemaClient } from "../schema-registry/client.js";
 import type { Row } from "../serde/row-serde.js";
@@ -95,7 +95,7 @@ function fillHeaders(
   headers: readonly RecordHeader[],
 ): void {
   for (const { position, key } of columns) {
-    if (key === null) row[position] = headers.map((h) => [h.key, h.value]);
+    if (key === null) row[position] = headers.filter((h) => h.key !== SOURCE_TIME_HEADER).map((h) => [h.key, h.value]);
     else row[position] = headers.findLast((h) => h.key === key)?.value ?? null;
   }
 }

@@ -13,7 +13,10 @@ import { readTopicRows } from "../topic-rows.js";
 
 const batchRows = 1000;
 
-/** A pull query reads what is there and ends: a table's committed rows, or a stream's topic up to its present end. */
+/**
+ * A pull query reads what is there and ends: a table's committed rows, or a stream's topic up to its present end.
+ * @throws SQL_STATEMENT where the table is not materialized; TIMEOUT (retriable) while its query does not run
+ */
 export function startPullQuery(
   plan: PullPlan,
   queryId: string,
@@ -67,8 +70,13 @@ function project(
   return out;
 }
 
+interface CommittedState {
+  readonly view: StoreView;
+  readonly where: Materialization;
+}
+
 /** @throws SQL_STATEMENT where nothing materializes the table; TIMEOUT (retriable) while its query does not run */
-async function* tableRows(plan: PullPlan, query: PersistentQuery | undefined, services: EngineServices): AsyncGenerator<Row[]> {
+function committedState(plan: PullPlan, query: PersistentQuery | undefined): CommittedState {
   const { name } = plan.source;
   if (!query)
     throw new MillraceError(
@@ -76,14 +84,16 @@ async function* tableRows(plan: PullPlan, query: PersistentQuery | undefined, se
       `The \`${name}\` table isn't queryable. To derive a queryable table, you can do 'CREATE TABLE QUERYABLE_${name} AS SELECT * FROM ${name}'.`,
       { context: { source: name } },
     );
-  const handle = query.running;
   const where = query.materialization;
-  if (!handle || !where)
+  if (!query.running || !where)
     throw new MillraceError(
       "TIMEOUT",
       `Unable to execute the pull query: the state of ${name} is not there yet (query ${query.id} is ${query.state})`,
     );
-  const view = handle.store(where.store);
+  return { view: query.running.store(where.store), where };
+}
+
+async function* tableRows(plan: PullPlan, { view, where }: CommittedState, services: EngineServices): AsyncGenerator<Row[]> {
   const width = where.schema.key.length + where.schema.value.length;
   let batch: Row[] = [];
   for (const stored of lookUp(plan, view, services)) {
