@@ -1,12 +1,21 @@
 import { MillraceError } from "../../common/errors.js";
 import type { SqlField } from "../../data/sql-type.js";
+import { qualifyQuery } from "../analyzer/query.js";
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { DataSource } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
+import type { Query } from "../parser/ast.js";
 import type { ParsedStatement } from "../parser/parse.js";
 import type { PlannedCommand } from "../plan/command.js";
 import type { Expression } from "../plan/expression.js";
-import type { Column, QueryPlan } from "../plan/step.js";
+import { type Column, PLAN_VERSION, type QueryPlan } from "../plan/step.js";
+import { alterSource, command, controlQuery, defineAs, defineSource, dropSource, planType } from "./commands.js";
+import { planInsertSelect } from "./create-as.js";
+import { sourceSchemaNeed } from "./create-source.js";
+import { planInsertValues } from "./insert-values.js";
+import { planPull } from "./pull.js";
+import { planQuery } from "./query.js";
+import { defaults } from "./settings.js";
 
 export interface PlanContext {
   readonly metastore: Metastore;
@@ -88,14 +97,67 @@ export interface SchemaNeed {
   readonly key: { readonly format: string; readonly schemaId?: number } | null;
   readonly value: { readonly format: string; readonly schemaId?: number } | null;
 }
-export function schemaNeeded(_parsed: ParsedStatement, _context: PlanContext): SchemaNeed | null {
-  return null;
+export function schemaNeeded(parsed: ParsedStatement, context: PlanContext): SchemaNeed | null {
+  return parsed.statement.kind === "create-source" ? sourceSchemaNeed(parsed.statement, context) : null;
 }
 
 /**
  * Analyses and plans one statement against a metastore; changes nothing.
- * @throws SQL_STATEMENT with ksqlDB's wording, SQL_PARSE for what only shows once names are known
+ * @throws SQL_STATEMENT with ksqlDB's wording and, in its context, the statement's text and where known {line, column}
  */
-export function planStatement(_parsed: ParsedStatement, _context: PlanContext): PlannedStatement {
-  throw new MillraceError("UNSUPPORTED", "not built yet");
+export function planStatement(parsed: ParsedStatement, context: PlanContext): PlannedStatement {
+  try {
+    return planKind(parsed, context);
+  } catch (thrown) {
+    if (!(thrown instanceof MillraceError) || "statement" in thrown.context) throw thrown;
+    throw new MillraceError(thrown.code, thrown.message, { cause: thrown.cause, context: { ...thrown.context, statement: parsed.text } });
+  }
+}
+
+function planKind({ statement, text }: ParsedStatement, context: PlanContext): PlannedStatement {
+  switch (statement.kind) {
+    case "create-source":
+      return defineSource(statement, text, context);
+    case "create-as":
+      return defineAs(statement, text, context);
+    case "insert-select": {
+      const plan = planInsertSelect(statement.target, statement.properties, statement.query, context);
+      if (context.metastore.query(plan.queryId)) throw new MillraceError("SQL_STATEMENT", `Query ID '${plan.queryId}' already exists.`);
+      const metastore = context.metastore.withQuery({ id: plan.queryId, sources: plan.sources, sink: plan.sink });
+      return command({ command: "insert-into", plan }, text, context, metastore, `Created query with ID ${plan.queryId}`);
+    }
+    case "drop-source":
+      return dropSource(statement, text, context);
+    case "alter-source":
+      return alterSource(statement, text, context);
+    case "create-type":
+    case "drop-type":
+      return planType(statement, text, context);
+    case "terminate":
+    case "pause":
+    case "resume":
+      return controlQuery(statement, text, context);
+    case "alter-system": {
+      const { name, value } = statement;
+      return command({ command: "alter-system", name, value }, text, context, context.metastore, "System property changed.");
+    }
+    case "insert-values":
+      return { kind: "insert-values", insert: planInsertValues(statement, context) };
+    case "query":
+      return statement.query.emit === null
+        ? { kind: "pull-query", pull: planPull(statement.query, context) }
+        : planPush(statement.query, context);
+    default:
+      return { kind: "direct" };
+  }
+}
+
+/** A query whose rows go to a client as they come: the steps of a persistent one without its sink. */
+function planPush(query: Query, context: PlanContext): PlannedStatement {
+  const qualified = qualifyQuery(query, context.metastore, true);
+  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
+  const { step, columns } = planQuery(qualified, tools, null, defaults(context.properties).keyFormat);
+  const sources = qualified.sources.map((s) => s.source.name);
+  const plan = { version: PLAN_VERSION, queryId: context.nextQueryId("transient"), sources, sink: null, root: step } as const;
+  return { kind: "push-query", plan, columns, limit: query.limit };
 }

@@ -1,0 +1,197 @@
+import { MillraceError } from "../../common/errors.js";
+import { formatSqlType, sameSqlType } from "../../data/sql-type.js";
+import { qualifyQuery } from "../analyzer/query.js";
+import { type DataSource, rowSchemaOf, type SourceColumn } from "../metastore/data-source.js";
+import type { CreateAs, Properties, Query } from "../parser/ast.js";
+import type { TopicRequest } from "../plan/command.js";
+import type { FormatInfo, Formats, QueryPlan, SinkStep } from "../plan/step.js";
+import { PLAN_VERSION } from "../plan/step.js";
+import { checkTimestamp } from "./create-source.js";
+import { checkColumns, checkFormat, keyFormat, valueFormat } from "./formats.js";
+import type { PlanContext } from "./plan-statement.js";
+import { type PlannedQuery, planQuery } from "./query.js";
+import { defaults } from "./settings.js";
+import { WithProperties } from "./with-properties.js";
+
+function refused(message: string): MillraceError {
+  return new MillraceError("SQL_STATEMENT", message);
+}
+
+export interface PlannedSink {
+  readonly source: DataSource;
+  readonly topic: TopicRequest;
+  readonly plan: QueryPlan;
+}
+
+/** CREATE STREAM/TABLE … AS SELECT: the query, the sink's topic and formats, the source that it becomes. */
+export function planCreateAs(statement: CreateAs, text: string, context: PlanContext, queryId?: string): PlannedSink {
+  const { query, planned } = planPersistent(statement.query, statement.name, context);
+  const { relation } = planned;
+  if (statement.source === "stream" && relation.kind === "table")
+    throw refused(`Invalid result type. Your SELECT query produces a TABLE. Please use CREATE TABLE AS SELECT statement instead.`);
+  if (statement.source === "table" && relation.kind === "stream")
+    throw refused("Invalid result type. Your SELECT query produces a STREAM. Please use CREATE STREAM AS SELECT statement instead.");
+  const { schema } = planned.step;
+  if (statement.source === "table" && schema.value.length === 0 && schema.key.length === 0)
+    throw refused("The projection contains no columns.");
+  if (schema.value.length === 0) throw refused("The projection contains no value columns.");
+  const properties = new WithProperties(statement.properties, "sink");
+  const formats = sinkFormats(properties, relation.formats, schema, context);
+  const left = query.sources[0]!.source;
+  const timestamp = properties.timestamp();
+  if (timestamp) checkTimestamp(timestamp, [...schema.key, ...schema.value]);
+  const keyInValue = schema.key.length > 0 && query.sources.some((s) => s.source.keyInValue);
+  const topicName = properties.text("KAFKA_TOPIC") ?? `${defaults(context.properties).topicPrefix}${statement.name}`;
+  const sink: SinkStep = {
+    step: relation.kind === "stream" ? "stream-sink" : "table-sink",
+    id: "Sink",
+    source: planned.step,
+    topic: topicName,
+    formats,
+    schema,
+    ...(timestamp ? { timestamp } : {}),
+    ...(keyInValue ? { keyInValue: true } : {}),
+  };
+  const columns: SourceColumn[] = [
+    ...schema.key.map((c): SourceColumn => ({ ...c, role: "key" })),
+    ...schema.value.map((c): SourceColumn => ({ ...c, role: "value" })),
+  ];
+  const source: DataSource = {
+    kind: statement.source,
+    name: statement.name,
+    columns,
+    topic: topicName,
+    formats,
+    ...(relation.window ? { window: relation.window } : {}),
+    ...(timestamp ? { timestamp } : {}),
+    ...(keyInValue ? { keyInValue: true } : {}),
+    isCasTarget: true,
+    sql: text,
+  };
+  const request = properties.topicRequest();
+  const compacted = statement.source === "table" && !relation.window && request.configs["cleanup.policy"] === undefined;
+  const configs = compacted ? { ...request.configs, "cleanup.policy": "compact" } : request.configs;
+  const topic: TopicRequest = { name: topicName, ...request, configs, like: left.name, create: true };
+  const id = queryId ?? context.nextQueryId(`${statement.source === "table" ? "CTAS" : "CSAS"}_${statement.name}`);
+  return {
+    source,
+    topic,
+    plan: { version: PLAN_VERSION, queryId: id, sources: query.sources.map((s) => s.source.name), sink: statement.name, root: sink },
+  };
+}
+
+function planPersistent(query: Query, sink: string, context: PlanContext) {
+  if (query.limit !== null) throw refused("CREATE … AS SELECT and INSERT INTO … SELECT do not support the LIMIT clause.");
+  const qualified = qualifyQuery(query, context.metastore, false);
+  const windowedTable = qualified.sources.find((s) => s.source.kind === "table" && s.source.window);
+  if (windowedTable) throw refused("KSQL does not support persistent queries on windowed tables.");
+  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
+  const planned: PlannedQuery = planQuery(qualified, tools, sink, defaults(context.properties).keyFormat);
+  checkCoPartitioned(
+    qualified.joins.length > 0 ? planned : null,
+    qualified.sources.map((s) => s.source),
+    context,
+  );
+  return { query: qualified, planned };
+}
+
+/** Topics that are joined as they lie must have as many partitions. */
+function checkCoPartitioned(planned: PlannedQuery | null, sources: readonly DataSource[], context: PlanContext): void {
+  if (!planned || !context.topicPartitions) return;
+  const direct = new Map<string, number>();
+  const look = (step: PlannedQuery["step"], apart: boolean): void => {
+    if (step.step === "stream-source" || step.step === "table-source") {
+      const count = context.topicPartitions!(step.topic);
+      if (!apart && count !== undefined) direct.set(step.topic, count);
+    } else if ("left" in step) {
+      look(step.left, apart || step.step === "foreign-key-join");
+      look(step.right, apart || step.step === "foreign-key-join");
+    } else if ("source" in step) look(step.source, apart || (step.step === "select-key" && step.repartition !== undefined));
+  };
+  look(planned.step, false);
+  const nameOf = (topic: string) => sources.find((s) => s.topic === topic)?.name ?? topic;
+  const [first, ...others] = [...direct];
+  for (const other of others)
+    if (first && other[1] !== first[1])
+      throw refused(
+        `Can't join \`${nameOf(first[0])}\` with \`${nameOf(other[0])}\` since the number of partitions don't match. \`${nameOf(first[0])}\` partitions = ${first[1]}; \`${nameOf(other[0])}\` partitions = ${other[1]}. Please repartition either one so that the number of partitions match.`,
+      );
+}
+
+function sinkFormats(properties: WithProperties, from: Formats, schema: SinkStep["schema"], context: PlanContext): Formats {
+  const named = (side: "KEY" | "VALUE", inherited: FormatInfo): FormatInfo => {
+    const format = properties.format(side) ?? inherited.format;
+    const own = properties.formatProperties(side);
+    // a source's schema name and id are its own; how a format is written is handed on
+    const handed =
+      format === inherited.format
+        ? Object.entries(inherited.properties ?? {}).filter(([name]) => name === "delimiter" || name === "nullableRepresentation")
+        : [];
+    const all = { ...Object.fromEntries(handed), ...own };
+    return checkFormat({ format, ...(Object.keys(all).length > 0 ? { properties: all } : {}) });
+  };
+  let keyInfo: FormatInfo;
+  if (schema.key.length === 0) {
+    if (properties.format("KEY") !== undefined && properties.text("FORMAT") === undefined && properties.format("KEY") !== "NONE")
+      throw refused("Key format specified for stream without key columns.");
+    keyInfo = { format: from.key.format === "NONE" ? "NONE" : from.key.format };
+  } else {
+    keyInfo = named("KEY", from.key.format === "NONE" ? { format: defaults(context.properties).keyFormat } : from.key);
+  }
+  const valueInfo = named("VALUE", from.value);
+  const wrap = properties.boolean("WRAP_SINGLE_VALUE");
+  const formats = {
+    key: keyFormat(keyInfo, schema.key),
+    value: valueFormat(valueInfo, schema.value, wrap ?? defaults(context.properties).wrapSingles, wrap === undefined),
+  };
+  checkColumns(formats.key, schema.key, true);
+  checkColumns(formats.value, schema.value, false);
+  return formats;
+}
+
+/** INSERT INTO target SELECT …: the same plan, into a source that is there. */
+export function planInsertSelect(target: string, properties: Properties, query: Query, context: PlanContext): QueryPlan {
+  const sink = context.metastore.source(target);
+  if (!sink) throw refused(`Source '${target}' does not exist.`);
+  if (sink.kind !== "stream") throw refused(`INSERT INTO can only be used to insert into a stream. ${target} is a table.`);
+  if (sink.isSource) throw refused(`Cannot insert into read-only stream: ${target}`);
+  if (sink.columns.some((c) => c.role === "headers"))
+    throw refused(
+      "Cannot insert into HEADER columns: ".concat(
+        sink.columns
+          .filter((c) => c.role === "headers")
+          .map((c) => c.name)
+          .join(", "),
+      ),
+    );
+  const wrong = Object.keys(properties).filter((name) => name !== "QUERY_ID");
+  if (wrong.length > 0) throw refused(`Invalid config variable(s) in the WITH clause: ${wrong.join(",")}`);
+  const { query: qualified, planned } = planPersistent(query, target, context);
+  if (planned.relation.kind === "table")
+    throw refused(`Incompatible data sink type. INSERT INTO needs a stream but the SELECT query produces a TABLE.`);
+  const schema = rowSchemaOf(sink);
+  const got = planned.step.schema;
+  const same = (a: typeof schema.key, b: typeof schema.key) =>
+    a.length === b.length && a.every((c, i) => c.name === b[i]!.name && sameSqlType(c.type, b[i]!.type));
+  if (!same(schema.key, got.key) || !same(schema.value, got.value)) {
+    const show = (s: typeof schema) =>
+      [
+        ...s.key.map((c) => `\`${c.name}\` ${formatSqlType(c.type)} KEY`),
+        ...s.value.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}`),
+      ].join(", ");
+    throw refused(`Incompatible schema between results and sink.\nResult schema is ${show(got)}\nSink schema is ${show(schema)}`);
+  }
+  const given = properties["QUERY_ID"];
+  const root: SinkStep = {
+    step: "stream-sink",
+    id: "Sink",
+    source: planned.step,
+    topic: sink.topic,
+    formats: sink.formats,
+    schema,
+    ...(sink.timestamp ? { timestamp: sink.timestamp } : {}),
+    ...(sink.keyInValue ? { keyInValue: true } : {}),
+  };
+  const queryId = typeof given === "string" ? given.toUpperCase() : context.nextQueryId("INSERTQUERY");
+  return { version: PLAN_VERSION, queryId, sources: qualified.sources.map((s) => s.source.name), sink: target, root };
+}
