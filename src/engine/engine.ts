@@ -239,7 +239,7 @@ export class Engine {
       metastore: this.metastore,
       functions: this.services.functions,
       properties,
-      nextQueryId: (prefix) => `${prefix}_${++this.transientCount}`,
+      nextQueryId: (prefix) => `${prefix}_${++this.transientCount}_${this.services.clock.now()}`,
       topicPartitions: (topic) => topics.partitionsOf(topic),
     };
     const planned = await planWithSchemas(parsed, context, new SchemaView(registry));
@@ -250,20 +250,19 @@ export class Engine {
     }
     if (planned.kind !== "push-query") throw new MillraceError("INTERNAL", `a ${planned.kind} is no query`);
     const { plan, columns, limit } = planned;
-    const unique = { ...plan, queryId: `transient_${plan.sources[0] ?? ""}_${++this.transientCount}_${this.services.clock.now()}` };
     const result = await startPushQuery(
       {
-        plan: unique,
+        plan,
         columns,
         limit,
         isTable: this.isTable(plan.root),
         properties,
         partitionsOf: (topic) => topics.partitionsOf(topic),
-        onClose: () => this.transient.delete(unique.queryId),
+        onClose: () => this.transient.delete(plan.queryId),
       },
       this.services,
     );
-    this.transient.set(unique.queryId, result);
+    this.transient.set(plan.queryId, result);
     return result;
   }
 

@@ -26,12 +26,12 @@ export function startPullQuery(
   const abort = new AbortController();
   const isTable = plan.source.kind === "table";
   const rows = isTable
-    ? tableRows(plan, materializedBy, services)
+    ? tableRows(plan, committedState(plan, materializedBy), services)
     : readTopicRows(plan.source, services.broker, services.registry, abort.signal);
+  const row = compileRow(plan.projection, services.functions);
+  const residual = plan.residual === null ? null : compilePredicate(plan.residual, services.functions);
   let limited = plan.limit === 0;
   const answer = async function* (): AsyncGenerator<readonly ResultRow[]> {
-    const row = compileRow(plan.projection, services.functions);
-    const residual = plan.residual === null ? null : compilePredicate(plan.residual, services.functions);
     const context: EvalContext = { now: () => services.clock.now(), random: Math.random, onError: () => {} };
     let left = plan.limit ?? Number.POSITIVE_INFINITY;
     if (left === 0) return;

@@ -51,7 +51,7 @@ export async function startPushQuery(options: PushOptions, services: EngineServi
 
   const handle: QueryHandle = await startQuery({
     topology,
-    applicationId: `${servicePrefix(services)}transient_${plan.queryId}`,
+    applicationId: `${servicePrefix(services)}${plan.queryId}`,
     broker,
     clock,
     logger: logger.child({ query: plan.queryId }),
