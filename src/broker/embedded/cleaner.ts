@@ -59,7 +59,7 @@ export class Cleaner {
     log.rollIfDue(now);
     const freed = log.applyRetention(now, log.lastStableOffset);
     if (freed > 0) this.logger.debug("retention freed space", { partition: p.name, bytes: freed });
-    if (log.config.compact && log.dirtyRatio > log.config.minCleanableDirtyRatio) {
+    if (log.compactionDue(now)) {
       const compacted = await log.compact(now);
       this.logger.debug("compaction freed space", { partition: p.name, bytes: compacted });
     }

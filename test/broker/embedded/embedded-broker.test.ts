@@ -270,6 +270,37 @@ it("applies retention in the background", async () => {
   expect((await broker.listOffsets({ partitions: [{ topic: "t", partition: 0, timestamp: "earliest" }] }))[0]!.offset).toBe(5);
 });
 
+it("compacts committed offsets in the background and loses none", async () => {
+  const clock = new MovedClock();
+  const broker = await open({ clock });
+  await broker.createTopics([{ name: "t", partitions: 1 }]);
+  await broker.alterTopicConfig("__consumer_offsets", { "segment.bytes": "4000", "min.cleanable.dirty.ratio": "0.01" });
+  const p = await producer(broker);
+  for (let n = 1; n <= 300; n++) {
+    p.begin();
+    p.sendOffsets(`g${n % 3}`, [{ topic: "in", partition: 0, offset: n }]);
+    await (n % 7 === 0 ? p.abort() : p.commit());
+    await broker.offsetCommit("plain", [{ topic: "in", partition: n % 2, offset: n }]);
+  }
+  const expected = async (b: EmbeddedBroker) => Promise.all(["g0", "g1", "g2", "plain"].map((g) => b.offsetFetch(g)));
+  const before = await expected(broker);
+  expect(before[0]![0]!.offset).toBe(300);
+  const bytes = async (path: string) => {
+    let total = 0;
+    for (const name of await readdir(path)) if (name.endsWith(".log")) total += (await readFile(join(path, name))).length;
+    return total;
+  };
+  const grown = await bytes(join(dir, "__consumer_offsets-0"));
+  for (let i = 0; i < 5; i++) {
+    await clock.advance(86_400_000 * 2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  expect(await bytes(join(dir, "__consumer_offsets-0"))).toBeLessThan(grown / 2);
+  expect(await expected(await open({ dir: await crashImage() }))).toEqual(before);
+  await close(broker);
+  expect(await expected(await open())).toEqual(before);
+});
+
 it("restores a consumer group with its members", async () => {
   const first = await open();
   const request = {
