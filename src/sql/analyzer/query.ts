@@ -69,7 +69,7 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
       const column = scope.resolve(n.qualifier, n.name, n.at, clause);
       return { ...n, qualifier: column.source };
     });
-  const all = (list: readonly ParsedExpression[] | null, clause: string) => list?.map((e) => qualify(e, clause));
+  const all = (list: readonly ParsedExpression[] | null, clause: string) => (list === null ? null : list.map((e) => qualify(e, clause)));
   const joins = query.joins.map((j, i) => ({ ...j, source: joined[i]!, on: qualify(j.on, "JOIN ON") }));
   const where = query.where && qualify(query.where, "WHERE");
   const groupBy = all(query.groupBy, "GROUP BY");
