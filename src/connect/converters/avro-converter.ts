@@ -11,6 +11,7 @@ import { type AvroDecoder, compileAvroDecoder } from "../../serde/formats/avro/d
 import { type AvroEncoder, compileAvroEncoder } from "../../serde/formats/avro/encoder.js";
 import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
 import type { Node } from "../api/shape.js";
+import { compileAvroReader } from "./avro-reader.js";
 import type { AvroSettings } from "./avro-settings.js";
 import { compileAvroWriter } from "./avro-writer.js";
 
@@ -101,8 +102,10 @@ export class AvroConverter implements Converter {
     return compileAvroWriter(node, plan.avro, plan.id, this.settings.data);
   }
 
-  compileReader(_topic: string, _sample: Uint8Array): ColumnReader | undefined {
-    return undefined;
+  compileReader(_topic: string, sample: Uint8Array): ColumnReader | undefined {
+    const id = schemaIdOf(sample);
+    const plan = this.readers.get(id);
+    return plan && compileAvroReader(plan.avro, plan.schema, id, this.settings.data);
   }
 
   private planOf(topic: string, schema: Schema): WritePlan {

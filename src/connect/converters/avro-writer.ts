@@ -1,3 +1,4 @@
+import { MillraceError } from "../../common/errors.js";
 import { type Schema, Struct, type Value } from "../../data/schema.js";
 import type { AvroSchema } from "../../schema-registry/avro/schema.js";
 import { ByteWriter } from "../../serde/byte-writer.js";
@@ -33,8 +34,11 @@ class AvroWalk {
         this.struct(node, avro, path);
         return;
       case "template": {
-        const write = this.general(node.schema, avro, path);
-        code.template(node, write);
+        const { index, type } = branchOf(avro);
+        if (type !== "string")
+          throw new MillraceError("SCHEMA_INVALID", `${path} is text, which does not fit the registered Avro type ${type}`);
+        if (index >= 0) code.constant(this.bytes((out) => out.varint(index)));
+        code.template(node, (text) => Buffer.from(text), true);
         return;
       }
     }

@@ -15,6 +15,7 @@ import { parseJson } from "../../serde/formats/json/json-text.js";
 import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
 import type { Node } from "../api/shape.js";
 import type { ConnectorConfig } from "../api/source.js";
+import { compileJsonReader } from "./json-reader.js";
 import { compileJsonWriter } from "./json-writer.js";
 
 export const jsonConverterConfig = new ConfigDef([
@@ -91,8 +92,14 @@ export class JsonConverter implements Converter {
     return compileJsonWriter(node, schemas ? this.head(node.schema) : "", schemas ? "}" : "", this.settings);
   }
 
-  compileReader(_topic: string, _sample: Uint8Array): ColumnReader | undefined {
-    return undefined;
+  compileReader(topic: string, sample: Uint8Array): ColumnReader | undefined {
+    if (!this.settings.schemas) return undefined;
+    const { schema } = this.toConnect(topic, sample);
+    const head = this.lastHead;
+    // the sample's head is known by its bytes only where it is written as ours is
+    const same = sample.length > head.length && head.compare(sample, 0, head.length) === 0;
+    if (!same || schema === null || schema !== this.last?.schema || schema.type !== "struct") return undefined;
+    return compileJsonReader(schema, Buffer.from(head), this.settings);
   }
 
   /** The envelope up to the payload. */

@@ -15,6 +15,8 @@ export function compileJsonWriter(node: Node, head: string, tail: string, option
   return code.build();
 }
 
+const quote = Buffer.from('"');
+
 function walk(code: WriterCode, node: Node, options: JsonDataOptions, path: string): void {
   if (node.kind === "struct") {
     node.schema.fields!.forEach((field, i) => {
@@ -30,7 +32,9 @@ function walk(code: WriterCode, node: Node, options: JsonDataOptions, path: stri
       code.constant(write(node.value));
       return;
     case "template":
-      code.template(node, write);
+      code.constant(quote);
+      code.template(node, (text) => Buffer.from(jsonString(text).slice(1, -1)), false);
+      code.constant(quote);
       return;
   }
   let onNull: Uint8Array | Error;

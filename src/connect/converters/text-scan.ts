@@ -1,3 +1,6 @@
+import type {} from "../../data/buffer-text.js";
+import { slotText } from "../api/materialize.js";
+
 /** Functions that generated encoders call: small, without allocation. NaN means: the general way must look. */
 
 /** `YYYY-MM-DD` as days since the epoch. */
@@ -157,6 +160,11 @@ export function putDigits(out: Buffer, p: number, value: number): number {
     return putFixed(out, p, v - high * 1e9, 9);
   }
   return putFixed(out, p, v, digitsOf(v));
+}
+/** A template's slot, at most 25 bytes. */
+export function putSlotText(out: Buffer, p: number, n: number): number {
+  if (Number.isSafeInteger(n)) return putDigits(out, p, n);
+  return p + out.latin1Write(slotText(n), p);
 }
 function putFixed(out: Buffer, p: number, value: number, digits: number): number {
   let v = value | 0;

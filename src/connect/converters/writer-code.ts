@@ -1,5 +1,4 @@
 import type { NodeWriter } from "../api/converter.js";
-import { slotText } from "../api/materialize.js";
 import type { ColumnNode, SlotNode, TemplateNode } from "../api/shape.js";
 import * as scan from "./text-scan.js";
 
@@ -17,7 +16,6 @@ export class WriterCode {
   private readonly lines: string[] = [];
   private readonly lengths: string[] = [];
   private readonly kept: unknown[] = [];
-  private readonly state: string[] = [];
   private pending: Uint8Array[] = [];
   private fixed = 0;
   private labels = 0;
@@ -62,29 +60,33 @@ export class WriterCode {
     );
   }
 
-  /**
-   * Fixed text and slots; kept from row to row, as positions change with transactions only.
-   * @param asText the bytes of the whole text as the format writes it
-   */
-  template(node: TemplateNode, asText: (text: string) => Uint8Array): void {
+  /** Fixed bytes and slots as text, behind an Avro length or between quotes. */
+  template(node: TemplateNode, asBytes: (text: string) => Uint8Array, avroLength: boolean): void {
+    const most = node.parts.reduce((sum, part) => sum + (typeof part === "string" ? Buffer.byteLength(part) : 25), 0);
+    // Avro's length is one byte below 64 and two below 8192
+    if (avroLength) this.raw(`q = p; p += ${most < 64 ? 1 : 2};`, 2);
+    for (const part of node.parts) {
+      if (typeof part === "string") this.constant(asBytes(part));
+      else this.raw(`p = putSlotText(out, p, slots[si + ${part.slot}]);`, 25);
+    }
+    if (!avroLength) return;
+    if (most < 64) this.raw("out[q] = (p - q - 1) << 1;");
+    else
+      this.raw(`n = p - q - 2;
+if (n < 64) { out.copyWithin(q + 1, q + 2, p); p--; out[q] = n << 1; } else { out[q] = ((n << 1) & 127) | 128; out[q + 1] = n >> 6; }`);
+  }
+
+  private raw(line: string, bytes = 0): void {
     this.flush();
-    const id = this.labels++;
-    const slots = node.parts.flatMap((part) => (typeof part === "string" ? [] : [`slots[si + ${part.slot}]`]));
-    const text = node.parts.map((part) => (typeof part === "string" ? JSON.stringify(part) : `text(slots[si + ${part.slot}])`)).join(" + ");
-    this.state.push(`g${id} = null`, ...slots.map((_, i) => `l${id}_${i} = -1`));
-    const changed = [`g${id} === null`, ...slots.map((slot, i) => `l${id}_${i} !== ${slot}`)].join(" || ");
-    this.lines.push(
-      `if (${changed}) { g${id} = ${this.keep(asText)}(${text || '""'}); ${slots.map((slot, i) => `l${id}_${i} = ${slot};`).join(" ")} }`,
-      `g = g${id}; extra += g.length; if (position + need + extra > out.length) return -1;`,
-      "for (i = 0; i < g.length; i++) out[p++] = g[i];",
-    );
+    this.fixed += bytes;
+    this.lines.push(line);
   }
 
   build(): NodeWriter {
     this.flush();
     const source = `"use strict";
 const { ${Object.keys(scan).join(", ")} } = scan;
-let ${["last = null", "d = null", ...this.state].join(", ")};
+let last = null, d = null;
 return (out, position, b, offsets, o, slots, si) => {
 let p = position, s = 0, e = 0, n = 0, c = 0, i = 0, q = 0, f = 0, g = null, extra = 0, need = ${this.fixed};
 ${this.lengths.join("\n")}
@@ -93,7 +95,7 @@ if (out !== last) { last = out; d = new DataView(out.buffer, out.byteOffset, out
 ${this.lines.join("\n")}
 return p;
 };`;
-    return new Function("scan", "k", "text", source)(scan, this.kept, slotText) as NodeWriter;
+    return new Function("scan", "k", source)(scan, this.kept) as NodeWriter;
   }
 
   private nullCode(onNull: Uint8Array | Error): string {
