@@ -29,8 +29,6 @@ interface Checkpoint {
   readonly files: readonly { path: string; bytes: Buffer }[];
 }
 
-/** Recovery reads at most about this much again. */
-const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 /** What closing leaves for the next open to read, rather than to write and sync more files. */
 const CLOSE_CHECKPOINT_BYTES = 1024 * 1024;
 const SNAPSHOTS_KEPT = 2;
@@ -57,6 +55,7 @@ export class Durability {
     private readonly log: Durable,
     offset: number,
     unscannedBytes: number,
+    private readonly checkpointBytes: number,
   ) {
     this.offset = offset;
     this.bytesSinceCheckpoint = unscannedBytes;
@@ -109,7 +108,7 @@ export class Durability {
     files.push(log.active);
     const folderDirty = this.folderDirty;
     this.folderDirty = false;
-    if (this.bytesSinceCheckpoint >= CHECKPOINT_BYTES)
+    if (this.bytesSinceCheckpoint >= this.checkpointBytes)
       this.checkpoints.push(this.takeCheckpoint(log.active, false, log.producers.encode()));
     const checkpoints = this.checkpoints;
     this.checkpoints = [];
@@ -161,7 +160,7 @@ export class Durability {
 
   /** The last flush, with a checkpoint where the next open would have much to read. */
   async finish(): Promise<void> {
-    if (this.bytesSinceCheckpoint >= CLOSE_CHECKPOINT_BYTES) this.bytesSinceCheckpoint = CHECKPOINT_BYTES;
+    if (this.bytesSinceCheckpoint >= CLOSE_CHECKPOINT_BYTES) this.bytesSinceCheckpoint = this.checkpointBytes;
     if (this.bytesSinceCheckpoint > 0 || this.offset < this.log.logEndOffset) await this.group.request();
   }
 }

@@ -16,7 +16,7 @@ export class OffsetMap {
   private h3 = 0;
   private h4 = 0;
 
-  /** @param capacity keys; about 40 bytes of memory each */
+  /** @param capacity keys; about 50 bytes of memory each */
   constructor(private readonly capacity: number) {}
 
   get isFull(): boolean {

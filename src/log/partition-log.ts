@@ -21,6 +21,8 @@ export interface LogOptions {
   readonly topicId?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /** After how many bytes indexes and producer state are written: what a kill leaves to be read again. 64 MB by default. */
+  readonly checkpointBytes?: number;
 }
 
 export interface AppendOptions {
@@ -41,6 +43,7 @@ export interface AppendResult {
   readonly duplicate: boolean;
 }
 
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 const PRODUCER_EXPIRATION_MS = 86_400_000;
 const MAX_RELATIVE_OFFSET = 0x7fff_ffff;
 
@@ -84,11 +87,11 @@ export class PartitionLog {
     this.producers = recovered.producers;
     this.epochs = recovered.epochs;
     this.reader = new SegmentReader(this.segments);
-    this.durability = this.makeDurability(recovered);
+    this.durability = this.makeDurability(recovered, options.checkpointBytes ?? CHECKPOINT_BYTES);
     this.compactor = this.makeCompactor();
   }
 
-  private makeDurability({ checkpointOffset, scannedBytes }: Recovered): Durability {
+  private makeDurability({ checkpointOffset, scannedBytes }: Recovered, checkpointBytes: number): Durability {
     const { dir, logger, producers, epochs } = this;
     const log = this;
     const durable: Durable = {
@@ -105,7 +108,7 @@ export class PartitionLog {
       fail: (error) => this.fail(error),
     };
     const offset = Math.min(this.endOffset, Math.max(this.startOffset, checkpointOffset));
-    const durability = new Durability(durable, offset, scannedBytes);
+    const durability = new Durability(durable, offset, scannedBytes, checkpointBytes);
     durability.recovered(this.segments.filter((s) => s !== this.active && s.nextOffset > checkpointOffset));
     return durability;
   }
@@ -328,8 +331,9 @@ export class PartitionLog {
       : now - segment.openedAt > segmentMs;
   }
 
-  /** Rolls the active segment when segment.ms is over even without an append. */
+  /** To be called now and then: forgets producers silent for a day, and rolls the active segment when segment.ms is over. */
   rollIfDue(now: number): void {
+    this.producers.expire(now - PRODUCER_EXPIRATION_MS);
     const segment = this.active;
     if (this.failed || this.closed || segment.size === 0) return;
     const age = now - (segment.firstTimestamp < 0 ? segment.openedAt : segment.firstTimestamp);
@@ -345,7 +349,6 @@ export class PartitionLog {
     } catch (error) {
       throw this.fail(diskError(error, "create", next.path));
     }
-    this.producers.expire(now - PRODUCER_EXPIRATION_MS);
     this.durability.sealed(this.active);
     this.reader.keepOpen(this.active);
     this.segments.push(next);

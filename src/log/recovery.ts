@@ -191,7 +191,7 @@ class Recovery {
     if (inside && !segment.loadTransactionIndex()) return undefined;
     const aborted = inside ? segment.aborted.filter((e) => e.lastOffset < from) : [];
     const indexes = inside ? segment.readIndexes() : undefined;
-    if (indexes) {
+    if (indexes && indexes.times.length > 0) {
       indexes.offsets.truncate(from - segment.baseOffset);
       indexes.times.truncate(from - segment.baseOffset);
       const position = await this.positionOf(segment, indexes.offsets.lookup(from - segment.baseOffset), size, from);

@@ -56,9 +56,9 @@ export class RecordCursor {
     if (end < 0) return -1;
     if (magic(batches, at) !== 2) throw new MillraceError("DATA_INVALID", `message format ${magic(batches, at)} is not supported, only 2`);
     const codec = attributes(batches, at) & COMPRESSION_MASK;
-    this.left = recordCount(batches, at);
+    const count = recordCount(batches, at);
     // a batch that compaction emptied has nothing to decompress
-    if (codec === 0 || this.left === 0) {
+    if (codec === 0 || count === 0) {
       this.bytes = batches;
       this.position = at + RECORD_BATCH_OVERHEAD;
       this.limit = end;
@@ -69,6 +69,7 @@ export class RecordCursor {
       this.position = 0;
       this.limit = this.bytes.length;
     }
+    this.left = count;
     this.firstOffset = baseOffset(batches, at);
     this.firstTimestamp = baseTimestamp(batches, at);
     this.appendTime = isLogAppendTime(batches, at) ? maxTimestamp(batches, at) : -1;

@@ -46,9 +46,9 @@ test("random appends, rolls, reads, deletes and reopens agree with a plain array
     { weight: 1, arbitrary: fc.constant("flush" as const) },
   );
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.constantFrom(1, 300, 1e9), async (steps, checkpointBytes) => {
       const dir = tempDir();
-      const options = { config: config(small) };
+      const options = { config: config(small), checkpointBytes };
       let log = await PartitionLog.open(dir, options);
       const model: SeenRecord[] = [];
       let start = 0;

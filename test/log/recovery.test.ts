@@ -18,7 +18,7 @@ import { PartitionLog } from "../../src/log/partition-log.js";
 import { encodeEndTransactionMarker } from "../../src/protocol/control-record.js";
 import { batchOf, config, readAll, tempDir } from "./support.js";
 
-const options = { config: config({ "segment.bytes": "900", "index.interval.bytes": "100" }) };
+const options = { config: config({ "segment.bytes": "900", "index.interval.bytes": "100" }), checkpointBytes: 400 };
 const logFile = (dir: string) => {
   const name = readdirSync(dir)
     .filter((n) => n.endsWith(".log"))
@@ -35,6 +35,8 @@ async function killed(): Promise<{ dir: string; log: PartitionLog }> {
     const producer = { producerId: 5, producerEpoch: 0, baseSequence: i, transactional: true };
     log.append(batchOf([{ key: "k", value: `v${i}`.padEnd(50), timestamp: 1000 + i }], producer));
     log.append(batchOf([{ value: `w${i}`.padEnd(50), timestamp: 1000 + i }]));
+    // a checkpoint in the middle of a segment too
+    if (i % 5 === 2) await log.flush();
     if (i % 4 === 3)
       log.append(encodeEndTransactionMarker({ type: "ABORT", producerId: 5, producerEpoch: 0, coordinatorEpoch: 0, timestamp: 1000 + i }), {
         origin: "coordinator",
