@@ -88,7 +88,7 @@ export class CommitRounds {
    * written, the log stays as it is. @throws KAFKA_STORAGE_ERROR
    */
   async checkpoint(): Promise<void> {
-    const marked = [...this.markedSince];
+    const marked = [...this.markedSince].filter((p) => !p.deleted);
     this.markedSince.clear();
     try {
       await Promise.all(marked.map((p) => p.flush()));

@@ -139,7 +139,8 @@ export class EmbeddedBroker implements Broker {
       if (p?.openLog === undefined) ready = false;
     }
     if (!ready) {
-      const mine = (this.opening ?? Promise.resolve()).then(() => this.openFor(request, partitions));
+      const before = this.opening ?? Promise.resolve();
+      const mine = before.then(() => this.openFor(request, partitions));
       this.opening = mine;
       await mine;
       if (this.opening === mine) this.opening = undefined;
@@ -188,6 +189,7 @@ export class EmbeddedBroker implements Broker {
     try {
       if (p === undefined || p.deleted)
         throw new BrokerError("UNKNOWN_TOPIC_OR_PARTITION", `This server does not host ${topic}-${partition}.`);
+      if (topic === CONSUMER_OFFSETS) throw new BrokerError("INVALID_TOPIC_EXCEPTION", `${topic} is written by the broker alone`);
       if (batch.length < RECORD_BATCH_OVERHEAD)
         throw new BrokerError("CORRUPT_MESSAGE", `the batch for ${p.name} is only ${batch.length} bytes long`);
       let transaction: Transaction | undefined;

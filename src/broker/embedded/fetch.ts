@@ -90,8 +90,10 @@ export class Fetches {
 function read(request: FetchRequest, at: number, partition: Partition | undefined, left: number, atLeastOne: boolean): FetchResult {
   const { topic, partition: number, offset, maxBytes = defaultPartitionBytes } = request.partitions[at]!;
   const log = partition?.openLog;
-  if (partition === undefined || partition.deleted || log === undefined)
+  if (partition === undefined || partition.deleted)
     return failure(topic, number, new BrokerError("UNKNOWN_TOPIC_OR_PARTITION", `This server does not host ${topic}-${number}.`));
+  if (log === undefined)
+    return failure(topic, number, partition.openFailure ?? new BrokerError("KAFKA_STORAGE_ERROR", `${topic}-${number} is not open`));
   const { logStartOffset, logEndOffset: highWatermark, lastStableOffset } = log;
   const known = { topic, partition: number, highWatermark, lastStableOffset, logStartOffset };
   if (offset < logStartOffset || offset > highWatermark)
@@ -124,7 +126,7 @@ function endOf(batches: Buffer, from: number): number {
   return end;
 }
 
-export function failure(topic: string, partition: number, error: BrokerError): FetchResult {
+function failure(topic: string, partition: number, error: BrokerError): FetchResult {
   return {
     topic,
     partition,

@@ -24,6 +24,8 @@ export class Partition {
   private opening: Promise<PartitionLog> | undefined;
   private opened: PartitionLog | undefined;
   deleted = false;
+  /** Why the last attempt to open the log failed. */
+  openFailure: BrokerError | undefined;
 
   constructor(
     readonly topic: string,
@@ -45,7 +47,7 @@ export class Partition {
 
   /** The log that is known to be open: after `open` has resolved. */
   get log(): PartitionLog {
-    if (this.opened === undefined) throw new BrokerError("UNKNOWN_TOPIC_OR_PARTITION", `${this.name} is not open`);
+    if (this.opened === undefined) throw this.openFailure ?? new BrokerError("KAFKA_STORAGE_ERROR", `${this.name} is not open`);
     return this.opened;
   }
 
@@ -54,11 +56,13 @@ export class Partition {
       (log) => {
         log.config = this.config;
         this.opened = log;
+        this.openFailure = undefined;
         return log;
       },
       (error) => {
         this.opening = undefined;
-        throw asBrokerError(error, `cannot open ${this.name}`);
+        this.openFailure = asBrokerError(error, `cannot open ${this.name}`);
+        throw this.openFailure;
       },
     ));
   }

@@ -117,7 +117,7 @@ export class Topics {
 
   delete(names: readonly string[]): Promise<TopicResult[]> {
     return this.file.update(async (save) => {
-      const gone = [...new Set(names)].flatMap((n) => this.topics.get(n) ?? []);
+      const gone = [...new Set(names)].flatMap((n) => (internalTopics.has(n) ? [] : (this.topics.get(n) ?? [])));
       if (gone.length > 0) {
         const ids = new Set(gone.map((t) => t.metadata.topicId));
         // The file goes first: a crash after it leaves folders that the next start removes, never a topic without its folders.
@@ -128,6 +128,8 @@ export class Topics {
       }
       const results = names.map((name): TopicResult => {
         const topicId = this.topics.get(name)?.metadata.topicId;
+        if (internalTopics.has(name))
+          return { name, error: new BrokerError("INVALID_TOPIC_EXCEPTION", `${name} is the broker's own and cannot be deleted`) };
         return topicId === undefined ? { name, error: unknown(name) } : { name, topicId };
       });
       for (const topic of gone) {

@@ -83,7 +83,7 @@ export class Transactions {
         "INVALID_TRANSACTION_TIMEOUT",
         `transaction.timeout.ms must be between 1 and ${maxTimeoutMs}, not ${transactionTimeoutMs}`,
       );
-    const t = this.byId.get(id) ?? this.add(id, await this.file.allocateProducerId());
+    const t = this.byId.get(id) ?? (await this.addNew(id));
     while (t.ending) await t.ending.catch(() => {});
     if (producerId >= 0 && (producerId !== t.producerId || producerEpoch !== t.epoch)) throw fenced(id, producerEpoch, t.epoch);
     // Bumped ahead of the abort: the older producer can write nothing more, neither before nor after the markers.
@@ -171,7 +171,7 @@ export class Transactions {
 
   private commit(t: Transaction): Promise<void> {
     t.prepared = true;
-    const flush = t.kept === undefined ? [...t.partitions.keys()] : [];
+    const flush = t.kept === undefined ? [...t.partitions.keys()].filter((p) => !p.deleted) : [];
     // Markers only once it is decided: one that reached the disk ahead of the entry would commit its partition though, after a
     // crash, the others are aborted.
     return this.rounds.add(entryOf(t, "PrepareCommit"), flush, () => this.mark(t, true));
@@ -245,6 +245,12 @@ export class Transactions {
         .then(() => this.rounds.add(entryOf(t), []))
         .catch((error) => this.logger.error("cannot record that a transaction was aborted", { transactionalId: t.id, error }));
     });
+  }
+
+  private async addNew(id: string): Promise<Transaction> {
+    const producerId = await this.file.allocateProducerId();
+    // Another call for the same new id may have come first meanwhile; this one then takes over from it.
+    return this.byId.get(id) ?? this.add(id, producerId);
   }
 
   private add(id: string, producerId: number): Transaction {

@@ -282,7 +282,8 @@ it("compacts committed offsets in the background and loses none", async () => {
     await (n % 7 === 0 ? p.abort() : p.commit());
     await broker.offsetCommit("plain", [{ topic: "in", partition: n % 2, offset: n }]);
   }
-  const expected = async (b: EmbeddedBroker) => Promise.all(["g0", "g1", "g2", "plain"].map((g) => b.offsetFetch(g)));
+  const expected = async (b: EmbeddedBroker) =>
+    Promise.all(["g0", "g1", "g2", "plain"].map(async (g) => (await b.offsetFetch(g)).sort((x, y) => x.partition - y.partition)));
   const before = await expected(broker);
   expect(before[0]![0]!.offset).toBe(300);
   const bytes = async (path: string) => {
@@ -339,4 +340,46 @@ it("opens hundreds of partitions fast after a clean stop", async () => {
   const took = performance.now() - started;
   expect(await readAll(second, "t99", "read_committed", 4)).toEqual(["a"]);
   expect(took).toBeLessThan(200);
+});
+
+it("keeps its own topic from clients", async () => {
+  const broker = await open();
+  const [written] = await broker.produce({
+    acks: "all",
+    batches: [{ topic: "__consumer_offsets", partition: 0, batch: encodeBatch(["a"]) }],
+  });
+  expect(written!.error).toMatchObject({ kafka: "INVALID_TOPIC_EXCEPTION" });
+  const [deleted] = await broker.deleteTopics(["__consumer_offsets"]);
+  expect(deleted!.error).toMatchObject({ kafka: "INVALID_TOPIC_EXCEPTION" });
+  await broker.offsetCommit("g", [{ topic: "in", partition: 0, offset: 1 }]);
+});
+
+it("says what is wrong with a partition that cannot be opened, and serves the others", async () => {
+  const first = await open();
+  await first.createTopics([{ name: "t", partitions: 2 }]);
+  await first.produce({ acks: "all", batches: [{ topic: "t", partition: 1, batch: encodeBatch(["a"]) }] });
+  await close(first);
+  await rm(join(dir, "t-0"), { recursive: true, force: true });
+  await writeFile(join(dir, "t-0"), "not a folder");
+  const second = await open();
+  const [bad, good] = await second.fetch({ partitions: [0, 1].map((partition) => ({ topic: "t", partition, offset: 0 })), maxWaitMs: 0 });
+  expect(bad!.error).toMatchObject({ kafka: "KAFKA_STORAGE_ERROR", message: expect.stringContaining("t-0") });
+  expect(good!.batches.length).toBeGreaterThan(0);
+  const results = await second.produce({
+    acks: "all",
+    batches: [0, 1].map((partition) => ({ topic: "t", partition, batch: encodeBatch(["b"]) })),
+  });
+  expect(results.map((r) => (r.error as { kafka?: string } | undefined)?.kafka)).toEqual(["KAFKA_STORAGE_ERROR", undefined]);
+});
+
+it("lets several producers start under one new id at the same time, the last being the one", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 1 }]);
+  const all = await Promise.all(Array.from({ length: 5 }, () => broker.initProducerId({ transactionalId: "same" })));
+  expect(new Set(all.map((p) => p.producerId)).size).toBe(1);
+  const last = all.reduce((a, b) => (b.producerEpoch > a.producerEpoch ? b : a));
+  for (const p of all) {
+    const answer = await errorName(broker.addPartitionsToTxn({ transactionalId: "same", ...p }, [{ topic: "t", partition: 0 }]));
+    expect(answer).toBe(p === last ? "no error" : "PRODUCER_FENCED");
+  }
 });
