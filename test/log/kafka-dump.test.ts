@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { PartitionLog } from "../../src/log/partition-log.js";
 import { encodeEndTransactionMarker } from "../../src/protocol/control-record.js";
 import { compressionTypes } from "../../src/protocol/record-batch.js";
-import { batchOf, config, tempDir } from "./support.js";
+import { batchOf, config, readAll, tempDir } from "./support.js";
 
 const kafka = join(import.meta.dirname, "../../.services/kafka");
 const installed = existsSync(join(kafka, "lib")) && readdirSync(join(kafka, "lib")).some((n) => n.startsWith("kafka-tools-"));
@@ -96,5 +96,34 @@ describe.skipIf(missing !== "")(`Kafka's DumpLogSegments reads what we write${mi
     expect(aborted).toMatch(/producerId: 1 firstOffset: 0 lastOffset: 2 lastStableOffset: 1/);
     expect(aborted).toMatch(/producerId: 3 firstOffset: 5 lastOffset: 25 lastStableOffset: 4/);
     expect(dump(dir, ".snapshot")).toMatch(/producerId: 2 producerEpoch: 0 .*currentTxnFirstOffset: OptionalLong\[\d+\]/);
+  });
+
+  test("what compaction rewrote: delete horizons, emptied batches, merged segments", async () => {
+    const dir = tempDir();
+    const log = await PartitionLog.open(dir, {
+      config: config({ "cleanup.policy": "compact", "segment.bytes": "3000", "index.interval.bytes": "200" }),
+    });
+    for (let i = 0; i < 60; i++) {
+      const records = [0, 1, 2].map((n) => ({
+        key: `k${(i * 3 + n) % 40}`,
+        value: i % 4 === 3 ? null : `v${i * 3 + n}`,
+        timestamp: 5000 + i * 3 + n,
+      }));
+      const producer = i % 2 === 0 ? { producerId: 7, producerEpoch: 0, baseSequence: (i / 2) * 3 } : {};
+      log.append(batchOf(records, { compression: compressionTypes[i % 5]!, ...producer }));
+    }
+    log.append(batchOf([{ key: "k1", value: "mine" }], { producerId: 8, producerEpoch: 0, baseSequence: 0 }));
+    for (let i = 0; i < 30; i++) log.append(batchOf([{ key: `k${i}`, value: `last${i}`.padEnd(120) }]));
+    log.rollIfDue(Date.now());
+    expect(await log.compact(1_700_000_000_000)).toBeGreaterThan(0);
+    const kept = readAll(log).map((r) => [r.offset, r.timestamp]);
+    await log.close();
+    const out = dump(dir, ".log", "--print-data-log", "--deep-iteration");
+    expect(out).toContain("deleteHorizonMs: OptionalLong[1700086400000]");
+    expect(out).toMatch(/ count: 0 .*producerId: 8 .*isTransactional: false/);
+    const offsets = [...out.matchAll(/\| offset: (\d+) CreateTime: (\d+)/g)].map((m) => [Number(m[1]), Number(m[2])]);
+    expect(offsets).toEqual(kept);
+    dump(dir, ".index", "--index-sanity-check");
+    dump(dir, ".timeindex");
   });
 });
