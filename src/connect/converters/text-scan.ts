@@ -192,7 +192,7 @@ export function copyText(out: Buffer, p: number, b: Buffer, s: number, e: number
 export function copyPlain(out: Buffer, p: number, b: Buffer, s: number, e: number): number {
   for (let i = s; i < e; i++) {
     const c = b[i]!;
-    if (c < 32 || c === 34 || c === 92) return -1;
+    if (c < 32 || c === 34 || c === 92 || c >= 0xf0) return -1;
     out[p++] = c;
   }
   return p;
@@ -212,6 +212,7 @@ export function escapedLength(b: Buffer, s: number, e: number): number {
     const c = b[i]!;
     if (c === 34 || c === 92) n++;
     else if (c < 32) n += short.has(c) ? 1 : 5;
+    else if (c >= 0xf0) n += 8;
   }
   return n;
 }
@@ -223,16 +224,24 @@ export function copyEscaped(out: Buffer, p: number, b: Buffer, s: number, e: num
       out[p++] = c;
     } else if (c < 32) {
       const letter = short.get(c);
-      out[p++] = 92;
-      if (letter !== undefined) out[p++] = letter;
+      if (letter === undefined) p = putUnit(out, p, c);
       else {
-        out[p++] = 117;
-        out[p++] = 48;
-        out[p++] = 48;
-        out[p++] = c < 16 ? 48 : 49;
-        out[p++] = "0123456789ABCDEF".charCodeAt(c & 15);
+        out[p++] = 92;
+        out[p++] = letter;
       }
+    } else if (c >= 0xf0) {
+      // four bytes of UTF-8: two UTF-16 units, each an escape
+      const point = (((c & 7) << 18) | ((b[i + 1]! & 63) << 12) | ((b[i + 2]! & 63) << 6) | (b[i + 3]! & 63)) - 0x1_0000;
+      p = putUnit(out, putUnit(out, p, 0xd800 + (point >> 10)), 0xdc00 + (point & 0x3ff));
+      i += 3;
     } else out[p++] = c;
   }
   return p;
+}
+
+function putUnit(out: Buffer, p: number, unit: number): number {
+  out[p] = 92;
+  out[p + 1] = 117;
+  for (let i = 0; i < 4; i++) out[p + 2 + i] = "0123456789ABCDEF".charCodeAt((unit >> (12 - i * 4)) & 15);
+  return p + 6;
 }

@@ -3,24 +3,26 @@ import { Decimal } from "../../../data/schema.js";
 
 export type Json = null | boolean | number | bigint | string | Decimal | Json[] | { [name: string]: Json };
 
-const special = /["\\\u0000-\u001f]/;
-const hex = "0123456789ABCDEF";
+const special = /["\\\u0000-\u001f\ud800-\udfff]/;
 
-/** A JSON string as Jackson writes it: short escapes, `\u00XX` in capitals, everything else as it is. */
+/**
+ * A JSON string as Jackson writes it to bytes: short escapes, `\u00XX` in capitals, characters beyond the basic plane as two
+ * escapes, everything else as it is.
+ */
 export function jsonString(text: string): string {
   if (!special.test(text)) return `"${text}"`;
   let out = '"';
   let from = 0;
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i);
-    if (c >= 0x20 && c !== 0x22 && c !== 0x5c) continue;
+    if (c >= 0x20 && c !== 0x22 && c !== 0x5c && (c & 0xf800) !== 0xd800) continue;
     out += text.slice(from, i) + escapeOf(c);
     from = i + 1;
   }
   return `${out}${text.slice(from)}"`;
 }
 
-/** The escape of a control character, quote or backslash. */
+/** The escape of a control character, quote, backslash or surrogate. */
 export function escapeOf(c: number): string {
   switch (c) {
     case 0x22:
@@ -38,7 +40,7 @@ export function escapeOf(c: number): string {
     case 13:
       return "\\r";
     default:
-      return `\\u00${hex[c >> 4]}${hex[c & 15]}`;
+      return `\\u${c.toString(16).toUpperCase().padStart(4, "0")}`;
   }
 }
 
