@@ -17,6 +17,7 @@ import { queryDescription, runningQuery, sourceDescription } from "./describe.js
 import { type Entity, entity, schemaInfo } from "./entities.js";
 import { describeFunction, listFunctions } from "./functions.js";
 import { listTopics } from "./list-topics.js";
+import { maskStatement } from "./mask.js";
 import type { QuerySet } from "./persistent/query-set.js";
 import { listProperties } from "./properties.js";
 import type { EngineServices } from "./services.js";
@@ -72,7 +73,7 @@ export class DirectStatements {
       case "explain":
         return this.explain(statement, parsed, scope);
       case "create-connector":
-        return createConnector(text, statement, requireConnectors(connectorAdmin));
+        return createConnector(maskStatement(text), statement, requireConnectors(connectorAdmin));
       case "drop-connector":
         return dropConnector(text, statement, requireConnectors(connectorAdmin));
       case "assert-topic":

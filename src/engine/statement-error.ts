@@ -1,10 +1,14 @@
 import { asError, MillraceError } from "../common/errors.js";
 import type { Entity } from "./entities.js";
+import { maskStatement } from "./mask.js";
 
 /** A statement of a request failed; `entities` are the results of those ahead of it that did run. */
 export class StatementError extends MillraceError {
+  /** with what may be a secret hidden */
+  readonly statementText: string;
+
   constructor(
-    readonly statementText: string,
+    statementText: string,
     cause: unknown,
     readonly entities: readonly Entity[] = [],
   ) {
@@ -14,5 +18,6 @@ export class StatementError extends MillraceError {
       context: error instanceof MillraceError ? error.context : {},
     });
     this.name = "StatementError";
+    this.statementText = maskStatement(statementText);
   }
 }

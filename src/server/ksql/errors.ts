@@ -1,4 +1,5 @@
 import { describeError, MillraceError } from "../../common/errors.js";
+import { maskStatement } from "../../engine/mask.js";
 import { QueryEndpointError } from "../../engine/prepare.js";
 import { StatementError } from "../../engine/statement-error.js";
 
@@ -32,7 +33,7 @@ export function errorReply(thrown: unknown): ErrorReply {
           "@type": "statement_error",
           error_code: 40001,
           message: withPosition(thrown),
-          statementText: statement ?? "",
+          statementText: maskStatement(String(statement ?? "")),
           entities: [],
         },
       };
