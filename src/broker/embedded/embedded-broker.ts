@@ -1,7 +1,7 @@
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../common/logger.js";
-import type { Metrics } from "../../common/metrics.js";
+import { Metrics } from "../../common/metrics.js";
 import { type Clock, systemClock } from "../../common/time.js";
 import type { TopicPartition } from "../../data/topic-partition.js";
 import { isTransactional, producerEpoch, producerId, RECORD_BATCH_OVERHEAD } from "../../protocol/record-batch.js";
@@ -21,6 +21,7 @@ import type {
   Txn,
 } from "../api/broker.js";
 import { BrokerError } from "../api/errors.js";
+import { BrokerMetrics } from "./broker-metrics.js";
 import { Cleaner } from "./cleaner.js";
 import { readIfThere, syncFolder, writeDurably } from "./durable-file.js";
 import { Fetches } from "./fetch.js";
@@ -71,9 +72,10 @@ export class EmbeddedBroker implements Broker {
   /** @throws KAFKA_STORAGE_ERROR, MillraceError DATA_FOLDER_VERSION */
   static async open(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
     const { dir, clock = systemClock, logger = silentLogger, defaults = {} } = options;
+    const metrics = new BrokerMetrics(options.metrics ?? new Metrics());
     const file = await MetadataFile.open(dir);
     const clean = (await readIfThere(join(dir, cleanMarker))) !== undefined;
-    const topics = new Topics(dir, file, { clock, logger }, defaults);
+    const topics = new Topics(dir, file, { clock, logger, metrics }, defaults);
     await topics.removeLeftovers();
     if (!topics.has(CONSUMER_OFFSETS)) {
       const configs = { "cleanup.policy": "compact", "segment.bytes": String(16 * 1024 * 1024) };
@@ -88,7 +90,7 @@ export class EmbeddedBroker implements Broker {
     await offsets.partition.open();
     const timers = new Timers(clock);
     const groups = new Groups(offsets, clock, timers, defaults.initialRebalanceDelayMs ?? 0);
-    const transactions = new Transactions(topics, offsets, file, new TransactionLog(dir, logger), clock, timers, logger);
+    const transactions = new Transactions(topics, offsets, file, new TransactionLog(dir, logger), clock, timers, logger, metrics);
     // In this order: the groups' partition may be one that gets back what it has lost, and markers complete what the groups have read.
     await transactions.restore(clean);
     groups.load();

@@ -112,6 +112,7 @@ function read(request: FetchRequest, at: number, partition: Partition | undefine
   if (offset >= upTo || (room <= 0 && !atLeastOne)) return { ...known, abortedTransactions: [], batches: nothing };
   try {
     const batches = log.read(offset, room, { upTo, atLeastOne });
+    partition.metrics.bytesOut.add(batches.length);
     const abortedTransactions = committed ? log.abortedTransactions(offset, endOf(batches, offset)) : [];
     return { ...known, abortedTransactions, batches };
   } catch (error) {

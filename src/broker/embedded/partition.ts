@@ -3,6 +3,7 @@ import type { Clock } from "../../common/time.js";
 import type { LogConfig } from "../../log/log-config.js";
 import { type AppendOptions, type AppendResult, PartitionLog } from "../../log/partition-log.js";
 import { BrokerError } from "../api/errors.js";
+import type { BrokerMetrics, TopicMetrics } from "./broker-metrics.js";
 import { asBrokerError } from "./storage-error.js";
 
 /** A fetch that waits for a partition to grow beyond an offset. */
@@ -16,6 +17,7 @@ export interface Waiting {
 export interface PartitionContext {
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics: BrokerMetrics;
 }
 
 /** One partition: its log, opened when first used, and the fetches that wait for it. */
@@ -33,6 +35,7 @@ export class Partition {
     readonly partition: number,
     readonly dir: string,
     private config: LogConfig,
+    readonly metrics: TopicMetrics,
     private readonly context: PartitionContext,
   ) {}
 
@@ -52,7 +55,12 @@ export class Partition {
   }
 
   open(): Promise<PartitionLog> {
-    return (this.opening ??= PartitionLog.open(this.dir, { config: this.config, topicId: this.topicId, ...this.context }).then(
+    return (this.opening ??= PartitionLog.open(this.dir, {
+      config: this.config,
+      topicId: this.topicId,
+      clock: this.context.clock,
+      logger: this.context.logger,
+    }).then(
       (log) => {
         log.config = this.config;
         this.opened = log;
@@ -83,6 +91,8 @@ export class Partition {
     } catch (error) {
       throw asBrokerError(error, `cannot write to ${this.name}`);
     }
+    this.metrics.recordsIn.add(result.lastOffset - result.baseOffset + 1);
+    this.metrics.bytesIn.add(batch.length);
     if (this.waiting.size > 0) this.wake();
     return result;
   }

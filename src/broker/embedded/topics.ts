@@ -136,6 +136,7 @@ export class Topics {
         this.topics.delete(topic.metadata.name);
         this.byId.delete(topic.metadata.topicId);
         for (const p of topic.partitions) p.markDeleted();
+        this.context.metrics.forget(topic.metadata.name);
       }
       for (const topic of gone)
         for (const p of topic.partitions) {
@@ -202,9 +203,10 @@ export class Topics {
     const config = logConfigOf(this.config, metadata.config);
     const before = this.topics.get(name)?.partitions ?? [];
     for (const p of before) p.setConfig(config);
+    const metrics = this.context.metrics.topic(name);
     const partitions = Array.from(
       { length: metadata.partitions },
-      (_, n) => before[n] ?? new Partition(name, topicId, n, join(this.dir, `${name}-${n}`), config, this.context),
+      (_, n) => before[n] ?? new Partition(name, topicId, n, join(this.dir, `${name}-${n}`), config, metrics, this.context),
     );
     const topic = { metadata, partitions };
     this.topics.set(name, topic);

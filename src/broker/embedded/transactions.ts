@@ -5,6 +5,7 @@ import { encodeEndTransactionMarker } from "../../protocol/control-record.js";
 import { baseOffset, lastOffset } from "../../protocol/record-batch.js";
 import type { OffsetCommit, ProducerIdentity, Txn } from "../api/broker.js";
 import { BrokerError } from "../api/errors.js";
+import type { BrokerMetrics } from "./broker-metrics.js";
 import { CommitRounds } from "./commit-rounds.js";
 import type { MetadataFile } from "./metadata-file.js";
 import type { Offsets } from "./offsets.js";
@@ -58,6 +59,7 @@ export class Transactions {
     private readonly clock: Clock,
     private readonly timers: Timers,
     private readonly logger: Logger,
+    private readonly metrics: BrokerMetrics,
   ) {
     this.rounds = new CommitRounds(log, () => this.entries());
   }
@@ -157,9 +159,12 @@ export class Transactions {
 
   private async finish(t: Transaction, commit: boolean): Promise<void> {
     t.status = "Ending";
+    const started = performance.now();
     t.ending = commit ? this.commit(t) : this.abort(t);
     try {
       await t.ending;
+      if (commit) this.metrics.commitSeconds.observe((performance.now() - started) / 1000);
+      (commit ? this.metrics.commits : this.metrics.aborts).add();
     } catch (error) {
       // Nothing is decided as far as anybody was told; the owner may try again or abort.
       t.status = "Ongoing";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { TransactionalProducer } from "../../../src/broker/api/producer.js";
 import { EmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.js";
+import { Metrics } from "../../../src/common/metrics.js";
 import { encodeBatch, errorName, readAll } from "../../contract/broker.js";
 import { MovedClock } from "../../support/moved-clock.js";
 
@@ -296,6 +297,8 @@ it("compacts committed offsets in the background and loses none", async () => {
     await clock.advance(86_400_000 * 2);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  // A copy while files are swapped would be no image of any moment.
+  await (broker as unknown as { cleaner: { stop(): Promise<void> } }).cleaner.stop();
   expect(await bytes(join(dir, "__consumer_offsets-0"))).toBeLessThan(grown / 2);
   expect(await expected(await open({ dir: await crashImage() }))).toEqual(before);
   await close(broker);
@@ -382,4 +385,22 @@ it("lets several producers start under one new id at the same time, the last bei
     const answer = await errorName(broker.addPartitionsToTxn({ transactionalId: "same", ...p }, [{ topic: "t", partition: 0 }]));
     expect(answer).toBe(p === last ? "no error" : "PRODUCER_FENCED");
   }
+});
+
+it("counts what goes in and out, and forgets a deleted topic", async () => {
+  const metrics = new Metrics();
+  const broker = await open({ metrics });
+  await broker.createTopics([{ name: "t", partitions: 1 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a");
+  put(p, "b");
+  await p.commit();
+  await readAll(broker, "t", "read_committed");
+  const text = metrics.expose();
+  expect(text).toContain('millrace_topic_records_in_total{topic="t"} 3');
+  expect(text).toMatch(/millrace_topic_bytes_out_total\{topic="t"\} [1-9]/);
+  expect(text).toContain('millrace_transactions_total{end="commit"} 1');
+  await broker.deleteTopics(["t"]);
+  expect(metrics.expose()).not.toContain('topic="t"');
 });
