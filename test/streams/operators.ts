@@ -66,13 +66,13 @@ export function joinAndAggregate({ join, coalesce = false, repartition = false }
     .addProcessor("materialize-right", () => new MaterializeTable("right-table", 1), ["right"], ["right-table"])
     .addProcessor(
       "join-left",
-      () => new TableJoinSide("left", join, joiner, (c) => new StoreGetter(c.store("right-table"), undefined, false)),
+      () => new TableJoinSide("left", join, joiner, (c) => new StoreGetter(c.store("right-table"), false)),
       ["materialize-left"],
       ["right-table"],
     )
     .addProcessor(
       "join-right",
-      () => new TableJoinSide("right", join, joiner, (c) => new StoreGetter(c.store("left-table"), undefined, false)),
+      () => new TableJoinSide("right", join, joiner, (c) => new StoreGetter(c.store("left-table"), false)),
       ["materialize-right"],
       ["left-table"],
     )

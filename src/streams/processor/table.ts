@@ -82,24 +82,40 @@ export function emitDirty(
   }, needOld);
 }
 
-/** Reads a store's rows through the functions that lie between the store and the table. */
+/** A table's rows are its store's. */
 export class StoreGetter implements TableGetter {
   constructor(
     private readonly store: KeyedStore,
-    /** null: the row does not belong to the table (a filter) */
-    private readonly rowOf: ((row: Row) => Row | null) | undefined,
     /** the store's changes are held back until the commit, so only what was handed on counts */
     private readonly heldBack: boolean,
   ) {}
 
   get(key: Row): Row | null {
-    const row = this.heldBack ? this.store.getEmitted(key) : this.store.get(key);
-    return row === null || this.rowOf === undefined ? row : this.rowOf(row);
+    return this.heldBack ? this.store.getEmitted(key) : this.store.get(key);
   }
   get timestamp(): number {
     return this.store.timestamp;
   }
   get sourceTime(): number {
     return this.store.sourceTime;
+  }
+}
+
+/** A table's rows are computed from another's: a projection, or a filter (null). */
+export class MappedGetter implements TableGetter {
+  constructor(
+    private readonly from: TableGetter,
+    private readonly rowOf: (row: Row) => Row | null,
+  ) {}
+
+  get(key: Row): Row | null {
+    const row = this.from.get(key);
+    return row === null ? null : this.rowOf(row);
+  }
+  get timestamp(): number {
+    return this.from.timestamp;
+  }
+  get sourceTime(): number {
+    return this.from.sourceTime;
   }
 }

@@ -37,7 +37,7 @@ export function snapshotPath(folder: string, store: string): string {
 }
 
 export function layoutOf(spec: StoreSpec): string {
-  return JSON.stringify(spec.schema);
+  return JSON.stringify([spec.schema, spec.layout ?? null]);
 }
 
 /** A task's store as of its last commit: the snapshot, then the tail of the changelog. */
@@ -48,13 +48,14 @@ export async function restoreStore(request: RestoreRequest): Promise<Restored> {
   const [last] = await broker.listOffsets({ partitions: [{ ...tp, timestamp: "latest" }], isolation: "read_committed" });
   for (const answer of [first!, last!]) if (answer.error) throw answer.error;
   const end = Math.min(request.until ?? Number.MAX_SAFE_INTEGER, last!.offset);
+  const empty = () => new KeyedStore(spec.name, spec.schema, spec.kind === "window" ? spec.windowSize : undefined);
   const snapshot =
     folder === undefined
       ? undefined
-      : await readSnapshot(snapshotPath(folder, spec.name), spec.name, spec.schema, { topicId: changelog.topicId, layout: layoutOf(spec) });
+      : await readSnapshot(snapshotPath(folder, spec.name), empty, { topicId: changelog.topicId, layout: layoutOf(spec) });
   // A snapshot ahead of the changelog, or one whose tail is gone, belongs to another log.
   const usable = snapshot !== undefined && snapshot.offset <= end && snapshot.offset >= first!.offset ? snapshot : undefined;
-  const store = usable?.store ?? new KeyedStore(spec.name, spec.schema);
+  const store = usable?.store ?? empty();
   let offset = usable?.offset ?? first!.offset;
   let replayed = 0;
   const cursor = new RecordCursor();

@@ -35,6 +35,10 @@ export class SinkProcessor implements Processor {
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
     const { spec, context } = this;
     const { format } = spec;
+    if (spec.subscribersOnly) {
+      this.collect(key, row, timestamp);
+      return;
+    }
     let builder: ReturnType<ChangelogTarget["open"]> | undefined;
     try {
       const time = spec.timestampOf && row !== null ? spec.timestampOf(row) : timestamp;
@@ -76,13 +80,17 @@ export class SinkProcessor implements Processor {
       context.reportBad(spec.name, error);
       return;
     }
+    this.collect(key, row, timestamp);
+  }
+
+  private collect(key: Row, row: Row | null, timestamp: number): void {
     this.recordsOut++;
-    if (this.outputs !== undefined) {
-      const columns = format.schema.key.length + format.schema.value.length;
-      const windowStart = format.window ? (key[columns + 3] as number | null) : null;
-      const windowEnd = format.window ? (key[columns + 4] as number | null) : null;
-      this.outputs.push({ key, row, timestamp, windowStart, windowEnd });
-    }
+    if (this.outputs === undefined) return;
+    const { schema, window } = this.spec.format;
+    const columns = schema.key.length + schema.value.length;
+    const windowStart = window ? (key[columns + 3] as number | null) : null;
+    const windowEnd = window ? (key[columns + 4] as number | null) : null;
+    this.outputs.push({ key, row, timestamp, windowStart, windowEnd });
   }
 
   private writeRow(row: Row, builder: ReturnType<ChangelogTarget["open"]>): void {

@@ -76,7 +76,7 @@ export class StreamTask implements TaskContext {
   /** Connects processors and stores. Queues and stores are given ahead of it. */
   start(): void {
     for (const spec of this.sub.stores) {
-      const store = this.stores.get(spec.name) ?? new KeyedStore(spec.name, spec.schema);
+      const store = this.stores.get(spec.name) ?? new KeyedStore(spec.name, spec.schema, spec.kind === "window" ? spec.windowSize : undefined);
       this.stores.set(spec.name, store);
       if (spec.changelog.type === "own")
         this.changelogs.push({ store, target: this.host.target(this.host.changelogName(spec.name), this.partition) });
@@ -243,7 +243,7 @@ export class StreamTask implements TaskContext {
     if (node.kind === "processor") return node.supplier();
     const { host } = this;
     const topic = host.topicName(node.spec.topic, node.spec.internal ?? false);
-    const targets = Array.from({ length: host.partitionsOf(topic) }, (_, p) => host.target(topic, p));
+    const targets = node.spec.subscribersOnly ? [] : Array.from({ length: host.partitionsOf(topic) }, (_, p) => host.target(topic, p));
     const sink = new SinkProcessor(node.spec, topic, this, targets);
     this.sinks.push(sink);
     return sink;

@@ -49,6 +49,8 @@ export class KeyedStore implements KeyValueStore {
   constructor(
     readonly name: string,
     readonly schema: StoreSchema,
+    /** ms; the last key column is then a window's start, and rows show their window in the pseudo columns */
+    private readonly windowSize?: number,
   ) {
     this.keyColumns = schema.key.length;
     this.rowtime = this.keyColumns + schema.value.length;
@@ -254,6 +256,11 @@ export class KeyedStore implements KeyValueStore {
     this.sourceTime = table.sourceTime(at);
     row[this.rowtime] = this.timestamp;
     for (let i = this.rowtime + 1; i < this.width; i++) row[i] = null;
+    if (this.windowSize !== undefined) {
+      const start = row[this.keyColumns - 1] as number;
+      row[this.width - 2] = start;
+      row[this.width - 1] = start + this.windowSize;
+    }
     return row;
   }
 

@@ -1,7 +1,6 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { crc32c } from "../../protocol/crc32c.js";
-import { KeyedStore } from "./keyed-store.js";
-import type { StoreSchema } from "./store.js";
+import type { KeyedStore } from "./keyed-store.js";
 
 /**
  * A store's rows in a file. Written in slices while the query runs, so a row that changes meanwhile may be in it old or new: its
@@ -81,8 +80,7 @@ export async function writeSnapshot(path: string, store: KeyedStore, header: Sna
  */
 export async function readSnapshot(
   path: string,
-  name: string,
-  schema: StoreSchema,
+  empty: () => KeyedStore,
   expected: Omit<SnapshotHeader, "offset">,
 ): Promise<{ store: KeyedStore; offset: number } | undefined> {
   const file = await open(path, "r").catch(() => undefined);
@@ -92,7 +90,7 @@ export async function readSnapshot(
     if (!first) return undefined;
     const header = JSON.parse(first.toString()) as SnapshotHeader;
     if (header.topicId !== expected.topicId || header.layout !== expected.layout) return undefined;
-    const store = new KeyedStore(name, schema);
+    const store = empty();
     for (;;) {
       const block = await readBlock(file);
       if (!block) return undefined;

@@ -10,11 +10,13 @@ export interface SerdeFormatOptions {
   readonly value: RowSerde;
   readonly keyInValue?: boolean;
   readonly window?: KeyWindow;
+  /** Positions in the row of the value serde's columns, where not all value columns are in the serialized value. */
+  readonly positions?: readonly number[];
 }
 
 /** A topic in the formats that its owner chose. */
 export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
-  const { schema, key, value, window } = options;
+  const { schema, key, value, window, positions } = options;
   const keyColumns = schema.key.length;
   const columns = keyColumns + schema.value.length;
   const width = columns + PSEUDO_COLUMNS;
@@ -43,6 +45,10 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
     },
     readValue(topic, bytes, start, end, row) {
       const decoded = value.deserialize(topic, bytes, start, end);
+      if (positions !== undefined) {
+        for (let i = 0; i < positions.length; i++) row[positions[i]!] = decoded[i + skip];
+        return;
+      }
       for (let i = keyColumns; i < columns; i++) row[i] = decoded[i - keyColumns + skip];
     },
     keyInto(topic, row, out, position) {

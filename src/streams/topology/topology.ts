@@ -29,8 +29,8 @@ export interface SinkSpec {
   readonly timestampOf?: (row: Row) => number;
   /** Internal topics: carries `old` beside the row. */
   readonly changes?: boolean;
-  /** Updates of one key within a commit are written once, the last. For tables; governed by `cache.max.bytes.buffering`. */
-  readonly coalesce?: boolean;
+  /** No topic: rows go to the query's subscribers alone. `format` then only names the columns. */
+  readonly subscribersOnly?: boolean;
 }
 
 export interface StoreSpec {
@@ -48,6 +48,8 @@ export interface StoreSpec {
   /** ms; of window, session and join-buffer stores */
   readonly retention?: number;
   readonly windowSize?: number;
+  /** Told apart from other layouts of the same columns when a snapshot is read: which of them are filled. */
+  readonly layout?: string;
   /** ms between the starts of hopping windows */
   readonly windowAdvance?: number;
 }
