@@ -88,7 +88,8 @@ export class TopologyTestDriver {
     if (!this.prepared) {
       this.prepared = true;
       for (const task of this.tasks)
-        for (const { spec } of task.sub.sinks) if (!spec.subscribersOnly) await spec.format.prepareWrite(this.topicName(spec.topic, spec.internal ?? false));
+        for (const { spec } of task.sub.sinks)
+          if (!spec.subscribersOnly) await spec.format.prepareWrite(this.topicName(spec.topic, spec.internal ?? false));
     }
     const builder = new RecordBatchBuilder(256);
     builder.append(timestamp, key, value, headers);

@@ -2,8 +2,13 @@ import { MillraceError } from "../../common/errors.js";
 import type { SchemaClient } from "../../schema-registry/client.js";
 import type { Row } from "../../serde/row-serde.js";
 import type { FunctionRegistry } from "../../sql/functions/registry.js";
-import type { QueryPlan, RowSchema, WindowSpec } from "../../sql/plan/step.js";
-import type { Topology } from "../../streams/topology/topology.js";
+import { type ExecutionStep, PLAN_VERSION, type QueryPlan, type RowSchema, type SinkStep, type WindowSpec } from "../../sql/plan/step.js";
+import { MaterializeSink } from "../../streams/processor/table.js";
+import { internalFormat } from "../../streams/topology/internal-format.js";
+import { Topology } from "../../streams/topology/topology.js";
+import { neededColumns } from "./needed-columns.js";
+import { type BuildContext, type Built, buildStep } from "./steps.js";
+import { sinkFormat, timestampReader } from "./topic-formats.js";
 
 export interface BuildOptions {
   readonly registry: SchemaClient;
@@ -23,7 +28,7 @@ export interface Materialization {
   /** of the sink's rows, which `rowOf` returns */
   readonly schema: RowSchema;
   readonly window?: WindowSpec;
-  /** A stored row as the sink's row `[...key, ...value]` (window start and end follow where windowed); null where a HAVING drops it. */
+  /** A stored row as the sink's row `[...key, ...value, ...pseudo]`; null where a HAVING drops it. */
   readonly rowOf: (stored: Row, timestamp: number) => Row | null;
 }
 
@@ -34,6 +39,61 @@ export interface PhysicalQuery {
 }
 
 /** The executable form of a stored plan. Pure: opens nothing. @throws UNSUPPORTED for a step or version that this build does not know */
-export function buildTopology(_plan: QueryPlan, _options: BuildOptions): PhysicalQuery {
-  throw new MillraceError("UNSUPPORTED", "not built yet");
+export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQuery {
+  if (plan.version !== PLAN_VERSION) throw new MillraceError("UNSUPPORTED", `plan version ${plan.version} is not known to this version`);
+  const { root } = plan;
+  const topology = new Topology();
+  const context: BuildContext = {
+    topology,
+    registry: options.registry,
+    functions: options.functions,
+    needed: neededColumns(root),
+    coalesce: coalesces(options.properties),
+    onePartition: sourceTopics(root).every((topic) => options.partitionsOf?.(topic) === 1),
+  };
+  const isSink = root.step === "stream-sink" || root.step === "table-sink";
+  const built = buildStep(isSink ? root.source : root, context, { old: false });
+  return isSink ? addSink(root, built, context, options) : addSubscribers(root, built, context);
+}
+
+function addSink(root: SinkStep, built: Built, context: BuildContext, options: BuildOptions): PhysicalQuery {
+  const { topology } = context;
+  const format = sinkFormat(root, built.window, context.registry);
+  const timestampOf = timestampReader(root.timestamp, root.schema);
+  let { parents } = built;
+  let materialization: Materialization | undefined;
+  if (root.step === "table-sink") {
+    if (built.pull) {
+      const { store, rowOf, window } = built.pull;
+      materialization = { store, schema: root.schema, rowOf: (stored) => rowOf(stored), ...(window ? { window } : {}) };
+    } else if (options.materialize !== false && built.window === undefined) {
+      const store = "Sink-Materialize";
+      topology.addStore({ name: store, kind: "key-value", schema: root.schema, changelog: { type: "sink", sink: root.id } });
+      topology.addProcessor(store, () => new MaterializeSink(store, context.coalesce), parents, [store]);
+      parents = [store];
+      materialization = { store, schema: root.schema, rowOf: (stored) => stored };
+    }
+  }
+  topology.addSink({ name: root.id, topic: root.topic, format, ...(timestampOf ? { timestampOf } : {}) }, parents);
+  return { topology, ...(materialization ? { materialization } : {}) };
+}
+
+/** A push query: what reaches the root goes to whoever subscribes. */
+function addSubscribers(root: ExecutionStep, built: Built, { topology }: BuildContext): PhysicalQuery {
+  const format = { ...internalFormat(root.schema), ...(built.window ? { window: built.window } : {}) };
+  topology.addSink({ name: "Subscribers", topic: "", subscribersOnly: true, format }, built.parents);
+  return { topology };
+}
+
+/** `cache.max.bytes.buffering` (or its newer name) of 0 turns coalescing off. */
+function coalesces(properties: Readonly<Record<string, string>> = {}): boolean {
+  for (const name of ["cache.max.bytes.buffering", "statestore.cache.max.bytes"])
+    for (const key of [`ksql.streams.${name}`, name]) if (properties[key] !== undefined) return Number(properties[key]) > 0;
+  return true;
+}
+
+function sourceTopics(step: ExecutionStep): string[] {
+  if ("topic" in step && (step.step === "stream-source" || step.step === "table-source")) return [step.topic];
+  if ("left" in step) return [...sourceTopics(step.left), ...sourceTopics(step.right)];
+  return "source" in step ? sourceTopics(step.source) : [];
 }

@@ -8,7 +8,7 @@ import { emitDirty } from "./table.js";
 /** Aggregates over whole rows. Stored rows are `[...group key, ...carried columns, ...states]`; none is changed once it exists. */
 export interface RowAggregator {
   /** @param stored null: the group's first row */
-  add(stored: Row | null, row: Row): Row;
+  add(stored: Row | null, row: Row, windowStart?: number): Row;
   undo(stored: Row, row: Row): Row;
   /** of two session windows; `b` is the later */
   merge(a: Row, b: Row): Row;

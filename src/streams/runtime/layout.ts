@@ -27,7 +27,9 @@ export function changelogName(applicationId: string, store: string): string {
 export async function prepareTopics(topology: Topology, applicationId: string, broker: Broker): Promise<QueryLayout> {
   const subTopologies = topology.subTopologies();
   const external = new Set<string>();
-  for (const sub of subTopologies) for (const { spec } of [...sub.sources, ...sub.sinks]) if (!spec.internal && !("subscribersOnly" in spec && spec.subscribersOnly)) external.add(spec.topic);
+  for (const sub of subTopologies)
+    for (const { spec } of [...sub.sources, ...sub.sinks])
+      if (!spec.internal && !("subscribersOnly" in spec && spec.subscribersOnly)) external.add(spec.topic);
   const described = new Map((await broker.describeTopics([...external])).map((t) => [t.name, t]));
   for (const name of external)
     if (!described.has(name)) throw new MillraceError("NOT_FOUND", `topic ${name} does not exist`, { context: { topic: name } });

@@ -220,7 +220,8 @@ export class QueryRuntime implements QueryHandle {
     this.dirty = false;
     const host = this.taskHost();
     for (const sub of this.layout.subTopologies) {
-      for (const { spec } of sub.sinks) if (!spec.subscribersOnly) await spec.format.prepareWrite(topicName(applicationId, spec.topic, spec.internal));
+      for (const { spec } of sub.sinks)
+        if (!spec.subscribersOnly) await spec.format.prepareWrite(topicName(applicationId, spec.topic, spec.internal));
       for (let partition = 0; partition < this.layout.tasks[sub.id]!; partition++) this.tasks.push(new StreamTask(sub, partition, host));
     }
     for (const task of this.tasks) await this.openQueues(task);

@@ -76,7 +76,8 @@ export class StreamTask implements TaskContext {
   /** Connects processors and stores. Queues and stores are given ahead of it. */
   start(): void {
     for (const spec of this.sub.stores) {
-      const store = this.stores.get(spec.name) ?? new KeyedStore(spec.name, spec.schema, spec.kind === "window" ? spec.windowSize : undefined);
+      const store =
+        this.stores.get(spec.name) ?? new KeyedStore(spec.name, spec.schema, spec.kind === "window" ? spec.windowSize : undefined);
       this.stores.set(spec.name, store);
       if (spec.changelog.type === "own")
         this.changelogs.push({ store, target: this.host.target(this.host.changelogName(spec.name), this.partition) });

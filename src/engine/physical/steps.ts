@@ -1,0 +1,350 @@
+import { MillraceError } from "../../common/errors.js";
+import type { SchemaClient } from "../../schema-registry/client.js";
+import type { Row } from "../../serde/row-serde.js";
+import { compileRow } from "../../sql/evaluate/compile.js";
+import type { FunctionRegistry } from "../../sql/functions/registry.js";
+import type {
+  AggregateStep,
+  ExecutionStep,
+  FilterStep,
+  FlatMapStep,
+  GroupByStep,
+  JoinStep,
+  RowSchema,
+  SelectKeyStep,
+  SelectStep,
+  SourceStep,
+  WindowSpec,
+} from "../../sql/plan/step.js";
+import { Aggregate } from "../../streams/processor/aggregate.js";
+import { FlatMap, MapRow, SelectKey, StreamFilter, StreamGroupBy, TableFilter, TableGroupBy } from "../../streams/processor/stateless.js";
+import { MappedGetter, MaterializeTable, StoreGetter, type TableGetterSupplier } from "../../streams/processor/table.js";
+import { type Joiner, JoinGetter, StreamTableJoin, TableJoinSide } from "../../streams/processor/table-join.js";
+import { WindowedAggregate } from "../../streams/processor/windowed-aggregate.js";
+import { internalFormat } from "../../streams/topology/internal-format.js";
+import type { KeyWindow } from "../../streams/topology/record-format.js";
+import type { Topology } from "../../streams/topology/topology.js";
+import { compileAggregate } from "./aggregates.js";
+import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey } from "./row-functions.js";
+import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
+
+export interface BuildContext {
+  readonly topology: Topology;
+  readonly registry: SchemaClient;
+  readonly functions: FunctionRegistry;
+  readonly needed: ReadonlyMap<string, ReadonlySet<number>>;
+  readonly coalesce: boolean;
+  /** every input topic has one partition, so records need no topic to come together by key */
+  readonly onePartition: boolean;
+}
+
+/** A step's part of the topology. */
+export interface Built {
+  /** nodes that hand on the step's rows */
+  readonly parents: string[];
+  readonly kind: "stream" | "table";
+  /** changes carry the row before them */
+  readonly knowsOld: boolean;
+  /** keys are windowed */
+  readonly window?: KeyWindow;
+  /** of tables that are kept: how to look a row up, and the stores that this needs */
+  readonly getter?: TableGetterSupplier;
+  readonly stores: readonly string[];
+  /** where pull queries find the rows */
+  readonly pull?: { readonly store: string; readonly rowOf: (stored: Row) => Row | null; readonly window?: WindowSpec };
+  /** source nodes (repartition topics included) whose partitions the rows lie in */
+  readonly sources: readonly string[];
+}
+
+export interface Wanted {
+  /** downstream takes rows back, or looks them up */
+  readonly old: boolean;
+}
+
+export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wanted): Built {
+  switch (step.step) {
+    case "stream-source":
+    case "table-source":
+      return buildSource(step, context, wanted);
+    case "filter":
+      return buildFilter(step, context, wanted);
+    case "select":
+      return buildSelect(step, context, wanted);
+    case "select-key":
+      return buildSelectKey(step, context);
+    case "flat-map":
+      return buildFlatMap(step, context);
+    case "aggregate":
+      return buildAggregate(step, context, wanted);
+    case "table-table-join":
+      return buildTableJoin(step, context);
+    case "stream-table-join":
+      return buildStreamTableJoin(step, context);
+    case "stream-group-by":
+    case "table-group-by":
+    case "stream-sink":
+    case "table-sink":
+      throw new MillraceError("INTERNAL", `step ${step.id} (${step.step}) is not where it belongs in the plan`);
+    default:
+      throw new MillraceError("UNSUPPORTED", `${step.step.replaceAll("-", " ")} is not supported yet`, { context: { step: step.id } });
+  }
+}
+
+function buildSource(step: SourceStep, { topology, needed, registry }: BuildContext, wanted: Wanted): Built {
+  const used = needed.get(step.id);
+  const format = sourceFormat(step, used, registry);
+  const timestampOf = timestampReader(step.timestamp, step.schema);
+  const readHeaders = headerReader(step);
+  const table = step.step === "table-source";
+  topology.addSource({
+    name: step.id,
+    topic: step.topic,
+    format,
+    ...(timestampOf ? { timestampOf } : {}),
+    ...(readHeaders ? { readHeaders } : {}),
+    // A table is all of its rows, whenever the query was created.
+    ...(table ? { offsetReset: "earliest" as const } : {}),
+  });
+  const window = step.window;
+  const plain: Built = {
+    parents: [step.id],
+    kind: table ? "table" : "stream",
+    knowsOld: false,
+    stores: [],
+    sources: [step.id],
+    ...(window ? { window } : {}),
+  };
+  if (!table || !wanted.old) return plain;
+  if (window)
+    throw new MillraceError("UNSUPPORTED", "joins and aggregations of windowed tables are not supported yet", {
+      context: { step: step.id },
+    });
+  const store = `${step.id}-Materialize`;
+  topology.addStore({
+    name: store,
+    kind: "key-value",
+    schema: step.schema,
+    changelog: { type: "source", source: step.id },
+    ...(used ? { layout: [...used].sort((a, b) => a - b).join() } : {}),
+  });
+  topology.addProcessor(store, () => new MaterializeTable(store, step.schema.key.length), [step.id], [store]);
+  return { ...plain, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
+}
+
+function buildFilter(step: FilterStep, context: BuildContext, wanted: Wanted): Built {
+  const source = buildStep(step.source, context, wanted);
+  const { bind, quiet } = compileFilter(step.predicate, context.functions, step.id);
+  const stream = source.kind === "stream";
+  context.topology.addProcessor(step.id, () => (stream ? new StreamFilter(bind) : new TableFilter(bind, source.knowsOld)), source.parents);
+  const { getter, pull } = source;
+  return {
+    ...source,
+    parents: [step.id],
+    ...(getter
+      ? {
+          getter: (c) => {
+            const passes = bind(c);
+            return new MappedGetter(getter(c), (row) => (passes(row) ? row : null));
+          },
+        }
+      : {}),
+    ...(pull
+      ? {
+          pull: {
+            ...pull,
+            rowOf: (stored: Row) => {
+              const row = pull.rowOf(stored);
+              return row !== null && quiet(row) ? row : null;
+            },
+          },
+        }
+      : {}),
+  };
+}
+
+function buildSelect(step: SelectStep, context: BuildContext, wanted: Wanted): Built {
+  const source = buildStep(step.source, context, wanted);
+  const schema = step.source.schema;
+  const { bind, quiet } = compileMapper(keyExpressions(schema), step.columns, schema, context.functions, step.id);
+  context.topology.addProcessor(step.id, () => new MapRow(bind), source.parents);
+  const { getter, pull } = source;
+  return {
+    ...source,
+    parents: [step.id],
+    ...(getter ? { getter: (c) => new MappedGetter(getter(c), bind(c)) } : {}),
+    ...(pull
+      ? {
+          pull: {
+            ...pull,
+            rowOf: (stored: Row) => {
+              const row = pull.rowOf(stored);
+              return row === null ? null : quiet(row);
+            },
+          },
+        }
+      : {}),
+  };
+}
+
+function buildSelectKey(step: SelectKeyStep, context: BuildContext): Built {
+  const { topology, functions, registry } = context;
+  const source = buildStep(step.source, context, { old: false });
+  const { bind } = compileMapper(step.key, step.columns, step.source.schema, functions, step.id);
+  topology.addProcessor(step.id, () => new SelectKey(bind), source.parents);
+  const built: Built = { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: source.sources };
+  if (!step.repartition || context.onePartition) return built;
+  const key = keySerde(step.repartition.formats.key, step.schema, registry);
+  return repartition(step.id, step.schema, built, topology, false, key);
+}
+
+/** Through a topic of the query's own, so that all rows of a key come to one task. */
+function repartition(
+  id: string,
+  schema: RowSchema,
+  built: Built,
+  topology: Topology,
+  changes: boolean,
+  key?: ReturnType<typeof keySerde>,
+): Built {
+  const topic = `${id}-repartition`;
+  const format = internalFormat(schema, key);
+  const extra = changes ? { changes } : {};
+  topology.addSink({ name: `${topic}-sink`, topic, internal: true, format, ...extra }, built.parents);
+  topology.addSource({ name: topic, topic, internal: true, format, ...extra });
+  return { ...built, parents: [topic], sources: [topic] };
+}
+
+function buildFlatMap(step: FlatMapStep, context: BuildContext): Built {
+  const source = buildStep(step.source, context, { old: false });
+  const { schema } = step.source;
+  const carried = schema.key.length + schema.value.length;
+  const compiled = compileRow(step.functions, context.functions);
+  context.topology.addProcessor(
+    step.id,
+    () =>
+      new FlatMap((c) => {
+        const evaluation = evalContext(c, step.id);
+        return (row) => {
+          const lists = compiled(row, evaluation) as (readonly unknown[] | null)[];
+          let longest = 0;
+          for (const list of lists) if (list !== null && list.length > longest) longest = list.length;
+          const rows: Row[] = [];
+          for (let i = 0; i < longest; i++)
+            rows.push([...row.slice(0, carried), ...lists.map((list) => list?.[i] ?? null), ...row.slice(carried)]);
+          return rows;
+        };
+      }),
+    source.parents,
+  );
+  return { ...source, parents: [step.id] };
+}
+
+function buildGroupBy(step: GroupByStep, context: BuildContext): Built {
+  const { topology, functions } = context;
+  const table = step.step === "table-group-by";
+  const source = buildStep(step.source, context, { old: table });
+  const { schema } = step.source;
+  const carried = schema.value.map(
+    (_, i) => ({ kind: "column", index: schema.key.length + i, name: "", type: schema.value[i]!.type }) as const,
+  );
+  const { bind } = compileMapper(step.by, carried, schema, functions, step.id);
+  const keys = step.schema.key.length;
+  const same = sameKey(step.schema.key);
+  topology.addProcessor(step.id, () => (table ? new TableGroupBy(bind, keys, same) : new StreamGroupBy(bind, keys)), source.parents);
+  const built: Built = { parents: [step.id], kind: "stream", knowsOld: table, stores: [], sources: source.sources };
+  return step.repartition.needed && !context.onePartition ? repartition(step.id, step.schema, built, topology, table) : built;
+}
+
+function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Wanted): Built {
+  const { topology, coalesce } = context;
+  const { window } = step;
+  const source = buildGroupBy(step.source, context);
+  const { bind, result, stored } = compileAggregate(step, context.functions, window !== undefined);
+  const store = `${step.id}-Materialize`;
+  const value = stored;
+  const base = { parents: [step.id], kind: "table" as const, knowsOld: wanted.old, stores: [store], sources: source.sources };
+  if (window === undefined) {
+    topology.addStore({ name: store, kind: "key-value", schema: { key: step.schema.key, value }, changelog: { type: "own" } });
+    topology.addProcessor(step.id, () => new Aggregate({ store, aggregator: bind, coalesce, needOld: wanted.old }), source.parents, [
+      store,
+    ]);
+    return {
+      ...base,
+      getter: (c) => new MappedGetter(new StoreGetter(c.store(store), coalesce), result),
+      pull: { store, rowOf: result },
+    };
+  }
+  if (window.type === "SESSION")
+    throw new MillraceError("UNSUPPORTED", "session windows are not supported yet", { context: { step: step.id } });
+  if (window.emit === "final") throw new MillraceError("UNSUPPORTED", "EMIT FINAL is not supported yet", { context: { step: step.id } });
+  const advance = window.advance ?? window.size;
+  // Kafka Streams' default: late records are taken for a day.
+  const grace = window.grace ?? Math.max(86_400_000 - window.size, 0);
+  const retention = Math.max(window.retention ?? 0, window.size + grace);
+  topology.addStore({
+    name: store,
+    kind: "window",
+    schema: { key: [...step.schema.key, { name: "WINDOWSTART", type: { base: "BIGINT" } }], value },
+    changelog: { type: "own" },
+    retention,
+    windowSize: window.size,
+    windowAdvance: advance,
+  });
+  topology.addProcessor(
+    step.id,
+    () => new WindowedAggregate({ store, aggregator: bind, coalesce, needOld: wanted.old, size: window.size, advance, grace }),
+    source.parents,
+    [store],
+  );
+  return { ...base, window: { type: window.type, size: window.size }, pull: { store, rowOf: result, window } };
+}
+
+/** The joined row's columns from `[...key, ...value]` of either side; pseudo columns are null until the join sets its time. */
+function compileJoiner(step: JoinStep): Joiner {
+  const code = step.columns.map(({ side, part, index }) => {
+    const at = part === "key" ? index : step[side].schema.key.length + index;
+    return `${side} === null ? null : ${side}[${at}]`;
+  });
+  const keys = step.schema.key.map((_, i) => `key[${i}]`);
+  return new Function(
+    "key",
+    "left",
+    "right",
+    `"use strict"; return [${[...keys, ...code, "null, null, null, null, null"].join(", ")}];`,
+  ) as Joiner;
+}
+
+function buildTableJoin(step: JoinStep, context: BuildContext): Built {
+  const { topology } = context;
+  const left = buildStep(step.left, context, { old: true });
+  const right = buildStep(step.right, context, { old: true });
+  const [leftGetter, rightGetter] = [left.getter, right.getter];
+  if (!leftGetter || !rightGetter)
+    throw new MillraceError("UNSUPPORTED", "a side of the join is not a table that can be looked up", { context: { step: step.id } });
+  topology.copartition([...left.sources, ...right.sources]);
+  const joiner = compileJoiner(step);
+  topology.addProcessor(`${step.id}-Left`, () => new TableJoinSide("left", step.join, joiner, rightGetter), left.parents, right.stores);
+  topology.addProcessor(`${step.id}-Right`, () => new TableJoinSide("right", step.join, joiner, leftGetter), right.parents, left.stores);
+  return {
+    parents: [`${step.id}-Left`, `${step.id}-Right`],
+    kind: "table",
+    knowsOld: true,
+    stores: [...left.stores, ...right.stores],
+    sources: [...left.sources, ...right.sources],
+    getter: (c) => new JoinGetter(step.join, joiner, leftGetter(c), rightGetter(c)),
+  };
+}
+
+function buildStreamTableJoin(step: JoinStep, context: BuildContext): Built {
+  const { topology } = context;
+  const left = buildStep(step.left, context, { old: false });
+  const right = buildStep(step.right, context, { old: true });
+  const getter = right.getter;
+  if (!getter) throw new MillraceError("UNSUPPORTED", "the table of the join cannot be looked up", { context: { step: step.id } });
+  if (step.join !== "INNER" && step.join !== "LEFT") throw new MillraceError("UNSUPPORTED", `${step.join} joins of a stream with a table`);
+  topology.copartition([...left.sources, ...right.sources]);
+  const joiner = compileJoiner(step);
+  const type = step.join;
+  topology.addProcessor(step.id, () => new StreamTableJoin(type, joiner, getter, step.schema.key.length), left.parents, right.stores);
+  return { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: left.sources };
+}
