@@ -118,6 +118,31 @@ describe("queries", () => {
     throw new Error("something of the push query is left");
   });
 
+  test("a slow reader holds back its own query alone, and misses nothing", async () => {
+    const rows = 60_000;
+    await server.ksql("CREATE STREAM big (n INT, pad STRING) WITH (kafka_topic='big', value_format='json', partitions=1);");
+    const pad = "x".repeat(200);
+    for (let at = 0; at < rows; at += 5000)
+      await server.produce(
+        "big",
+        Array.from({ length: 5000 }, (_, i) => ({ value: `{"N":${at + i},"PAD":"${pad}"}` })),
+      );
+    const slow = await fetch(`${server.url}/query-stream`, {
+      method: "POST",
+      body: JSON.stringify({ sql: `SELECT n, pad FROM big EMIT CHANGES LIMIT ${rows};`, properties: earliest }),
+    });
+    const reader = slow.body!.getReader();
+    await reader.read();
+    const items = await server.query("SELECT n FROM big EMIT CHANGES LIMIT 20000;", earliest);
+    expect(items).toHaveLength(20_002);
+    let text = "";
+    const decoder = new TextDecoder();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) text += decoder.decode(part.value, { stream: true });
+    const seen = text.split("\n").filter((l) => l.startsWith("["));
+    const last = JSON.parse(seen.at(-1)!) as [number];
+    expect([seen.length >= rows - 2000, last[0]]).toEqual([true, rows - 1]);
+  });
+
   test("/inserts-stream acknowledges each row and names what is wrong", async () => {
     const body = '{"target":"orders"}\n{"id":9,"item":"bread","price":1}\n{"ID":10,"nope":1}\n';
     const { text } = await server.post("/inserts-stream", body, { "content-type": "application/vnd.ksqlapi.delimited.v1" });
