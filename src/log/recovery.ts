@@ -21,6 +21,7 @@ export interface Recovered {
 }
 
 const CHUNK = 1024 * 1024;
+const UNFINISHED = /\.(cleaned|deleted|tmp|swap)$/;
 
 /**
  * Walks the batches of a segment from `position` and hands on each that is whole. Returns the position of the first byte that is
@@ -35,7 +36,7 @@ export async function scan(
   checkCrc: boolean,
   visit: (b: Buffer, at: number, size: number, position: number) => void,
 ): Promise<number> {
-  let chunk = Buffer.allocUnsafeSlow(CHUNK);
+  let chunk = Buffer.allocUnsafeSlow(Math.max(0, Math.min(CHUNK, fileSize - position)));
   let next = expected;
   while (position < fileSize) {
     const length = Math.min(chunk.length, fileSize - position);
@@ -58,7 +59,7 @@ export async function scan(
       if (chunk.length <= n) return position;
     }
     position += at;
-    await setImmediate();
+    if (position < fileSize) await setImmediate();
   }
   return position;
 }
@@ -66,8 +67,11 @@ export async function scan(
 /** Opens what a folder holds: finishes or undoes a compaction, cuts a torn tail, rebuilds indexes and producer state. */
 export async function recover(dir: string, indexInterval: number, now: number, logger: Logger): Promise<Recovered> {
   fs.mkdirSync(dir, { recursive: true });
-  finishSwaps(dir);
-  const names = fs.readdirSync(dir);
+  let names = fs.readdirSync(dir);
+  if (names.some((n) => UNFINISHED.test(n))) {
+    finishSwaps(dir, names);
+    names = fs.readdirSync(dir);
+  }
   const bases = names
     .filter((n) => /^\d{20}\.log$/.test(n))
     .map((n) => Number(n.slice(0, 20)))
@@ -233,8 +237,7 @@ class Recovery {
 }
 
 /** Kafka's protocol for replacing segments: `.cleaned` is half done, `.swap` is whole and takes the place of what it covers. */
-function finishSwaps(dir: string): void {
-  const names = fs.readdirSync(dir);
+function finishSwaps(dir: string, names: readonly string[]): void {
   for (const name of names) if (/\.(cleaned|deleted|tmp)$/.test(name)) removeFile(join(dir, name));
   const swaps = names.filter((n) => /^\d{20}\.log\.swap$/.test(n)).map((n) => n.slice(0, 20));
   for (const name of names) if (name.endsWith(".swap") && !swaps.includes(name.slice(0, 20))) removeFile(join(dir, name));

