@@ -1,5 +1,3 @@
-import type { GroupState } from "../api/broker.js";
-
 /**
  * What `__consumer_offsets` holds, in Kafka's own record format (its GroupMetadataManager, checked with the real tools):
  *
@@ -46,7 +44,6 @@ export interface GroupValue {
   readonly stateTimestamp: number;
   readonly members: readonly StoredMember[];
 }
-export type StoredGroupState = Extract<GroupState, "Empty" | "Stable">;
 
 class Writer {
   private buffer = Buffer.allocUnsafe(256);

@@ -2,29 +2,16 @@ import { randomUUID } from "node:crypto";
 import type { GroupDescription, GroupMember, GroupState, JoinGroupRequest, JoinGroupResult, SyncGroupRequest } from "../api/broker.js";
 import { BrokerError, type KafkaErrorName } from "../api/errors.js";
 import type { GroupValue } from "./coordinator-records.js";
-
-type Protocols = JoinGroupRequest["protocols"];
-export type SyncGroupResult = { protocolType: string; protocol: string; assignment: Buffer };
-
-interface Waiter<T> {
-  resolve(value: T): void;
-  reject(error: Error): void;
-}
-
-interface Member {
-  id: string;
-  readonly instanceId: string | undefined;
-  readonly clientId: string;
-  readonly clientHost: string;
-  sessionTimeoutMs: number;
-  rebalanceTimeoutMs: number;
-  protocols: Protocols;
-  assignment: Buffer;
-  /** ms on the clock; without a sign of life until then the member is dropped */
-  deadline: number;
-  joining: Waiter<JoinGroupResult> | undefined;
-  syncing: Waiter<SyncGroupResult> | undefined;
-}
+import {
+  type Member,
+  metadataFor,
+  newMember,
+  noBytes,
+  restoredMember,
+  type SyncGroupResult,
+  sameProtocols,
+  storedMember,
+} from "./group-member.js";
 
 /** What a group needs of its surroundings. */
 export interface GroupContext {
@@ -35,8 +22,6 @@ export interface GroupContext {
   /** ms that the first members of an empty group wait for others */
   readonly initialRebalanceDelayMs: number;
 }
-
-const nothing = Buffer.alloc(0);
 
 /**
  * One consumer group by the classic protocol (KIP-62, KIP-345 static members, KIP-394 member ids). States:
@@ -67,22 +52,7 @@ export class Group {
     this.protocolType = value.protocolType;
     this.protocol = value.protocol;
     this.leader = value.leader;
-    for (const m of value.members) {
-      const member: Member = {
-        id: m.memberId,
-        instanceId: m.groupInstanceId ?? undefined,
-        clientId: m.clientId,
-        clientHost: m.clientHost,
-        sessionTimeoutMs: m.sessionTimeoutMs,
-        rebalanceTimeoutMs: m.rebalanceTimeoutMs,
-        protocols: [{ name: value.protocol ?? "", metadata: m.subscription }],
-        assignment: m.assignment,
-        deadline: 0,
-        joining: undefined,
-        syncing: undefined,
-      };
-      this.add(member);
-    }
+    for (const m of value.members) this.add(restoredMember(m, value.protocol ?? ""));
     this.state = this.members.size > 0 ? "Stable" : "Empty";
   }
 
@@ -171,7 +141,7 @@ export class Group {
         ...(m.instanceId === undefined ? {} : { groupInstanceId: m.instanceId }),
         clientId: m.clientId,
         clientHost: m.clientHost,
-        metadata: this.state === "Stable" ? metadataFor(m, protocol) : nothing,
+        metadata: this.state === "Stable" ? metadataFor(m, protocol) : noBytes,
         assignment: m.assignment,
       })),
     };
@@ -204,19 +174,7 @@ export class Group {
   }
 
   private joinNew(request: JoinGroupRequest, id: string): Promise<JoinGroupResult> {
-    const member: Member = {
-      id,
-      instanceId: request.groupInstanceId,
-      clientId: request.clientId,
-      clientHost: request.clientHost,
-      sessionTimeoutMs: request.sessionTimeoutMs,
-      rebalanceTimeoutMs: request.rebalanceTimeoutMs,
-      protocols: request.protocols,
-      assignment: nothing,
-      deadline: 0,
-      joining: undefined,
-      syncing: undefined,
-    };
+    const member = newMember(id, request);
     if (this.members.size === 0) this.protocolType = request.protocolType;
     this.add(member);
     return this.rejoin(member, request);
@@ -337,7 +295,7 @@ export class Group {
 
   private async assign(assignments: SyncGroupRequest["assignments"]): Promise<void> {
     const { round } = this;
-    for (const m of this.members.values()) m.assignment = assignments.find((a) => a.memberId === m.id)?.assignment ?? nothing;
+    for (const m of this.members.values()) m.assignment = assignments.find((a) => a.memberId === m.id)?.assignment ?? noBytes;
     let failure: Error | undefined;
     try {
       await this.context.save(this.id, this.stored());
@@ -367,16 +325,7 @@ export class Group {
       protocol,
       leader,
       stateTimestamp: this.context.now(),
-      members: [...this.members.values()].map((m) => ({
-        memberId: m.id,
-        groupInstanceId: m.instanceId ?? null,
-        clientId: m.clientId,
-        clientHost: m.clientHost,
-        rebalanceTimeoutMs: m.rebalanceTimeoutMs,
-        sessionTimeoutMs: m.sessionTimeoutMs,
-        subscription: metadataFor(m, protocol ?? ""),
-        assignment: m.assignment,
-      })),
+      members: [...this.members.values()].map((m) => storedMember(m, protocol ?? "")),
     };
   }
 
@@ -472,12 +421,4 @@ export class Group {
   private fenced(instanceId: string): BrokerError {
     return this.error("FENCED_INSTANCE_ID", `another process has taken over the instance id ${instanceId}`);
   }
-}
-
-function metadataFor(member: Member, protocol: string): Buffer {
-  return member.protocols.find((p) => p.name === protocol)?.metadata ?? nothing;
-}
-
-function sameProtocols(a: Protocols, b: Protocols): boolean {
-  return a.length === b.length && a.every((p, i) => p.name === b[i]!.name && p.metadata.equals(b[i]!.metadata));
 }

@@ -11,7 +11,8 @@ import type {
 } from "../api/broker.js";
 import { BrokerError } from "../api/errors.js";
 import type { GroupValue } from "./coordinator-records.js";
-import { Group, type GroupContext, type SyncGroupResult } from "./group.js";
+import { Group, type GroupContext } from "./group.js";
+import type { SyncGroupResult } from "./group-member.js";
 import type { Offsets } from "./offsets.js";
 import type { Timers } from "./timers.js";
 
