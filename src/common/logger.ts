@@ -59,3 +59,22 @@ export const silentLogger: Logger = {
   error() {},
   child: () => silentLogger,
 };
+
+/** The same logger with every text that goes through it, in messages and fields, passed through `scrub` first. */
+export function scrubbedLogger(logger: Logger, scrub: (text: string) => string): Logger {
+  const clean = (value: unknown, depth = 0): unknown => {
+    if (typeof value === "string") return scrub(value);
+    if (value instanceof Error) return clean(plain(value), depth);
+    if (depth > 4 || value === null || typeof value !== "object") return value;
+    if (Array.isArray(value)) return value.map((v) => clean(v, depth + 1));
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, clean(v, depth + 1)]));
+  };
+  const fieldsOf = (fields: Fields | undefined) => fields && (clean(fields) as Fields);
+  return {
+    debug: (m, f) => logger.debug(scrub(m), fieldsOf(f)),
+    info: (m, f) => logger.info(scrub(m), fieldsOf(f)),
+    warn: (m, f) => logger.warn(scrub(m), fieldsOf(f)),
+    error: (m, f) => logger.error(scrub(m), fieldsOf(f)),
+    child: (f) => scrubbedLogger(logger.child(fieldsOf(f) ?? {}), scrub),
+  };
+}

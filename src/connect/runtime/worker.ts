@@ -1,7 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
-import { type Logger, silentLogger } from "../../common/logger.js";
+import { type Logger, scrubbedLogger, silentLogger } from "../../common/logger.js";
 import { Metrics } from "../../common/metrics.js";
-import { Scrubber, SecretKey } from "../../common/secrets.js";
+import { Scrubber, SecretKey, secretsInUrls } from "../../common/secrets.js";
 import { systemClock } from "../../common/time.js";
 import type { ErrorEntry } from "../../errors/entry.js";
 import type { ConnectorAdmin, ConnectorStatus } from "../api/admin.js";
@@ -19,7 +19,16 @@ import { checkReplay } from "./replay.js";
 import { StatusStore } from "./status-store.js";
 import { configToRun } from "./task-config.js";
 import type { TaskServices } from "./task-runner.js";
-import { type ConfigInfos, type ConfigKeyInfo, definitionOf, keepStoredSecrets, maskConfig, secretSettings, validate } from "./validate.js";
+import {
+  type ConfigInfos,
+  type ConfigKeyInfo,
+  definitionOf,
+  keepStoredSecrets,
+  maskConfig,
+  secretSettings,
+  type Validation,
+  validate,
+} from "./validate.js";
 import type { ConnectWorkerOptions } from "./worker-options.js";
 
 export interface ConnectorInfo {
@@ -82,7 +91,7 @@ export class ConnectWorker implements ConnectorAdmin {
       offsets,
       errorStore: options.errorStore,
       hosts: options.hosts ?? {},
-      logger: options.logger ?? silentLogger,
+      logger: scrubbedLogger(options.logger ?? silentLogger, (text) => scrubber.scrub(text)),
       metrics: options.metrics ?? new Metrics(),
       clock: options.clock ?? systemClock,
       scrub: (text) => scrubber.scrub(text),
@@ -271,7 +280,23 @@ export class ConnectWorker implements ConnectorAdmin {
     const named = config["connector.class"];
     if (named !== undefined && this.pluginSet.connectors.find(named) !== plugin)
       throw new MillraceError("CONFIG_INVALID", `Included connector type ${named} does not match request type ${name}`);
-    return (await validate({ "connector.class": name, ...config }, plugin, this.pluginSet, this.outside())).infos;
+    return (await this.checked({ "connector.class": name, ...config }, plugin)).infos;
+  }
+
+  /** The config's own secrets stay out of what is said about it. */
+  private async checked(config: ConnectorConfig, plugin: ConnectorPlugin): Promise<Validation> {
+    const secrets = [...secretSettings(config, plugin, this.pluginSet)].map((key) => config[key] ?? "");
+    const release = this.scrubber.add([...secrets, ...Object.values(config).flatMap(secretsInUrls)]);
+    try {
+      const { infos, errors, warnings } = await validate(config, plugin, this.pluginSet, this.outside());
+      const clean = (text: string) => this.scrubber.scrub(text);
+      const configs = infos.configs.map((c) =>
+        c.value.errors.length ? { ...c, value: { ...c.value, errors: c.value.errors.map(clean) } } : c,
+      );
+      return { infos: { ...infos, configs }, errors: errors.map(clean), warnings: warnings.map(clean) };
+    } finally {
+      release();
+    }
   }
 
   private outside() {
@@ -300,9 +325,9 @@ export class ConnectWorker implements ConnectorAdmin {
         `Failed to find any class that implements Connector and which name matches ${config["connector.class"]}, available connectors are: ${there}`,
       );
     }
-    const { errors, warnings } = await validate(config, plugin, this.pluginSet, this.outside());
+    const { errors, warnings } = await this.checked(config, plugin);
     if (errors.length) {
-      const list = errors.map((e) => this.scrubber.scrub(e)).join("\n");
+      const list = errors.join("\n");
       throw new MillraceError(
         "CONFIG_INVALID",
         `Connector configuration is invalid and contains the following ${errors.length} error(s):\n${list}\nYou can also find the above list of errors at the endpoint \`/connector-plugins/${config["connector.class"]}/config/validate\``,
