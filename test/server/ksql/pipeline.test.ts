@@ -86,7 +86,7 @@ describe("the admissions example, in the older dialect", () => {
     await load("dbserver1.public.admission", admissionColumns, await csv("admit_2.csv"));
     await server.restart();
     await load("dbserver1.public.research", researchColumns, await csv("research_2.csv"));
-    await averages("0.63491", "0.78997");
+    await averages("0.63491", "0.78996");
     const [queries] = await server.ksql("SHOW QUERIES;");
     expect((queries!["queries"] as Json[]).map((q) => [q["id"], q["state"]])).toEqual([
       ["CSAS_ADMISSION_SRC_REKEY_1", "RUNNING"],

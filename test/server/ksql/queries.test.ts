@@ -122,10 +122,10 @@ describe("queries", () => {
     const rows = 60_000;
     await server.ksql("CREATE STREAM big (n INT, pad STRING) WITH (kafka_topic='big', value_format='json', partitions=1);");
     const pad = "x".repeat(200);
-    for (let at = 0; at < rows; at += 5000)
+    for (let at = 0; at < rows; at += 3000)
       await server.produce(
         "big",
-        Array.from({ length: 5000 }, (_, i) => ({ value: `{"N":${at + i},"PAD":"${pad}"}` })),
+        Array.from({ length: 3000 }, (_, i) => ({ value: `{"N":${at + i},"PAD":"${pad}"}` })),
       );
     const slow = await fetch(`${server.url}/query-stream`, {
       method: "POST",
