@@ -180,10 +180,12 @@ export class EmbeddedBroker implements Broker {
       const { topic, partition } = request.batches[i]!;
       if (!this.topics.has(topic) && this.topics.defaults.autoCreateTopics !== false)
         await this.topics.create([{ name: topic, partitions: -1 }]);
-      const p = (partitions[i] = this.topics.find(topic, partition));
-      // Where it cannot be opened, the append of its batch says so.
-      await p?.open().catch((error) => this.logger.error("cannot open a partition", { partition: p.name, error }));
+      partitions[i] = this.topics.find(topic, partition);
     }
+    // Where one cannot be opened, the append of its batch says so.
+    await Promise.all(
+      partitions.map((p) => p?.open().catch((error) => this.logger.error("cannot open a partition", { partition: p.name, error }))),
+    );
   }
 
   private append(request: ProduceRequest, at: number, p: Partition | undefined): ProduceResult {
