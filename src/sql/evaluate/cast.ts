@@ -90,8 +90,8 @@ function toBigint(from: SqlType): Cast {
     case "DOUBLE":
       return (v: Any): Long => {
         if (Number.isNaN(v)) return 0;
-        if (v >= 9223372036854775807) return 9223372036854775807n;
-        return v <= -9223372036854775808 ? -9223372036854775808n : normalizeLong(BigInt(Math.trunc(v)));
+        if (v >= 2 ** 63) return 9223372036854775807n;
+        return v <= -(2 ** 63) ? -9223372036854775808n : normalizeLong(BigInt(Math.trunc(v)));
       };
     case "DECIMAL":
       return (v: Any) => normalizeLong(BigInt.asIntN(64, whole(v)));
