@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { MillraceError } from "../common/errors.js";
 import { encodeOffsetCheckpoint, readOffsetCheckpoint } from "./checkpoint-files.js";
 import { Cancelled, type CompactionRound, groupSegments, mapLatest, Rewriter } from "./compaction.js";
 import { diskError, fdatasync, replaceFile, syncFolder } from "./files.js";
@@ -19,6 +20,8 @@ export interface Compacted {
   settle(): Promise<void>;
   /** The segments' files are gone; readers must not look for them. */
   replaced(old: readonly Segment[]): void;
+  /** Stops all writes. */
+  fail(error: MillraceError): MillraceError;
 }
 
 const CLEANER_CHECKPOINT = "cleaner-offset-checkpoint";
@@ -105,8 +108,13 @@ export class Compactor {
       for (const group of groupSegments(covered, log.config.segmentBytes)) {
         target = new Segment(log.dir, group[0]!.baseOffset, now, ".cleaned");
         await rewriter.rewrite(group, target);
-        freed += await this.replace(group, target);
+        await this.finish(target);
+        const replacement = target;
+        // from here on the new file may be the only one with these records: an error must leave it for recovery
         target = undefined;
+        freed += await this.replace(group, replacement).catch((error) => {
+          throw log.fail(diskError(error, "compact", log.dir));
+        });
       }
       this.firstDirty = latest.end;
       await replaceFile(join(log.dir, CLEANER_CHECKPOINT), encodeOffsetCheckpoint(log.dir, latest.end));
@@ -118,13 +126,16 @@ export class Compactor {
     }
   }
 
+  private async finish(target: Segment): Promise<void> {
+    for (const { path, bytes } of target.encodeIndexes()) await replaceFile(path, bytes);
+    await fdatasync(target.fd);
+    await syncFolder(this.log.dir);
+    if (this.log.isClosed) throw new Cancelled();
+  }
+
   /** `.cleaned` is half done and forgotten by recovery; `.swap` is whole and recovery puts it in the place of what it covers. */
   private async replace(group: readonly Segment[], target: Segment): Promise<number> {
     const { dir, segments } = this.log;
-    for (const { path, bytes } of target.encodeIndexes()) await replaceFile(path, bytes);
-    await fdatasync(target.fd);
-    await syncFolder(dir);
-    if (this.log.isClosed) throw new Cancelled();
     target.rename(".swap");
     await syncFolder(dir);
     // opened ahead, because readers go on with the old files until the new one has its name

@@ -69,8 +69,9 @@ export class Durability {
     return this.group.request();
   }
 
-  /** Resolves once no checkpoint is being written. */
+  /** Resolves once no sync runs and no checkpoint is being written. */
   async settled(): Promise<void> {
+    await this.group.settled();
     await this.writing;
   }
 

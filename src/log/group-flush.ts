@@ -11,6 +11,11 @@ export class GroupFlush {
     return (this.next ??= this.running.then(start, start));
   }
 
+  /** Resolves once nothing runs or waits to run, however it ended. */
+  async settled(): Promise<void> {
+    while (this.running) await (this.next ?? this.running).catch(() => {});
+  }
+
   private start(): Promise<void> {
     this.next = undefined;
     const done = () => {

@@ -1,5 +1,5 @@
 import * as fs from "node:fs";
-import type { MillraceError } from "../common/errors.js";
+import { MillraceError } from "../common/errors.js";
 import { type Logger, silentLogger } from "../common/logger.js";
 import { type Clock, systemClock } from "../common/time.js";
 import * as batches from "../protocol/record-batch.js";
@@ -52,7 +52,8 @@ const MAX_RELATIVE_OFFSET = 0x7fff_ffff;
  * cache; only `flush`, `close`, compaction and recovery wait.
  *
  * Errors: LogRefused (the batch or offset is wrong, nothing changed); MillraceError DISK_FULL or DISK_FAILED (the log
- * refuses every further append and flush with the same error; reads go on); LOG_CORRUPT (a read met bytes that are not a log).
+ * refuses every further append and flush with the same error; reads go on); LOG_CORRUPT (a read met bytes that are not a log);
+ * SHUTTING_DOWN (the log is closed).
  */
 export class PartitionLog {
   /** May be replaced at any time (an altered topic). */
@@ -141,6 +142,7 @@ export class PartitionLog {
         for (const segment of old) this.reader.forget(segment);
         this.reader.tail.clear();
       },
+      fail: (error) => this.fail(error),
     });
   }
 
@@ -243,7 +245,11 @@ export class PartitionLog {
 
   private checkWritable(): void {
     if (this.failed) throw this.failed;
-    if (this.closed) throw diskError(new Error("the log is closed"), "append to", this.dir);
+    this.checkOpen();
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new MillraceError("SHUTTING_DOWN", `the log ${this.dir} is closed`);
   }
 
   private admit(batch: Buffer, options: AppendOptions): AppendResult | undefined {
@@ -360,15 +366,18 @@ export class PartitionLog {
   /** Resolves once everything appended before the call is on disk; callers at the same time share one fdatasync. */
   flush(): Promise<void> {
     if (this.failed) return Promise.reject(this.failed);
+    // closing flushes by itself, and a closed file must not be opened again
+    if (this.closed) return this.durability.settled().then(() => (this.failed ? Promise.reject(this.failed) : undefined));
     return this.durability.isClean ? Promise.resolve() : this.durability.flush();
   }
 
   /**
    * Whole batches from the one that holds `offset`, as one Buffer that the caller must not write to: at least one batch (however
    * large, unless `atLeastOne` is false), then as many as fit into maxBytes, all ending at or below `upTo` (logEndOffset by default).
-   * Empty at the end. @throws LogRefused OFFSET_OUT_OF_RANGE below logStartOffset or above logEndOffset
+   * Empty at the end. @throws LogRefused OFFSET_OUT_OF_RANGE below logStartOffset or above logEndOffset; SHUTTING_DOWN once closed
    */
   read(offset: number, maxBytes: number, options?: { upTo?: number; atLeastOne?: boolean }): Buffer {
+    this.checkOpen();
     if (offset < this.startOffset || offset > this.endOffset)
       throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${offset} is not in ${this.startOffset}..${this.endOffset} of ${this.dir}`);
     const upTo = Math.min(options?.upTo ?? this.endOffset, this.endOffset);
@@ -377,11 +386,13 @@ export class PartitionLog {
 
   /** The first record at or after the time, or undefined. */
   offsetForTimestamp(timestamp: number): TimestampOffset | undefined {
+    this.checkOpen();
     return this.reader.firstAtOrAfter(timestamp, this.startOffset);
   }
 
   /** The record with the largest timestamp, or undefined where the log is empty. */
   maxTimestamp(): TimestampOffset | undefined {
+    this.checkOpen();
     return this.reader.youngest(this.startOffset);
   }
 
@@ -474,7 +485,7 @@ export class PartitionLog {
 
   /** Closes and removes the folder. */
   async delete(): Promise<void> {
-    this.failed ??= diskError(new Error("the log was deleted"), "append to", this.dir);
+    this.failed ??= new MillraceError("SHUTTING_DOWN", `the log ${this.dir} was deleted`);
     await this.close();
     fs.rmSync(this.dir, { recursive: true, force: true });
   }

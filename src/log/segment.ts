@@ -110,7 +110,11 @@ export class Segment {
   }
 
   removeFiles(): void {
-    for (const path of [this.path, this.indexPath, this.timeIndexPath, this.transactionIndexPath]) removeFile(path);
+    try {
+      for (const path of [this.path, this.indexPath, this.timeIndexPath, this.transactionIndexPath]) removeFile(path);
+    } catch (error) {
+      throw diskError(error, "remove", this.path);
+    }
   }
 
   /** Closes and removes all its files. */

@@ -172,10 +172,11 @@ test("the active segment, what the lag protects and a damaged record are left al
   expect(readAll(log)).toHaveLength(20);
   log.rollIfDue(10_000 + 604_800_001);
   expect(log.dirtyRatio).toBe(1);
+  expect([log.compactionDue(10_499), log.compactionDue(10_500)]).toEqual([false, true]);
   expect(await log.compact(10_499)).toBe(0);
   expect(await log.compact(10_500)).toBeGreaterThan(0);
   expect(readAll(log).map((r) => r.value)).toEqual(["v19"]);
-  expect(log.dirtyRatio).toBe(0);
+  expect([log.dirtyRatio, log.compactionDue(10_500)]).toEqual([0, false]);
   await log.close();
 });
 

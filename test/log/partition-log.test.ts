@@ -26,7 +26,8 @@ test("what is appended is read, also after a reopen", async () => {
   expect(() => log.read(4, 10)).toThrowError(expect.objectContaining({ kafka: "OFFSET_OUT_OF_RANGE" }));
   await log.close();
   await log.close();
-  expect(() => log.append(batchOf([{ value: "c" }]))).toThrowError(expect.objectContaining({ code: "DISK_FAILED" }));
+  expect(() => log.append(batchOf([{ value: "c" }]))).toThrowError(expect.objectContaining({ code: "SHUTTING_DOWN" }));
+  expect(() => log.read(0, 10)).toThrowError(expect.objectContaining({ code: "SHUTTING_DOWN" }));
   log = await PartitionLog.open(dir, { config: config() });
   expect(log.logEndOffset).toBe(3);
   expect(recordsOf(log.read(0, 1e6, { upTo: 2 })).map((r) => r.value)).toEqual(["a", "b"]);
