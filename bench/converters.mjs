@@ -129,7 +129,7 @@ texts.forEach((row, r) => {
 const buffer = Buffer.concat(parts);
 
 /** Rows a second, the best of some rounds: other work on the machine can only slow a round down. */
-function rate(run, least = 700) {
+function rate(run, least = 1500) {
   let best = 0;
   let cpu = 0;
   for (const stop = performance.now() + least; performance.now() < stop; ) {

@@ -36,7 +36,8 @@ const maxVersion = 0x7fff_ffff;
 export class SchemaRegistry implements SchemaClient {
   private readonly state = new RegistryState();
   private last: Promise<unknown> = Promise.resolve();
-  private readonly parsed = new Map<number, AvroSchema>();
+  /** by text: what compatibility is checked against, again and again */
+  private readonly parsed = new Map<string, AvroSchema>();
 
   private constructor(private readonly store: SchemaStore) {}
 
@@ -284,8 +285,12 @@ export class SchemaRegistry implements SchemaClient {
 
   private earlier(entries: readonly VersionEntry[]) {
     return entries.map((e) => {
-      let schema = this.parsed.get(e.id);
-      if (!schema) this.parsed.set(e.id, (schema = parseAvro(e.schema, this.referenceTexts(e.references))));
+      const key = e.references.length ? `${e.schema}\n${JSON.stringify(e.references)}` : e.schema;
+      let schema = this.parsed.get(key);
+      if (!schema) {
+        if (this.parsed.size >= 1000) this.parsed.clear();
+        this.parsed.set(key, (schema = parseAvro(e.schema, this.referenceTexts(e.references))));
+      }
       return { version: e.version, text: e.schema, schema };
     });
   }

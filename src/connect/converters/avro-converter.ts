@@ -6,6 +6,7 @@ import type { SchemaClient } from "../../schema-registry/client.js";
 import { ByteReader } from "../../serde/byte-reader.js";
 import { ByteWriter } from "../../serde/byte-writer.js";
 import { avroToConnect } from "../../serde/formats/avro/avro-to-connect.js";
+import { UNION_NAME } from "../../serde/formats/avro/connect-names.js";
 import { connectToAvro, hasDefault } from "../../serde/formats/avro/connect-to-avro.js";
 import { type AvroDecoder, compileAvroDecoder } from "../../serde/formats/avro/decoder.js";
 import { type AvroEncoder, compileAvroEncoder } from "../../serde/formats/avro/encoder.js";
@@ -97,7 +98,7 @@ export class AvroConverter implements Converter {
 
   compileWriter(topic: string, node: Node): NodeWriter | undefined {
     // null is no bytes at all, which a writer cannot say
-    if (node.kind !== "struct" && node.schema.optional) return undefined;
+    if ((node.kind !== "struct" && node.schema.optional) || hasUnion(node)) return undefined;
     const plan = this.planOf(topic, node.schema);
     return compileAvroWriter(node, plan.avro, plan.id, this.settings.data);
   }
@@ -138,6 +139,11 @@ export class AvroConverter implements Converter {
     const schema = avroToConnect(avro, this.settings.data);
     return { avro, schema, decode: compileAvroDecoder(avro, schema) };
   }
+}
+
+/** A Connect union is a struct of which one field is written: which one depends on the row. */
+function hasUnion(node: Node): boolean {
+  return node.kind === "struct" && (node.schema.name === UNION_NAME || node.fields.some(hasUnion));
 }
 
 /** @throws DESERIALIZATION for bytes that are not in the wire format */
