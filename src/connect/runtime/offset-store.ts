@@ -17,10 +17,20 @@ export class OffsetStore {
   private readonly offsets = new Map<string, Map<string, PartitionOffset>>();
   private table!: CompactedTopic;
 
+  private constructor(
+    private readonly broker: Broker,
+    private readonly name: string,
+  ) {}
+
   static async open(broker: Broker, topic: string): Promise<OffsetStore> {
-    const store = new OffsetStore();
-    store.table = await CompactedTopic.open({ broker, topic, onRecord: (r) => store.apply(r) });
+    const store = new OffsetStore(broker, topic);
+    await store.reload();
     return store;
+  }
+
+  /** Reads the topic anew: after a commit whose outcome is not known. */
+  async reload(): Promise<void> {
+    this.table = await CompactedTopic.open({ broker: this.broker, topic: this.name, onRecord: (r) => this.apply(r) });
   }
 
   get topic(): string {

@@ -1,4 +1,5 @@
 import { current } from "../../broker/api/compacted-topic.js";
+import { BrokerError } from "../../broker/api/errors.js";
 import { dataBatches, PartitionReader, type PolledPartition } from "../../broker/api/reader.js";
 import { MillraceError } from "../../common/errors.js";
 import type { Logger } from "../../common/logger.js";
@@ -101,6 +102,7 @@ export class SinkTaskRunner extends TaskRunner {
       }
       opened = true;
       await task.open(partitions);
+      await this.keepInLog(running);
       this.applySeeks(running);
       for (const topic of new Set(partitions.map((p) => p.topic))) services.onTopic(connector, id, topic);
       this.current = running;
@@ -148,6 +150,10 @@ export class SinkTaskRunner extends TaskRunner {
         this.applySeeks(r);
         const polled = await reader.poll(delivery.idle || flushing ? idleWaitMs : 0, signal).catch((error) => {
           if (signal.aborted) return [];
+          if (error instanceof BrokerError && error.kafka === "OFFSET_OUT_OF_RANGE")
+            throw new MillraceError("SOURCE_RETRIABLE", "the topic no longer has the next record; the task starts again from what it has", {
+              cause: error,
+            });
           throw error;
         });
         for (const p of polled) {
@@ -231,6 +237,23 @@ export class SinkTaskRunner extends TaskRunner {
         r.logger.warn(`the target refused in passing; tried again in ${delay} ms`, { error: this.services.scrub(String(error)) });
         await clock.sleep(delay, r.signal);
       }
+    }
+  }
+
+  /** A target may be behind what the topic still has (records were deleted): nothing earlier than that can be read. */
+  private async keepInLog(r: Running): Promise<void> {
+    const wanted = [...r.seeks.values()];
+    if (wanted.length === 0) return;
+    const starts = await this.services.broker.listOffsets({
+      partitions: wanted.map(({ topic, partition }) => ({ topic, partition, timestamp: "earliest" as const })),
+    });
+    for (const [i, seek] of wanted.entries()) {
+      const start = starts[i]!.offset;
+      if (seek.offset >= start) continue;
+      r.logger.warn(
+        `the target is at offset ${seek.offset} of ${formatTopicPartition(seek)}, which begins at ${start}: the records between are gone`,
+      );
+      seek.offset = start;
     }
   }
 

@@ -19,6 +19,8 @@ import { TransformChain } from "./transform-chain.js";
  */
 export class SourceTaskRunner extends TaskRunner {
   plugin!: SourceConnector;
+  /** A commit has failed, and may have been made all the same: only the topic tells where the source is. */
+  private inDoubt = false;
 
   protected async run(signal: AbortSignal): Promise<void> {
     const { connector, id, secrets } = this.setup;
@@ -38,6 +40,8 @@ export class SourceTaskRunner extends TaskRunner {
     try {
       // Ahead of the offsets: it ends an open transaction of an earlier run, whose offsets must not come to count afterwards.
       await producer.init();
+      if (this.inDoubt) await services.offsets.reload();
+      this.inDoubt = false;
       const writer = new SourceWriter({
         connector,
         producer,
@@ -83,6 +87,7 @@ export class SourceTaskRunner extends TaskRunner {
           const written = await writer.write(items);
           const { oldestTime, newestTime } = writer;
           const taken = writer.takeOffsets();
+          this.inDoubt = true;
           const commit = producer.commit();
           if (!this.paused && !signal.aborted) {
             next = task.poll();
@@ -90,6 +95,7 @@ export class SourceTaskRunner extends TaskRunner {
           }
           await commit;
           done = true;
+          this.inDoubt = false;
           offsets.committed(connector, taken);
           task.committed(
             taken as { partition: (typeof taken)[number]["partition"]; offset: NonNullable<(typeof taken)[number]["offset"]> }[],
