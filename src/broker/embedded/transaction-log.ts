@@ -14,6 +14,8 @@ export interface TransactionEntry {
   readonly epoch: number;
   readonly timeoutMs: number;
   readonly status: TransactionStatus;
+  /** The transaction was aborted though an entry of this id just before may say PrepareCommit: that commit failed. */
+  readonly overrules?: true;
   /**
    * Topic id, partition and the offset after the transaction's last record there: a log that ends earlier after a crash has lost
    * records of the transaction.

@@ -50,6 +50,8 @@ export class Transactions {
   private readonly rounds: CommitRounds;
   /** Between `restore` and `recover`. */
   private prepared: TransactionEntry[] = [];
+  /** Decided transactions with a partition that could not be opened: their entries stay until a start where it can. */
+  private unsettled: TransactionEntry[] = [];
 
   constructor(
     private readonly topics: Topics,
@@ -66,7 +68,8 @@ export class Transactions {
 
   /** All ids as entries: what a checkpoint holds. */
   entries(): TransactionEntry[] {
-    return [...this.byId.values()].map((t) => entryOf(t, t.status === "Ending" ? "Ongoing" : t.status));
+    const now = [...this.byId.values()].map((t) => entryOf(t, t.status === "Ending" ? "Ongoing" : t.status));
+    return [...this.unsettled, ...now];
   }
 
   // --- what clients ask -----------------------------------------------------------------------------------------
@@ -184,7 +187,7 @@ export class Transactions {
 
   private async abort(t: Transaction): Promise<void> {
     // Without an entry: after a crash, what is not prepared is aborted. A commit that failed may have left one, which this overrules.
-    if (t.prepared) await this.rounds.add(entryOf(t, "CompleteAbort"), [], () => this.mark(t, false));
+    if (t.prepared) await this.rounds.add({ ...entryOf(t, "CompleteAbort"), overrules: true }, [], () => this.mark(t, false));
     else this.mark(t, false);
   }
 
@@ -292,8 +295,7 @@ export class Transactions {
       if (e.status === "PrepareCommit") {
         t.status = "CompleteCommit";
         this.prepared.push(e);
-      } else if (e.status === "CompleteAbort") {
-        // It overrules a commit that was tried and failed.
+      } else if (e.overrules) {
         const at = this.prepared.findLastIndex((x) => x.id === e.id && x.epoch === e.epoch && x.producerId === e.producerId);
         if (at >= 0) this.prepared.splice(at, 1);
       }
@@ -323,7 +325,7 @@ export class Transactions {
    */
   async recover(clean: boolean): Promise<void> {
     if (!clean) {
-      for (const e of this.prepared) this.complete(e);
+      this.unsettled = this.prepared.filter((e) => !this.complete(e));
       await this.abortOpen();
     }
     this.prepared = [];
@@ -340,7 +342,8 @@ export class Transactions {
     this.watch(t);
   }
 
-  private complete(e: TransactionEntry): void {
+  /** False where a partition of it cannot be opened. */
+  private complete(e: TransactionEntry): boolean {
     const parts = e.partitions.map(([topicId, partition, end]) => ({ p: this.topics.findById(topicId, partition), end }));
     const whole = parts.every(({ p, end }) => p?.openLog === undefined || p.log.logEndOffset >= end);
     for (const { p, end } of parts) {
@@ -351,6 +354,7 @@ export class Transactions {
         if (p === this.offsets.partition) this.offsets.complete(e.producerId, whole);
       }
     }
+    return !parts.some(({ p }) => p !== undefined && p.openLog === undefined);
   }
 
   private async abortOpen(): Promise<void> {
@@ -371,6 +375,9 @@ export class Transactions {
     await this.rounds.idle();
     try {
       await this.rounds.checkpoint();
+      // Not a clean stop: only after a crash does the next start look at them.
+      if (this.unsettled.length > 0)
+        throw new BrokerError("KAFKA_STORAGE_ERROR", "committed transactions wait for a partition that could not be opened");
     } finally {
       this.log.close();
     }

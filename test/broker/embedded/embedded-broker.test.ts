@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -171,6 +171,32 @@ it("aborts a prepared transaction whose records were lost, as it was never confi
   const after = await open({ dir: image });
   for (const partition of [0, 1]) expect(await readAll(after, "t", "read_committed", partition)).toEqual([]);
   expect(await after.offsetFetch("g")).toEqual([]);
+});
+
+it("keeps a decision for a partition that cannot be opened until it can", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 2 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a", 0);
+  put(p, "b", 1);
+  await p.commit();
+  p.begin();
+  put(p, "c", 0);
+  p.send([p.partition("t", 0)]);
+  await p.abort();
+  const image = await crashImage();
+  await truncate(segment(image, 1), 0);
+  await rename(join(image, "t-1"), join(root, "away"));
+  await writeFile(join(image, "t-1"), "not a folder");
+  const without = await open({ dir: image });
+  expect(await readAll(without, "t", "read_committed", 0)).toEqual(["a"]);
+  await close(without);
+  await rm(join(image, "t-1"));
+  await rename(join(root, "away"), join(image, "t-1"));
+  const after = await open({ dir: image });
+  expect(await readAll(after, "t", "read_committed", 0)).toEqual(["a"]);
+  expect(await readAll(after, "t", "read_committed", 1)).toEqual(["b"]);
 });
 
 it("ignores a torn last entry of the transaction log", async () => {
