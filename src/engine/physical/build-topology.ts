@@ -52,7 +52,11 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
     onePartition: sourceTopics(root).every((topic) => options.partitionsOf?.(topic) === 1),
   };
   const isSink = root.step === "stream-sink" || root.step === "table-sink";
-  const built = buildStep(isSink ? root.source : root, context, { old: false });
+  const sourceTable = root.step === "table-source" && options.materialize !== false;
+  const built = buildStep(isSink ? root.source : root, context, { old: sourceTable });
+  // CREATE SOURCE TABLE: the source's own store answers pull queries, and nothing is written.
+  if (sourceTable)
+    return { topology, materialization: { store: `${root.id}-Materialize`, schema: root.schema, rowOf: (stored) => stored } };
   return isSink ? addSink(root, built, context, options) : addSubscribers(root, built, context);
 }
 

@@ -47,12 +47,18 @@ export function startPullQuery(
   return {
     kind: isTable ? "pull-table" : "pull-stream",
     queryId,
-    columns: plan.columns,
+    columns: plan.columns.map((c, i) => ({ ...c, isKey: c.isKey || isWindowBound(plan, i) })),
     isTable,
     batches: answer(),
     limitReached: () => limited,
     close: async () => abort.abort(new MillraceError("SHUTTING_DOWN", "query closed")),
   };
+}
+
+/** WINDOWSTART and WINDOWEND are part of a windowed table's key. */
+function isWindowBound(plan: PullPlan, column: number): boolean {
+  const e = plan.projection[column]!;
+  return plan.source.window !== undefined && e.kind === "column" && e.index >= plan.source.columns.length + 3;
 }
 
 function project(
@@ -97,7 +103,7 @@ async function* tableRows(plan: PullPlan, { view, where }: CommittedState, servi
   const width = where.schema.key.length + where.schema.value.length;
   let batch: Row[] = [];
   for (const stored of lookUp(plan, view, services)) {
-    const row = tableRow(stored, where, view.windowed, width);
+    const row = tableRow(stored, where, view, width);
     if (
       row === null ||
       !inBounds(row[width + 3] as number | null, plan.windowStart) ||
@@ -115,13 +121,13 @@ async function* tableRows(plan: PullPlan, { view, where }: CommittedState, servi
 }
 
 /** `[...key, ...value, ROWTIME, ROWPARTITION, ROWOFFSET, WINDOWSTART, WINDOWEND]`, or null where the sink has no such row. */
-function tableRow(stored: StoredRow, where: Materialization, windowed: boolean, width: number): Row | null {
+function tableRow(stored: StoredRow, where: Materialization, view: StoreView, width: number): Row | null {
   const sink = where.rowOf(stored.row, stored.timestamp);
   if (sink === null) return null;
   const row = sink.slice(0, width);
-  const end = stored.row.length;
-  const window = windowed ? [stored.row[end - 2], stored.row[end - 1]] : [null, null];
-  row.push(stored.timestamp, null, null, window[0], window[1]);
+  // A windowed store's last key column is the window's start.
+  const start = where.window === undefined ? null : (stored.row[view.schema.key.length - 1] as number);
+  row.push(stored.timestamp, null, null, start, start === null ? null : start + where.window!.size);
   return row;
 }
 

@@ -59,14 +59,14 @@ export async function startPushQuery(options: PushOptions, services: EngineServi
     properties: options.properties,
   });
   const positions = columns.map((c) => c.index);
+  const keys = plan.root.schema.key.length;
   const unsubscribe = handle.subscribe((rows: readonly OutputRow[]) => {
     if (ended) return;
     for (const out of rows) {
-      if (out.row === null && !options.isTable) continue;
-      const from = out.row ?? out.key;
-      waiting.push({ values: positions.map((p) => from[p] ?? null), tombstone: out.row === null });
-      if (out.row !== null) left--;
-      if (left > 0) continue;
+      // A table has no row without a key.
+      if (options.isTable && isNullKey(out.key, keys)) continue;
+      waiting.push({ values: valuesOf(out, positions, keys), tombstone: out.row === null });
+      if (--left > 0) continue;
       limited = ended = true;
       break;
     }
@@ -131,4 +131,15 @@ export async function startPushQuery(options: PushOptions, services: EngineServi
     limitReached: () => limited,
     close,
   };
+}
+
+/** In the order of the select list; of a deleted row the key columns alone. */
+function valuesOf({ key, row }: OutputRow, positions: readonly number[], keys: number): unknown[] {
+  if (row !== null) return positions.map((p) => row[p] ?? null);
+  return positions.map((p) => (p < keys ? (key[p] ?? null) : null));
+}
+
+function isNullKey(key: OutputRow["key"], keys: number): boolean {
+  for (let i = 0; i < keys; i++) if (key[i] !== null) return false;
+  return keys > 0;
 }

@@ -55,8 +55,8 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
     const accept = request.headers.accept ?? "";
     const out = stream(reply, result.kind === "print" ? "text/plain; charset=utf-8" : replyType(request));
     if (result.kind === "print") void writePrint(out, result);
-    else if (accept.includes(delimited)) void writeQuery(out, result, { layout: "delimited", tombstones: false });
-    else void writeQuery(out, result, { layout: "array", tombstones: accept.includes("vnd.ksql.v2+json") });
+    else if (accept.includes(delimited)) void writeQuery(out, result, "delimited");
+    else void writeQuery(out, result, "array");
     return reply;
   });
 
@@ -69,7 +69,7 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
     const accept = request.headers.accept ?? "";
     const layout: Layout = accept.includes("application/json") ? "json" : accept.includes("vnd.ksql.v") ? "array" : "delimited";
     const out = stream(reply, layout === "json" ? "application/json" : layout === "array" ? v1 : delimited);
-    void writeQuery(out, result, { layout, tombstones: false });
+    void writeQuery(out, result, layout);
     return reply;
   });
 

@@ -11,18 +11,11 @@ import type { PrintResult, QueryResult } from "../../engine/query-result.js";
  */
 export type Layout = "array" | "delimited" | "json";
 
-/** Tombstones are shown only to those that ask for v2 of the media type. */
-export interface ReplyOptions {
-  readonly layout: Layout;
-  readonly tombstones: boolean;
-}
-
 /**
  * Writes the answer as it comes. The query is pulled only while the socket takes more: a slow reader holds back its own query
  * alone. A closed connection ends it.
  */
-export async function writeQuery(out: Writable, query: QueryResult, options: ReplyOptions): Promise<void> {
-  const { layout } = options;
+export async function writeQuery(out: Writable, query: QueryResult, layout: Layout): Promise<void> {
   const writeRow = jsonRowWriter(query.columns.map((c) => c.type));
   const onClose = () => void query.close();
   out.once("close", onClose);
@@ -38,7 +31,6 @@ export async function writeQuery(out: Writable, query: QueryResult, options: Rep
     for await (const batch of query.batches) {
       let text = "";
       for (const row of batch) {
-        if (row.tombstone && !options.tombstones) continue;
         const values = writeRow(row.values);
         text += item(layout === "array" ? `{"row":{"columns":${values}${row.tombstone ? ',"tombstone":true' : ""}}}` : values);
       }
