@@ -59,7 +59,7 @@ const schema = structOf(
   ]),
   { name: "test.Row" },
 );
-const row = fc.tuple(...fields.flatMap(([, , values]) => [values, fc.option(values, { nil: null, freq: 4 })] as fc.Arbitrary<Value>[]));
+const row = fc.tuple(...fields.flatMap(([, , values]) => [values, fc.option(values as fc.Arbitrary<Value>, { nil: null, freq: 4 })] as fc.Arbitrary<Value>[]));
 
 describe("a compiled reader reads what toConnect reads", () => {
   for (const [name, config] of [
