@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -430,4 +431,32 @@ it("counts what goes in and out, and forgets a deleted topic", async () => {
   expect(text).toContain('millrace_transactions_total{end="commit"} 1');
   await broker.deleteTopics(["t"]);
   expect(metrics.expose()).not.toContain('topic="t"');
+});
+
+it("confirms no commit any more once the transaction log could not be synced, and reads on", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 2 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a");
+  await p.commit();
+  const log = (broker as unknown as { transactions: { log: { fd: number } } }).transactions.log;
+  const good = log.fd;
+  // A pipe takes the write and refuses the sync, as a failing disk does.
+  const pipe = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
+  log.fd = (pipe.stdin as unknown as { _handle: { fd: number } })._handle.fd;
+  p.begin();
+  put(p, "b", 0);
+  put(p, "b", 1);
+  expect(await errorName(p.commit())).toBe("KAFKA_STORAGE_ERROR");
+  log.fd = good;
+  expect(await errorName(p.commit())).toBe("KAFKA_STORAGE_ERROR");
+  expect(await readAll(broker, "t", "read_committed")).toEqual(["a"]);
+  expect(await errorName(broker.initProducerId({ transactionalId: "other" }))).toBe("KAFKA_STORAGE_ERROR");
+  pipe.kill();
+  await pipe.stdin.destroy();
+  await close(broker);
+  const after = await open();
+  expect(await readAll(after, "t", "read_committed", 0)).toEqual(["a"]);
+  expect(await readAll(after, "t", "read_committed", 1)).toEqual([]);
 });
