@@ -23,6 +23,7 @@ const QUEUE_BYTES = 2 << 20;
 const TURN_RECORDS = 5_000;
 const TURN_MS = 4;
 const PURGE_MS = 5_000;
+/** Written to a store before its next snapshot, at least; and at least as much as the store holds. */
 const SNAPSHOT_BYTES = 32 << 20;
 const LONG_POLL_MS = 500;
 const IDLE_MS = 2;
@@ -49,6 +50,7 @@ export class QueryRuntime implements QueryHandle {
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly commitInterval: number;
+  private readonly snapshotBytes: number;
   private readonly producer: TransactionalProducer;
   private layout!: QueryLayout;
   private tasks: StreamTask[] = [];
@@ -86,6 +88,7 @@ export class QueryRuntime implements QueryHandle {
     this.clock = options.clock ?? systemClock;
     this.logger = (options.logger ?? silentLogger).child({ query: options.applicationId });
     this.commitInterval = Number(property(options, "commit.interval.ms") ?? 5);
+    this.snapshotBytes = Number(property(options, "state.snapshot.bytes") ?? SNAPSHOT_BYTES);
     this.producer = new TransactionalProducer({ broker: this.broker, transactionalId: this.applicationId });
     const { metrics } = options;
     if (metrics) {
@@ -547,7 +550,7 @@ export class QueryRuntime implements QueryHandle {
     if (this.snapshotting !== undefined || this.options.stateDir === undefined) return;
     for (const part of this.parts) {
       const written = part.store.bytesApplied - part.snapshotAt;
-      if (written < Math.max(SNAPSHOT_BYTES, part.store.table.bytes)) continue;
+      if (written < Math.max(this.snapshotBytes, part.store.table.bytes)) continue;
       this.snapshotting = this.snapshot(part, () => this.stopping)
         .catch((error) =>
           this.logger.warn("a snapshot could not be written; a restart replays more of the changelog", {
