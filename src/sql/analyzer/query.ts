@@ -151,7 +151,8 @@ function expandStars(
 }
 
 function needsSyntheticKey(query: Query): boolean {
-  return query.joins.some((j) => j.type === "FULL");
+  const plain = (e: ParsedExpression) => e.kind === "binary" && (e.left.kind === "name" || e.right.kind === "name");
+  return query.joins.some((j) => j.type === "FULL") || (query.joins.length > 0 && !query.joins.some((j) => plain(j.on)));
 }
 
 function nameColumns(

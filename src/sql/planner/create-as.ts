@@ -1,6 +1,8 @@
 import { MillraceError } from "../../common/errors.js";
 import { formatSqlType, sameSqlType } from "../../data/sql-type.js";
+import { coerce } from "../analyzer/expression.js";
 import { qualifyQuery } from "../analyzer/query.js";
+import { wideningSteps } from "../analyzer/types.js";
 import { type DataSource, rowSchemaOf, type SourceColumn } from "../metastore/data-source.js";
 import type { CreateAs, Properties, Query } from "../parser/ast.js";
 import type { TopicRequest } from "../plan/command.js";
@@ -10,6 +12,7 @@ import { checkTimestamp } from "./create-source.js";
 import { checkColumns, checkFormat, keyFormat, valueFormat } from "./formats.js";
 import type { PlanContext } from "./plan-statement.js";
 import { type PlannedQuery, planQuery } from "./query.js";
+import { valueColumns } from "./relation.js";
 import { defaults } from "./settings.js";
 import { WithProperties } from "./with-properties.js";
 
@@ -171,9 +174,12 @@ export function planInsertSelect(target: string, properties: Properties, query: 
     throw refused(`Incompatible data sink type. INSERT INTO needs a stream but the SELECT query produces a TABLE.`);
   const schema = rowSchemaOf(sink);
   const got = planned.step.schema;
-  const same = (a: typeof schema.key, b: typeof schema.key) =>
-    a.length === b.length && a.every((c, i) => c.name === b[i]!.name && sameSqlType(c.type, b[i]!.type));
-  if (!same(schema.key, got.key) || !same(schema.value, got.value)) {
+  const fits = (from: typeof schema.key, to: typeof schema.key) =>
+    from.length === to.length &&
+    from.every(
+      (c, i) => c.name === to[i]!.name && (sameSqlType(c.type, to[i]!.type) || wideningSteps(c.type, to[i]!.type.base) !== undefined),
+    );
+  if (!fits(got.key, schema.key) || !fits(got.value, schema.value) || got.key.some((c, i) => !sameSqlType(c.type, schema.key[i]!.type))) {
     const show = (s: typeof schema) =>
       [
         ...s.key.map((c) => `\`${c.name}\` ${formatSqlType(c.type)} KEY`),
@@ -181,11 +187,21 @@ export function planInsertSelect(target: string, properties: Properties, query: 
       ].join(", ");
     throw refused(`Incompatible schema between results and sink.\nResult schema is ${show(got)}\nSink schema is ${show(schema)}`);
   }
+  // the target's types, where the query's are narrower
+  const widened = got.value.every((c, i) => sameSqlType(c.type, schema.value[i]!.type))
+    ? planned.step
+    : ({
+        step: "select",
+        id: "Coerce",
+        source: planned.step,
+        columns: valueColumns(got).map((e, i) => coerce(e, schema.value[i]!.type)),
+        schema,
+      } as const);
   const given = properties["QUERY_ID"];
   const root: SinkStep = {
     step: "stream-sink",
     id: "Sink",
-    source: planned.step,
+    source: widened,
     topic: sink.topic,
     formats: sink.formats,
     schema,

@@ -28,23 +28,13 @@ export function planFrom(query: QualifiedQuery, tools: PlanTools, defaultKeyForm
   let left = planSource(query.sources[0]!, `${query.sources[0]!.alias}-`);
   query.joins.forEach((join, i) => {
     const right = planSource(join.source, `${join.source.alias}-`);
-    left = planJoin(
-      query,
-      join,
-      left,
-      right,
-      query.joins.length === 1 ? "Join" : `Join-${i + 1}`,
-      usedAfter(query, i),
-      tools,
-      defaultKeyFormat,
-      i,
-    );
+    left = planJoin(query, join, left, right, query.joins.length === 1 ? "Join" : `Join-${i + 1}`, tools, defaultKeyFormat, i);
   });
   return left;
 }
 
 /** `ALIAS.NAME` of every column that is named by what comes after the join at hand. */
-function usedAfter(query: QualifiedQuery, nth: number): Set<string> {
+function usedAfter(query: QualifiedQuery, nth: number, foreign: boolean): Set<string> {
   const all: (ParsedExpression | null)[] = [
     ...query.select.map((s) => s.expression),
     ...query.joins.slice(nth + 1).map((j) => j.on),
@@ -56,7 +46,7 @@ function usedAfter(query: QualifiedQuery, nth: number): Set<string> {
   const uses = new Map<string, number>();
   for (const n of all.flatMap((e) => (e ? namesIn(e) : [])))
     uses.set(`${n.qualifier}.${n.name}`, (uses.get(`${n.qualifier}.${n.name}`) ?? 0) + 1);
-  const key = keyOnly(query, nth);
+  const key = foreign ? undefined : keyOnly(query, nth);
   if (key !== undefined && uses.get(key) === 1) uses.delete(key);
   return new Set(uses.keys());
 }
@@ -84,7 +74,6 @@ function planJoin(
   left: Relation,
   right: Relation,
   id: string,
-  used: ReadonlySet<string>,
   tools: PlanTools,
   defaultKeyFormat: string,
   nth: number,
@@ -127,12 +116,13 @@ function planJoin(
         : `Invalid join condition: table-table joins require to join on the primary key of the right input table. ${got}`,
     );
   const foreign = left.kind === "table" && !leftIsKey;
-  if (foreign && query.joins.length > 1)
+  if (foreign && nth > 0)
     throw refused(`Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. ${got}`);
   if (foreign && join.type !== "INNER" && join.type !== "LEFT") throw refused(`${join.type} OUTER JOIN on a foreign key is not supported`);
   if (left.window && !leftIsKey)
     throw refused("Implicit repartitioning of windowed sources is not supported. See https://github.com/confluentinc/ksql/issues/4385.");
 
+  const used = usedAfter(query, nth, foreign);
   const keyFormat = joinKeyFormat(left, leftIsKey, right, defaultKeyFormat);
   const l = foreign || leftIsKey ? withPseudo(left, used, `${id}-Left`) : rekey(left, leftKey, used, `${id}-left`, keyFormat);
   const r =

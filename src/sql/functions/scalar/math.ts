@@ -72,7 +72,7 @@ function rounding(
       { args: "DOUBLE", returns: "BIGINT", call: whole },
       {
         args: "DECIMAL",
-        returns: ([t]) => decimalType((t as DecimalType).precision - (t as DecimalType).scale + 1, 0),
+        returns: ([t]) => decimalType(Math.max(1, (t as DecimalType).precision - (t as DecimalType).scale), 0),
         bind: (_, r) => (d: Decimal) =>
           fitDecimal(mode === "round" ? d.rescale(0).unscaled : d.unscaled / 10n ** BigInt(d.scale), (r as DecimalType).precision, 0),
       },
