@@ -362,6 +362,19 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         expect(await readAll(broker, topic, "read_committed")).toEqual(["young"]);
       });
 
+      it("never lets a fenced producer take over again by aborting", async () => {
+        const old = await transactional();
+        old.begin();
+        put(old, "old");
+        const young = await transactional();
+        expect(await errorName(old.commit())).toBe("INVALID_PRODUCER_EPOCH");
+        expect(await errorName(old.abort())).toBe("PRODUCER_FENCED");
+        young.begin();
+        put(young, "young");
+        await young.commit();
+        expect(await readAll(broker, topic, "read_committed")).toEqual(["young"]);
+      });
+
       it("answers a repeated end, and refuses one that does not fit", async () => {
         const producer = await transactional();
         const txn = () => producer.identity;

@@ -2,7 +2,7 @@ import type { MillraceError } from "../../common/errors.js";
 import type { CompressionType } from "../../protocol/record-batch.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
-import type { Broker, GroupMember, OffsetCommit, ProduceResult, Txn } from "./broker.js";
+import type { Broker, GroupMember, OffsetCommit, ProduceResult, ProducerIdentity, Txn } from "./broker.js";
 import { BrokerError } from "./errors.js";
 
 export interface ProducerOptions {
@@ -257,11 +257,20 @@ export class TransactionalProducer extends BatchProducer {
   }
 
   /** Takes over the transactional id: an older producer's open transaction is aborted and that producer fenced. */
-  async init(): Promise<void> {
+  init(): Promise<void> {
+    return this.start(undefined);
+  }
+
+  private async start(from: ProducerIdentity | undefined): Promise<void> {
     const { transactionalId, transactionTimeoutMs = 60_000 } = this.options;
     this.discardOpen();
     await this.settled();
-    this.startIdentity({ transactionalId, ...(await this.broker.initProducerId({ transactionalId, transactionTimeoutMs })) });
+    const request = {
+      transactionalId,
+      transactionTimeoutMs,
+      ...(from && { producerId: from.producerId, producerEpoch: from.producerEpoch }),
+    };
+    this.startIdentity({ transactionalId, ...(await this.broker.initProducerId(request)) });
     this.state = "ready";
   }
 
@@ -293,15 +302,16 @@ export class TransactionalProducer extends BatchProducer {
     this.state = "ready";
   }
 
-  /** Drops the transaction; what was written of it is never seen by read_committed. */
+  /** Drops the transaction; what was written of it is never seen by read_committed. @throws PRODUCER_FENCED */
   async abort(): Promise<void> {
     if (this.state !== "open") throw this.wrongState("abort");
     this.discardOpen();
     await this.settled();
     const { failed } = this;
     if (failed) {
-      // A batch is missing in its sequence: only a new epoch, which starts at 0, can go on. It aborts the transaction as well.
-      await this.init();
+      // A batch is missing in its sequence: only a new epoch, which starts at 0, can go on; it aborts the transaction as well. Asked for
+      // in the name of this one (KIP-360): a producer that has been fenced must not take over again from its successor.
+      await this.start(this.identity);
       return;
     }
     if (this.touched) await this.broker.endTxn(this.identity, false);
