@@ -1,6 +1,6 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Row } from "../../serde/row-serde.js";
-import { type CompiledPredicate, type CompiledRow, compilePredicate, compileRow } from "../../sql/evaluate/compile.js";
+import { compilePredicate, compileRow } from "../../sql/evaluate/compile.js";
 import type { EvalContext } from "../../sql/evaluate/context.js";
 import type { Bounds, KeyLookup, PullPlan } from "../../sql/planner/plan-statement.js";
 import type { StoredRow, StoreView } from "../../streams/state/store.js";
@@ -33,14 +33,23 @@ export function startPullQuery(
   let limited = plan.limit === 0;
   const answer = async function* (): AsyncGenerator<readonly ResultRow[]> {
     const context: EvalContext = { now: () => services.clock.now(), random: Math.random, onError: () => {} };
-    let left = plan.limit ?? Number.POSITIVE_INFINITY;
-    if (left === 0) return;
+    const { limit } = plan;
+    if (limit === 0) return;
+    const fits = residual === null ? () => true : (input: Row) => residual(input, context);
+    const answered = (inputs: readonly Row[]) => inputs.map((input) => ({ values: row(input, context), tombstone: false }));
+    if (limit !== null && isTable) {
+      const first = await lowestKeys(rows, fits, limit, plan.source.columns.filter((c) => c.role === "key").length, abort.signal);
+      limited = first.length === limit;
+      if (first.length > 0) yield answered(first);
+      return;
+    }
+    let left = limit ?? Number.POSITIVE_INFINITY;
     for await (const batch of rows) {
       if (abort.signal.aborted) return;
-      const out = project(batch, row, residual, context, left);
-      left -= out.length;
+      const inputs = batch.filter(fits).slice(0, left);
+      left -= inputs.length;
       if (left === 0) limited = true;
-      if (out.length > 0) yield out;
+      if (inputs.length > 0) yield answered(inputs);
       if (left === 0) return;
     }
   };
@@ -61,19 +70,29 @@ function isWindowBound(plan: PullPlan, column: number): boolean {
   return plan.source.window !== undefined && e.kind === "column" && e.index >= plan.source.columns.length + 3;
 }
 
-function project(
-  batch: readonly Row[],
-  row: CompiledRow,
-  residual: CompiledPredicate | null,
-  context: EvalContext,
-  most: number,
-): ResultRow[] {
-  const out: ResultRow[] = [];
-  for (const input of batch) {
-    if (out.length >= most) break;
-    if (residual === null || residual(input, context)) out.push({ values: row(input, context), tombstone: false });
+/** A table's first rows in the order of their keys: which rows LIMIT gives must not depend on how they lie in the store. */
+async function lowestKeys(
+  rows: AsyncIterable<Row[]>,
+  fits: (row: Row) => boolean,
+  limit: number,
+  keys: number,
+  signal: AbortSignal,
+): Promise<Row[]> {
+  let kept: Row[] = [];
+  const window = (row: Row) => row[row.length - 2];
+  const byKey = (a: Row, b: Row): number => {
+    for (let i = 0; i < keys; i++) {
+      const order = compareKeys(a[i], b[i]);
+      if (order !== 0) return order;
+    }
+    return compareKeys(window(a), window(b));
+  };
+  for await (const batch of rows) {
+    if (signal.aborted) return [];
+    for (const row of batch) if (fits(row)) kept.push(row);
+    if (kept.length > limit * 2 + batchRows) kept = kept.sort(byKey).slice(0, limit);
   }
-  return out;
+  return kept.sort(byKey).slice(0, limit);
 }
 
 interface CommittedState {

@@ -63,8 +63,8 @@ export async function startPushQuery(options: PushOptions, services: EngineServi
   const unsubscribe = handle.subscribe((rows: readonly OutputRow[]) => {
     if (ended) return;
     for (const out of rows) {
-      // A table has no row without a key.
-      if (options.isTable && isNullKey(out.key, keys)) continue;
+      // A table has no row without a key, a stream none without a value.
+      if (options.isTable ? isNullKey(out.key, keys) : out.row === null) continue;
       waiting.push({ values: valuesOf(out, positions, keys), tombstone: out.row === null });
       if (--left > 0) continue;
       limited = ended = true;
