@@ -216,7 +216,7 @@ async function run(name, config) {
     total,
     { seconds, cpu: (cpu.user + cpu.system) / 1e6, peak },
     { seconds: limit, limit: "writing the same bytes, fdatasync a transaction" },
-    0.3,
+    0.2,
   );
 }
 

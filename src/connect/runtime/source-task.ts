@@ -78,9 +78,19 @@ export class SourceTaskRunner extends TaskRunner {
       while (!signal.aborted) {
         if (this.paused) await this.whilePaused(signal);
         next ??= task.poll();
-        const items = await next;
+        let items = await next;
         next = undefined;
         if (items.length === 0) continue;
+        if (!this.paused && !signal.aborted) {
+          // What came while the last transaction was being made durable goes with this one instead of waiting for the next.
+          next = task.poll();
+          next.catch(() => undefined);
+          const more = await Promise.race([next, nextTurn()]);
+          if (more) {
+            next = undefined;
+            items = [...items, ...more];
+          }
+        }
         producer.begin();
         let done = false;
         try {
@@ -89,7 +99,7 @@ export class SourceTaskRunner extends TaskRunner {
           const taken = writer.takeOffsets();
           this.inDoubt = true;
           const commit = producer.commit();
-          if (!this.paused && !signal.aborted) {
+          if (!next && !this.paused && !signal.aborted) {
             next = task.poll();
             next.catch(() => undefined);
           }
@@ -178,6 +188,10 @@ export class SourceTaskRunner extends TaskRunner {
       },
     };
   }
+}
+
+function nextTurn(): Promise<undefined> {
+  return new Promise((resolve) => setImmediate(resolve, undefined));
 }
 
 const codecs = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
