@@ -1,4 +1,5 @@
 import { MillraceError } from "../common/errors.js";
+import { formatSqlType, type SqlType } from "../data/sql-type.js";
 import type { SchemaClient } from "../schema-registry/client.js";
 import { AvroRowSerde } from "./formats/avro/row-avro.js";
 import { DelimitedRowSerde, delimiterOf } from "./formats/delimited/row-delimited.js";
@@ -26,9 +27,11 @@ export function createRowSerde(request: RowSerdeRequest, services: SerdeServices
   const unwrapped = columns.length === 1 && (features.includes("UNWRAP_SINGLES") || (isKey && !features.includes("WRAP_SINGLES")));
   switch (request.format.toUpperCase()) {
     case "JSON":
+      if (columns.some((c) => hasOddMap(c.type))) throw new MillraceError("DATA_INVALID", "JSON only supports MAP types with STRING keys");
       return columns.length === 0 ? new NoneRowSerde() : new JsonRowSerde(columns, needed, unwrapped);
     case "AVRO": {
       if (columns.length === 0) return new NoneRowSerde();
+      if (columns.some((c) => hasOddMap(c.type))) throw new MillraceError("DATA_INVALID", "Avro only supports MAPs with STRING keys");
       const recordName = property(properties, RECORD_NAME);
       const schemaId = property(properties, SCHEMA_ID);
       return new AvroRowSerde(services.registry, {
@@ -41,13 +44,17 @@ export function createRowSerde(request: RowSerdeRequest, services: SerdeServices
       });
     }
     case "KAFKA":
-      return columns.length === 0 ? new NoneRowSerde() : new KafkaRowSerde(columns);
+      return columns.length === 0 ? new NoneRowSerde() : new KafkaRowSerde(columns, described(request));
     case "DELIMITED":
       return columns.length === 0
         ? new NoneRowSerde()
         : new DelimitedRowSerde(columns, needed, delimiterOf(property(properties, DELIMITER)));
     case "NONE":
-      if (columns.length) throw new MillraceError("DATA_INVALID", "The 'NONE' format can only be used when no columns are defined");
+      if (columns.length)
+        throw new MillraceError(
+          "DATA_INVALID",
+          `The 'NONE' format can only be used when no columns are defined. Got: [${described(request)}]`,
+        );
       return new NoneRowSerde();
     case "JSON_SR":
     case "PROTOBUF":
@@ -55,6 +62,24 @@ export function createRowSerde(request: RowSerdeRequest, services: SerdeServices
       throw new MillraceError("UNSUPPORTED", `The format ${request.format.toUpperCase()} is not built yet`);
     default:
       throw new MillraceError("UNSUPPORTED", `Unknown format: ${request.format}`);
+  }
+}
+
+function described({ columns, isKey }: RowSerdeRequest): string {
+  return columns.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}${isKey ? " KEY" : ""}`).join(", ");
+}
+
+/** Whether there is a map, at any depth, whose keys are not strings. */
+function hasOddMap(type: SqlType): boolean {
+  switch (type.base) {
+    case "MAP":
+      return type.key.base !== "STRING" || hasOddMap(type.value);
+    case "ARRAY":
+      return hasOddMap(type.element);
+    case "STRUCT":
+      return type.fields.some((f) => hasOddMap(f.type));
+    default:
+      return false;
   }
 }
 

@@ -235,6 +235,50 @@ describe("odd input", () => {
     const other = createRowSerde({ format: "AVRO", isKey: false, columns: [{ name: "C3", type: { base: "BOOLEAN" } }] }, { registry });
     await expect(other.prepareRead("w", bytes, 0, bytes.length)).rejects.toThrow("requiredType: BOOLEAN, path: C3");
   });
+  it("writes with a registered schema of fewer and other columns", async () => {
+    const schema = JSON.stringify({
+      type: "record",
+      name: "T",
+      fields: [
+        { name: "C1", type: "string" },
+        { name: "extra", type: ["null", "string"], default: null },
+        { name: "C0", type: ["null", "long"] },
+      ],
+    });
+    const id = await registry.register("given", { schema });
+    const avro = createRowSerde({ format: "AVRO", isKey: false, columns: cols, properties: { schemaId: String(id) } }, { registry });
+    await avro.prepareWrite("any");
+    const bytes = avro.serialize("any", [3, "x", null, null])!;
+    expect([...bytes]).toEqual([0, 0, 0, 0, id, 2, 0x78, 0, 2, 6]);
+    await avro.prepareRead("any", bytes, 0, bytes.length);
+    expect(avro.deserialize("any", bytes, 0, bytes.length)).toEqual([3, "x", null, null]);
+  });
+  it.each([
+    [
+      "NONE",
+      [{ name: "K", type: { base: "STRING" } }],
+      "The 'NONE' format can only be used when no columns are defined. Got: [`K` STRING KEY]",
+    ],
+    [
+      "KAFKA",
+      [{ name: "A", type: { base: "ARRAY", element: { base: "STRING" } } }],
+      "The 'KAFKA' format does not support type 'ARRAY', column: `A`",
+    ],
+    [
+      "DELIMITED",
+      [{ name: "A", type: { base: "STRUCT", fields: [] } }],
+      "The 'DELIMITED' format does not support type 'STRUCT', column: `A`",
+    ],
+    ["AVRO", [{ name: "1A", type: { base: "STRING" } }], "Schema is not compatible with Avro: Illegal initial character: 1A"],
+    [
+      "JSON",
+      [{ name: "A", type: { base: "MAP", key: { base: "INTEGER" }, value: { base: "STRING" } } }],
+      "JSON only supports MAP types with STRING keys",
+    ],
+    ["FOO", [], "Unknown format: FOO"],
+  ] as [string, SqlField[], string][])("%s refuses columns that it cannot hold", (format, columns, message) => {
+    expect(() => createRowSerde({ format, isKey: true, columns }, { registry })).toThrow(message);
+  });
   it("DELIMITED quotes, other delimiters and wrong counts", () => {
     const csv = createRowSerde({ format: "DELIMITED", isKey: false, columns: cols, properties: { VALUE_DELIMITER: "TAB" } }, { registry });
     const line = csv.serialize("t", [1, 'a\t"b"', new Decimal(5n, 2), 1e10])!;

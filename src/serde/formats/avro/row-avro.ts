@@ -1,8 +1,8 @@
 import { MillraceError } from "../../../common/errors.js";
-import type { Schema, Value } from "../../../data/schema.js";
+import { type Schema, Struct, type Value } from "../../../data/schema.js";
 import type { SqlField } from "../../../data/sql-type.js";
 import { parseAvro } from "../../../schema-registry/avro/parse.js";
-import { type AvroRecord, type AvroSchema, formatAvro } from "../../../schema-registry/avro/schema.js";
+import { type AvroField, type AvroRecord, type AvroSchema, formatAvro } from "../../../schema-registry/avro/schema.js";
 import type { SchemaClient } from "../../../schema-registry/client.js";
 import { ByteReader } from "../../byte-reader.js";
 import { ByteWriter } from "../../byte-writer.js";
@@ -31,13 +31,20 @@ export interface AvroRowOptions {
 
 type Read = (bytes: Buffer, start: number, end: number) => Row;
 
+interface ColumnEncoder {
+  /** of the column; -1 for a registered field that is none */
+  readonly index: number;
+  readonly encode: AvroEncoder;
+  readonly convert: ((value: unknown) => Value) | undefined;
+}
+
 /** ksqlDB's AVRO format: the registry's wire format, fields found by name without case in any writer's schema. */
 export class AvroRowSerde implements RowSerde {
   private readonly ids = new Map<string, number>();
   private readonly readers: (Read | undefined)[] = [];
   private readonly schema: Schema;
   private readonly avro: AvroSchema;
-  private encoders: { encode: AvroEncoder; convert: ((value: unknown) => Value) | undefined }[] = [];
+  private encoders: ColumnEncoder[];
   private readonly out = new ByteWriter();
 
   constructor(
@@ -47,6 +54,7 @@ export class AvroRowSerde implements RowSerde {
     const { columns, unwrapped, recordName } = options;
     this.schema = unwrapped ? sqlToConnect(columns[0]!.type, recordName ?? KSQL_RECORD) : columnsToConnect(columns, recordName);
     // a bare value's schema is not a union: null is a record without a value
+    checkNames(columns);
     this.avro = connectToAvro(unwrapped ? { ...this.schema, optional: false } : this.schema, defaultAvroData);
     this.encoders = this.compileEncoders(this.avro);
   }
@@ -100,32 +108,29 @@ export class AvroRowSerde implements RowSerde {
     out.byte(0);
     out.int32be(id);
     for (let i = 0; i < encoders.length; i++) {
-      const { encode, convert } = encoders[i]!;
-      const v = row[i];
+      const { index, encode, convert } = encoders[i]!;
+      const v = index < 0 ? null : row[index];
       encode(out, v === null || v === undefined ? null : convert ? convert(v) : (v as Value));
     }
   }
 
-  private compileEncoders(avro: AvroSchema): typeof this.encoders {
+  private compileEncoders(avro: AvroSchema): ColumnEncoder[] {
     const { columns, unwrapped } = this.options;
-    if (unwrapped)
-      return [
-        {
-          encode: compileAvroEncoder(this.schema, avro, defaultAvroData, columns[0]!.name),
-          convert: connectFromSql(columns[0]!.type, this.schema),
-        },
-      ];
+    const encoderOf = (index: number, schema: Schema, type: AvroSchema): ColumnEncoder => {
+      const column = columns[index]!;
+      return {
+        index,
+        encode: compileAvroEncoder(schema, type, defaultAvroData, column.name),
+        convert: connectFromSql(column.type, schema),
+      };
+    };
+    if (unwrapped) return [encoderOf(0, this.schema, avro)];
     if (avro.type !== "record")
       throw new MillraceError("SCHEMA_INVALID", `The registered schema is ${avro.type}, not a record of the columns`);
-    return columns.map((c, i) => {
-      const field = avro.fields[i];
-      if (field?.name !== c.name)
-        throw new MillraceError(
-          "SCHEMA_INVALID",
-          `The registered schema's field ${i + 1} is ${field?.name ?? "missing"}, not column ${c.name}`,
-        );
-      const schema = this.schema.fields![i]!.schema;
-      return { encode: compileAvroEncoder(schema, field.type, defaultAvroData, c.name), convert: connectFromSql(c.type, schema) };
+    return avro.fields.map((field) => {
+      const index = columns.findIndex((c) => c.name === field.name);
+      if (index < 0) return { index, encode: defaultEncoder(avro, field), convert: undefined };
+      return encoderOf(index, this.schema.fields![index]!.schema, field.type);
     });
   }
 
@@ -172,6 +177,24 @@ export class AvroRowSerde implements RowSerde {
     const branch = writer.type === "union" ? writer.branches.indexOf(avro) : 0;
     const none = columns.map(() => null);
     return (bytes, start, end) => (bytes[start] === branch * 2 ? read(bytes, start + 1, end) : [...none]);
+  }
+}
+
+/** Writes a registered field that is no column: its default. @throws SCHEMA_INVALID where it has none */
+function defaultEncoder(avro: AvroRecord, field: AvroField): AvroEncoder {
+  const empty: Schema = { type: "struct", optional: false, fields: [] };
+  const encode = compileAvroEncoder(empty, { ...avro, fields: [field] }, defaultAvroData);
+  const nothing = new Struct(empty, []);
+  return (out) => encode(out, nothing);
+}
+
+/** @throws DATA_INVALID */
+function checkNames(columns: readonly SqlField[]): void {
+  for (const { name, type } of columns) {
+    if (!/^[A-Za-z_]/.test(name))
+      throw new MillraceError("DATA_INVALID", `Schema is not compatible with Avro: Illegal initial character: ${name}`);
+    if (!/^\w+$/.test(name)) throw new MillraceError("DATA_INVALID", `Schema is not compatible with Avro: Illegal character in: ${name}`);
+    if (type.base === "STRUCT") checkNames(type.fields);
   }
 }
 

@@ -1,6 +1,7 @@
 import { MillraceError } from "../../../common/errors.js";
 import { arrayOf, Decimal, logical, mapOf, primitive, type Schema, Struct, structOf, type Value } from "../../../data/schema.js";
 import { formatSqlType, type SqlField, type SqlType } from "../../../data/sql-type.js";
+import { javaDouble, javaFloat } from "../../java-number.js";
 import { fitDecimal } from "../json/sql-json.js";
 import { DATE, DECIMAL, PRECISION_PARAMETER, TIME, TIMESTAMP } from "./connect-names.js";
 
@@ -138,6 +139,9 @@ export function sqlFromConnect(type: SqlType, schema: Schema, path: string): Con
     case "STRING":
       if (schema.type === "string") return undefined;
       if (whole || schema.type === "boolean") return (v) => String(v);
+      if (schema.type === "float64") return (v) => javaDouble(v as number);
+      if (schema.type === "float32") return (v) => javaFloat(v as number);
+      if (schema.name === DECIMAL) return (v) => (v as Decimal).toString();
       break;
     case "BYTES":
       if (schema.type === "bytes") return undefined;

@@ -12,7 +12,10 @@ export function delimiterOf(text: string | undefined): string {
   if (text === "SPACE") return " ";
   if (text === "TAB") return "\t";
   if (text.length !== 1)
-    throw new MillraceError("DATA_INVALID", `Invalid delimiter value: '${text}'. Delimiter must be a single character or TAB,SPACE`);
+    throw new MillraceError(
+      "DATA_INVALID",
+      `Invalid delimiter value: '${text}'. Delimiter must be a single character or TAB,SPACE\nExample valid value: ';'`,
+    );
   return text;
 }
 
@@ -70,7 +73,7 @@ export class DelimitedRowSerde implements RowSerde {
     if (text === "") return first ? '""' : "";
     const c = text.charCodeAt(0);
     const last = text.charCodeAt(text.length - 1);
-    const odd = (first && (c < 0x20 || c === 0x2c || c > 0x7e)) || c <= 0x23 || last <= 0x20;
+    const odd = (first && !/[0-9A-Za-z]/.test(text[0]!)) || c <= 0x23 || last <= 0x20;
     if (!odd && !text.includes(this.delimiter) && !/["\r\n]/.test(text)) return text;
     return `"${text.replace(/"/g, '""')}"`;
   }

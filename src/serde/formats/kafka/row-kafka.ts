@@ -1,6 +1,6 @@
 import { MillraceError } from "../../../common/errors.js";
 import type {} from "../../../data/buffer-text.js";
-import { formatSqlType, type SqlField } from "../../../data/sql-type.js";
+import type { SqlField } from "../../../data/sql-type.js";
 import type { Row, RowSerde } from "../../row-serde.js";
 
 interface Codec {
@@ -35,19 +35,14 @@ export class KafkaRowSerde implements RowSerde {
   private readonly column: SqlField;
   private readonly codec: Codec | undefined;
 
-  constructor(columns: readonly SqlField[]) {
+  /** @param described the columns as a message names them */
+  constructor(columns: readonly SqlField[], described: string) {
     const [column] = columns;
     if (!column || columns.length > 1)
-      throw new MillraceError(
-        "DATA_INVALID",
-        `The 'KAFKA' format only supports a single field. Got: ${columns.map((c) => c.name).join(", ")}`,
-      );
+      throw new MillraceError("DATA_INVALID", `The 'KAFKA' format only supports a single field. Got: [${described}]`);
     this.codec = codecs[column.type.base];
     if (!this.codec && column.type.base !== "STRING" && column.type.base !== "BYTES")
-      throw new MillraceError(
-        "DATA_INVALID",
-        `The 'KAFKA' format does not support type '${formatSqlType(column.type)}', column: ${column.name}`,
-      );
+      throw new MillraceError("DATA_INVALID", `The 'KAFKA' format does not support type '${column.type.base}', column: \`${column.name}\``);
     this.column = column;
   }
 
