@@ -26,6 +26,10 @@ export function formatParsedType(type: ParsedType): string {
   }
 }
 
+function isNumber(e: ParsedExpression): boolean {
+  return e.kind === "integer" || e.kind === "decimal" || e.kind === "double";
+}
+
 /** The text of an expression, with a bracket around every operation, as ksqlDB shows it. Parses back to the same. */
 export function formatExpression(e: ParsedExpression): string {
   const f = formatExpression;
@@ -49,9 +53,10 @@ export function formatExpression(e: ParsedExpression): string {
       return `${e.parameters.length === 1 ? formatName(e.parameters[0]!) : `(${e.parameters.map(formatName).join(", ")})`} => ${f(e.body)}`;
     case "binary":
       return `(${f(e.left)} ${e.op} ${f(e.right)})`;
-    // the space keeps `- -5` from being a comment
     case "unary":
-      return e.op === "NOT" ? `(NOT ${f(e.operand)})` : `${e.op} ${f(e.operand)}`;
+      if (e.op === "NOT") return `(NOT ${f(e.operand)})`;
+      // a bracket keeps a sign from joining a number's, and two of them from being a comment
+      return isNumber(e.operand) || e.operand.kind === "unary" ? `${e.op}(${f(e.operand)})` : `${e.op}${f(e.operand)}`;
     case "is-null":
       return `(${f(e.operand)} IS ${e.negated ? "NOT " : ""}NULL)`;
     case "like":
