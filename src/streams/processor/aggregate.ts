@@ -60,7 +60,8 @@ export class Aggregate implements Processor {
     this.next.process(emitted, emitted, before !== null && this.options.needOld ? aggregator.result(before) : null, time);
   }
 
-  flush(): void {
-    if (this.options.coalesce) emitDirty(this.store, this.context, this.next, this.options.needOld, this.aggregator.result);
+  flush(limit: number): boolean {
+    const { coalesce, needOld } = this.options;
+    return !coalesce || emitDirty(this.store, this.context, this.next, needOld, limit, this.aggregator.result);
   }
 }

@@ -14,8 +14,8 @@ export interface Processor {
   /** Called once, children first. */
   init?(context: ProcessorContext): void;
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void;
-  /** Ahead of every commit, upstream first: hands on what was held back. */
-  flush?(): void;
+  /** Ahead of every commit, upstream first: hands on up to `limit` rows of what was held back. False while more is left. */
+  flush?(limit: number): boolean;
 }
 
 export type PunctuationType = "stream-time" | "wall-clock";

@@ -63,23 +63,25 @@ export class MaterializeSink implements Processor {
     this.store.putCurrent(row, timestamp, Math.max(this.context.sourceTime, this.store.sourceTime));
   }
 
-  flush(): void {
-    if (this.coalesce) emitDirty(this.store, this.context, this.next, false);
+  flush(limit: number): boolean {
+    return !this.coalesce || emitDirty(this.store, this.context, this.next, false, limit);
   }
 }
 
-/** Hands on the uncommitted change of every key of a store. */
+/** Hands on the uncommitted changes of a store, up to `limit`. False while more are left. */
 export function emitDirty(
   store: KeyedStore,
   context: ProcessorContext,
   next: Processor,
   needOld: boolean,
+  limit: number,
   resultOf: (stored: Row) => Row = (row) => row,
-): void {
-  store.forEachDirty((key, row, old, timestamp, sourceTime) => {
+): boolean {
+  const visit = (key: Row, row: Row | null, old: Row | null, timestamp: number, sourceTime: number) => {
     context.sourceTime = sourceTime;
     next.process(key, row === null ? null : resultOf(row), old === null ? null : resultOf(old), timestamp);
-  }, needOld);
+  };
+  return store.forEachDirty(visit, needOld, limit);
 }
 
 /** A table's rows are its store's. */

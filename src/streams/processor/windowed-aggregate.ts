@@ -51,8 +51,9 @@ export class WindowedAggregate implements Processor {
     }
   }
 
-  flush(): void {
-    if (this.options.coalesce) emitDirty(this.store, this.context, this.next, this.options.needOld, this.aggregator.result);
+  flush(limit: number): boolean {
+    const { coalesce, needOld } = this.options;
+    return !coalesce || emitDirty(this.store, this.context, this.next, needOld, limit, this.aggregator.result);
   }
 
   private update(key: Row, row: Row, start: number, timestamp: number): void {

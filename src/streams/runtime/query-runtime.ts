@@ -22,6 +22,8 @@ import { StreamTask, type TaskHost } from "./stream-task.js";
 const QUEUE_BYTES = 2 << 20;
 const TURN_RECORDS = 5_000;
 const TURN_MS = 4;
+/** Rows of a commit between two chances for others to run. */
+const SLICE = 2_000;
 const PURGE_MS = 5_000;
 /** Written to a store before its next snapshot, at least; and at least as much as the store holds. */
 const SNAPSHOT_BYTES = 32 << 20;
@@ -407,8 +409,8 @@ export class QueryRuntime implements QueryHandle {
   private async commit(): Promise<void> {
     if (!this.dirty) return;
     const begun = performance.now();
-    for (const task of this.tasks) task.flush();
-    for (const task of this.tasks) task.writeChangelogs();
+    for (const task of this.tasks) while (!task.flush(SLICE)) await this.breathe();
+    for (const task of this.tasks) while (!task.writeChangelogs(SLICE)) await this.breathe();
     const offsets: OffsetCommit[] = [];
     // Stream time goes with the offsets: after a restart the same records are late as without one.
     for (const { queues, streamTime } of this.tasks)
@@ -431,7 +433,7 @@ export class QueryRuntime implements QueryHandle {
     }
     await this.producer.commit();
     // Only now: a store that took the writes earlier would be ahead of its changelog if the commit failed.
-    for (const task of this.tasks) task.applyCommit();
+    for (const task of this.tasks) while (!task.applyCommit(SLICE)) await this.breathe();
     for (const queue of this.queues) this.committed.set(queue, queue.position);
     this.producer.begin();
     this.dirty = false;
@@ -442,6 +444,12 @@ export class QueryRuntime implements QueryHandle {
     this.scheduleSnapshot();
     if (this.layout.repartitions.length && this.clock.now() - this.lastPurge > PURGE_MS) await this.purge();
     for (const resolve of this.commitWaiters.splice(0)) resolve();
+  }
+
+  /** Lets everybody else run, and the broker catch up, between the slices of a large commit. */
+  private async breathe(): Promise<void> {
+    if (this.producer.congested) await this.producer.room();
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
   private afterCommit(): void {

@@ -128,18 +128,21 @@ export class StreamTask implements TaskContext {
     for (const p of this.punctuations) if (p.type === "wall-clock") this.fire(p, now);
   }
 
-  /** What was held back goes downstream, in the order of the graph. */
-  flush(): void {
+  /** What was held back goes downstream, in the order of the graph, up to `limit` rows of one node. False while more is left. */
+  flush(limit = Number.POSITIVE_INFINITY): boolean {
     this.record.headers = noHeaders;
-    for (const processor of this.processors) processor.flush?.();
+    for (const processor of this.processors) if (processor.flush && !processor.flush(limit)) return false;
+    return true;
   }
 
-  writeChangelogs(): void {
-    for (const { store, target } of this.changelogs) store.writeChangelog(target);
+  writeChangelogs(limit?: number): boolean {
+    for (const { store, target } of this.changelogs) if (!store.writeChangelog(target, limit)) return false;
+    return true;
   }
 
-  applyCommit(): void {
-    for (const store of this.stores.values()) store.applyCommit();
+  applyCommit(limit?: number): boolean {
+    for (const store of this.stores.values()) if (!store.applyCommit(limit)) return false;
+    return true;
   }
 
   reportBad(stage: string, cause: unknown): void {

@@ -40,7 +40,8 @@ export class KeyedStore implements KeyValueStore {
   private readonly timestamps: number[] = [];
   private readonly sourceTimes: number[] = [];
   private readonly ends: number[] = [];
-  private encoded = false;
+  private applied = 0;
+  private appliedTo = 0;
   /** How many of the overlay's changes `forEachDirty` has handed on. */
   private emitted = 0;
   /** Bytes written to the table since it was created, for the snapshots' schedule. */
@@ -124,9 +125,17 @@ export class KeyedStore implements KeyValueStore {
     return null;
   }
 
-  /** Each key with uncommitted writes: its new row and the committed one. */
-  forEachDirty(visit: (key: Row, row: Row | null, old: Row | null, timestamp: number, sourceTime: number) => void, needOld: boolean): void {
-    for (let i = 0; i < this.positions.length; i++) {
+  /**
+   * The next `limit` keys with uncommitted writes that were not handed on yet: the new row and the committed one. False while more
+   * are left.
+   */
+  forEachDirty(
+    visit: (key: Row, row: Row | null, old: Row | null, timestamp: number, sourceTime: number) => void,
+    needOld: boolean,
+    limit: number,
+  ): boolean {
+    const end = Math.min(this.positions.length, this.emitted + limit);
+    for (let i = this.emitted; i < end; i++) {
       const at = this.positions[i]!;
       const row = this.rows[i]!;
       const key = row ?? this.decodeKey(at);
@@ -134,18 +143,18 @@ export class KeyedStore implements KeyValueStore {
       this.emitted = i + 1;
       visit(key, row, old, this.timestamps[i]!, this.sourceTimes[i]!);
     }
+    return this.emitted === this.positions.length;
   }
 
-  /** Ahead of the commit: the uncommitted writes as changelog records. */
-  writeChangelog(target: ChangelogTarget): void {
-    this.encode();
-    let start = 0;
-    for (let i = 0; i < this.positions.length; i++) {
+  /** Ahead of the commit: the next `limit` uncommitted writes as changelog records. False while more are left. */
+  writeChangelog(target: ChangelogTarget, limit = Number.POSITIVE_INFINITY): boolean {
+    const stop = Math.min(this.positions.length, this.ends.length + limit);
+    for (let i = this.ends.length; i < stop; i++) {
       const at = this.positions[i]!;
-      const end = this.ends[i]!;
-      const known = this.table.valueLength(at) >= 0;
+      const start = this.pending.position;
+      const end = this.encode(i);
       // Written and deleted within one commit: nothing that a restore would have to know.
-      if (end < 0 && !known) continue;
+      if (end < 0 && this.table.valueLength(at) < 0) continue;
       const builder = target.open();
       builder.beginRecord(this.timestamps[i]!);
       builder.beginKey();
@@ -162,26 +171,34 @@ export class KeyedStore implements KeyValueStore {
         copy(this.pending.bytes, start, end - start, builder.buffer, builder.position + 8);
         builder.position += 8 + end - start;
         builder.endValue();
-        start = end;
       }
       builder.endRecord();
     }
+    return this.ends.length === this.positions.length;
   }
 
-  /** After the commit: the uncommitted writes become the table's. */
-  applyCommit(): void {
-    this.encode();
+  /** After the commit: the next `limit` uncommitted writes become the table's. False while more are left. */
+  applyCommit(limit = Number.POSITIVE_INFINITY): boolean {
     const { table } = this;
-    let start = 0;
-    for (let i = 0; i < this.positions.length; i++) {
-      let at = this.positions[i]!;
-      const end = this.ends[i]!;
-      at = table.set(at, this.pending.bytes, end < 0 ? -1 : start, end, this.timestamps[i]!, this.sourceTimes[i]!);
+    const stop = Math.min(this.positions.length, this.applied + limit);
+    for (let i = this.applied; i < stop; i++) {
+      const end = this.ends[i] ?? this.encode(i);
+      const at = table.set(
+        this.positions[i]!,
+        this.pending.bytes,
+        end < 0 ? -1 : this.appliedTo,
+        end,
+        this.timestamps[i]!,
+        this.sourceTimes[i]!,
+      );
       table.setMark(at, 0);
-      if (end >= 0) start = end;
+      if (end >= 0) this.appliedTo = end;
     }
+    this.applied = stop;
+    if (stop < this.positions.length) return false;
     this.bytesApplied += this.pending.position + this.positions.length * 16;
     this.clearOverlay();
+    return true;
   }
 
   /** Forgets the uncommitted writes. */
@@ -271,18 +288,13 @@ export class KeyedStore implements KeyValueStore {
     return key;
   }
 
-  private encode(): void {
-    if (this.encoded) return;
-    this.encoded = true;
-    const { pending, valueCodec } = this;
-    pending.position = 0;
-    for (const row of this.rows) {
-      if (row === null) this.ends.push(-1);
-      else {
-        valueCodec.write(row, pending);
-        this.ends.push(pending.position);
-      }
-    }
+  /** Encodes the row of one change behind those before it; its end in `pending`, -1 for a delete. */
+  private encode(index: number): number {
+    const row = this.rows[index]!;
+    if (row !== null) this.valueCodec.write(row, this.pending);
+    const end = row === null ? -1 : this.pending.position;
+    this.ends.push(end);
+    return end;
   }
 
   private clearOverlay(): void {
@@ -291,7 +303,9 @@ export class KeyedStore implements KeyValueStore {
     this.timestamps.length = 0;
     this.sourceTimes.length = 0;
     this.ends.length = 0;
-    this.encoded = false;
+    this.pending.position = 0;
+    this.applied = 0;
+    this.appliedTo = 0;
     this.emitted = 0;
     this.cursor = -1;
   }
