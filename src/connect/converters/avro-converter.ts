@@ -106,7 +106,9 @@ export class AvroConverter implements Converter {
   compileReader(_topic: string, sample: Uint8Array): ColumnReader | undefined {
     const id = schemaIdOf(sample);
     const plan = this.readers.get(id);
-    return plan && compileAvroReader(plan.avro, plan.schema, id, this.settings.data);
+    // a union of records gives a struct that may be null as a whole, which columns cannot say
+    if (plan === undefined || (plan.schema.type === "struct" && plan.avro.type !== "record")) return undefined;
+    return compileAvroReader(plan.avro, plan.schema, id, this.settings.data);
   }
 
   private planOf(topic: string, schema: Schema): WritePlan {

@@ -98,7 +98,9 @@ export class JsonConverter implements Converter {
     const head = this.lastHead;
     // the sample's head is known by its bytes only where it is written as ours is
     const same = sample.length > head.length && head.compare(sample, 0, head.length) === 0;
-    if (!same || schema === null || schema !== this.last?.schema || schema.type !== "struct") return undefined;
+    if (!same || schema === null || schema !== this.last?.schema) return undefined;
+    // a struct that is null as a whole is not what columns can say
+    if (schema.type === "struct" && sample[head.length] !== 0x7b) return undefined;
     return compileJsonReader(schema, Buffer.from(head), this.settings);
   }
 

@@ -18,21 +18,32 @@ import type { ColumnReader } from "../api/converter.js";
 type Scan = (b: Buffer, p: number, end: number, columns: unknown[][], row: number) => true | undefined;
 
 /**
- * A reader of records that begin with the head (the envelope up to the payload) and whose payload is a struct: the fields in
- * the schema's order without spaces by generated code, any other form by parsing it.
+ * A reader of records that begin with the head (the envelope up to the payload): a struct's fields in the schema's order and
+ * without spaces by generated code, any other form by parsing it; a payload that is no struct is one column.
  */
 export function compileJsonReader(schema: Schema, head: Buffer, options: JsonDataOptions): ColumnReader {
-  const fields = schema.fields!;
+  const { fields } = schema;
   const exact = hasDecimal(schema);
+  const parse = (b: Buffer, start: number, end: number) =>
+    valueFromJson(schema, parseJson(b.utf8Slice(start + head.length, end - 1), exact), options);
+  const begins = (b: Buffer, start: number, end: number) =>
+    end - start > head.length && b.compare(head, 0, head.length, start, start + head.length) === 0;
+  if (!fields)
+    return {
+      schema,
+      accepts: begins,
+      read(b, start, end, columns, row) {
+        columns[0]![row] = parse(b, start, end);
+      },
+    };
   const scan = generate(schema, options);
   return {
     schema,
-    accepts: (b, start, end) => end - start > head.length && b.compare(head, 0, head.length, start, start + head.length) === 0,
+    accepts: (b, start, end) => begins(b, start, end) && b[start + head.length] === 0x7b,
     read(b, start, end, columns, row) {
       if (scan(b, start + head.length, end - 1, columns, row)) return;
-      const payload = b.utf8Slice(start + head.length, end - 1);
-      const value = valueFromJson(schema, parseJson(payload, exact), options);
-      for (let c = 0; c < fields.length; c++) columns[c]![row] = value === null ? null : (value as Struct).values[c];
+      const { values } = parse(b, start, end) as Struct;
+      for (let c = 0; c < fields.length; c++) columns[c]![row] = values[c];
     },
   };
 }

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Schema, SchemaType, Value } from "../../data/schema.js";
-import type { Converter, NodeWriter } from "../api/converter.js";
+import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
 import type { Node } from "../api/shape.js";
 import { parseInteger, WriterCode } from "./writer-code.js";
 
@@ -10,7 +10,7 @@ export interface PrimitiveFormat {
   readonly size: number;
   readonly check: (value: Value) => boolean;
   readonly write: (out: Buffer, value: Value) => void;
-  readonly read: (bytes: Buffer) => Value;
+  readonly read: (bytes: Buffer, at: number) => Value;
 }
 
 const whole = (least: number, most: number) => (v: Value) => typeof v === "number" && Number.isInteger(v) && v >= least && v <= most;
@@ -21,42 +21,42 @@ export const primitiveFormats = {
     size: 1,
     check: (v) => typeof v === "boolean",
     write: (out, v) => void (out[0] = v ? 1 : 0),
-    read: (b) => b[0] === 1,
+    read: (b, at) => b[at] === 1,
   },
   Short: {
     type: "int16",
     size: 2,
     check: whole(-0x8000, 0x7fff),
     write: (out, v) => void out.writeInt16BE(v as number),
-    read: (b) => b.readInt16BE(),
+    read: (b, at) => b.readInt16BE(at),
   },
   Integer: {
     type: "int32",
     size: 4,
     check: whole(-0x8000_0000, 0x7fff_ffff),
     write: (out, v) => void out.writeInt32BE(v as number),
-    read: (b) => b.readInt32BE(),
+    read: (b, at) => b.readInt32BE(at),
   },
   Long: {
     type: "int64",
     size: 8,
     check: (v) => (typeof v === "number" && Number.isInteger(v)) || typeof v === "bigint",
     write: (out, v) => void out.writeBigInt64BE(BigInt(v as number | bigint)),
-    read: (b) => asLong(b.readBigInt64BE()),
+    read: longAt,
   },
   Float: {
     type: "float32",
     size: 4,
     check: (v) => typeof v === "number",
     write: (out, v) => void out.writeFloatBE(v as number),
-    read: (b) => b.readFloatBE(),
+    read: (b, at) => b.readFloatBE(at),
   },
   Double: {
     type: "float64",
     size: 8,
     check: (v) => typeof v === "number",
     write: (out, v) => void out.writeDoubleBE(v as number),
-    read: (b) => b.readDoubleBE(),
+    read: (b, at) => b.readDoubleBE(at),
   },
 } as const satisfies Record<string, PrimitiveFormat>;
 
@@ -85,12 +85,26 @@ export class PrimitiveConverter implements Converter {
 
   toConnect(topic: string, bytes: Uint8Array | null): { schema: Schema | null; value: Value } {
     if (bytes === null) return { schema: this.schema, value: null };
-    if (bytes.length !== this.format.size)
+    return { schema: this.schema, value: this.read(topic, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length) };
+  }
+
+  compileReader(topic: string): ColumnReader {
+    return {
+      schema: this.schema,
+      accepts: () => true,
+      read: (b, start, end, columns, row) => {
+        columns[0]![row] = this.read(topic, b, start, end);
+      },
+    };
+  }
+
+  private read(topic: string, b: Buffer, start: number, end: number): Value {
+    if (end - start !== this.format.size)
       throw new MillraceError(
         "DESERIALIZATION",
-        `Failed to deserialize a ${this.name.toLowerCase()} of topic ${topic}: ${bytes.length} bytes, not ${this.format.size}`,
+        `Failed to deserialize a ${this.name.toLowerCase()} of topic ${topic}: ${end - start} bytes, not ${this.format.size}`,
       );
-    return { schema: this.schema, value: this.format.read(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)) };
+    return this.format.read(b, start);
   }
 
   compileWriter(topic: string, node: Node): NodeWriter | undefined {
@@ -130,8 +144,19 @@ export class ByteArrayConverter implements Converter {
   toConnect(_topic: string, bytes: Uint8Array | null): { schema: Schema | null; value: Value } {
     return { schema: optionalBytes, value: bytes };
   }
+  compileReader(): ColumnReader {
+    return {
+      schema: optionalBytes,
+      accepts: () => true,
+      read(b, start, end, columns, row) {
+        // a copy: what is decoded outlives the batch
+        columns[0]![row] = Buffer.from(b.subarray(start, end));
+      },
+    };
+  }
 }
 
-function asLong(n: bigint): number | bigint {
-  return n >= BigInt(Number.MIN_SAFE_INTEGER) && n <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : n;
+function longAt(b: Buffer, at: number): number | bigint {
+  const n = b.readInt32BE(at) * 0x1_0000_0000 + b.readUInt32BE(at + 4);
+  return Number.isSafeInteger(n) ? n : b.readBigInt64BE(at);
 }

@@ -2,7 +2,8 @@ import { MillraceError } from "../../common/errors.js";
 import { Decimal, type Schema, Struct, type Value } from "../../data/schema.js";
 import { DATE, TIME, TIMESTAMP } from "../../serde/formats/avro/connect-names.js";
 import { javaDecimal, javaDouble, javaFloat } from "../../serde/java-number.js";
-import type { Converter, NodeWriter } from "../api/converter.js";
+import { utf8Text } from "../../serde/text-cache.js";
+import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
 import type { Node } from "../api/shape.js";
 import { parseInteger, WriterCode } from "./writer-code.js";
 
@@ -18,6 +19,16 @@ export class StringConverter implements Converter {
   toConnect(_topic: string, bytes: Uint8Array | null): { schema: Schema | null; value: Value } {
     if (bytes === null) return { schema: optionalString, value: null };
     return { schema: optionalString, value: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8") };
+  }
+
+  compileReader(): ColumnReader {
+    return {
+      schema: optionalString,
+      accepts: () => true,
+      read(b, start, end, columns, row) {
+        columns[0]![row] = utf8Text(b, start, end);
+      },
+    };
   }
 
   compileWriter(topic: string, node: Node): NodeWriter | undefined {

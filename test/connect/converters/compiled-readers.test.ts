@@ -2,7 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { silentLogger } from "../../../src/common/logger.js";
 import { createConverterPlugins } from "../../../src/connect/converters/plugins.js";
-import { arrayOf, Decimal, logical, mapOf, optional, primitive, Struct, structOf, type Value } from "../../../src/data/schema.js";
+import {
+  arrayOf,
+  Decimal,
+  logical,
+  mapOf,
+  optional,
+  primitive,
+  type Schema,
+  Struct,
+  structOf,
+  type Value,
+} from "../../../src/data/schema.js";
 import { SchemaRegistry } from "../../../src/schema-registry/registry.js";
 import { MemorySchemaStore } from "../../../src/schema-registry/store.js";
 
@@ -59,7 +70,9 @@ const schema = structOf(
   ]),
   { name: "test.Row" },
 );
-const row = fc.tuple(...fields.flatMap(([, , values]) => [values, fc.option(values as fc.Arbitrary<Value>, { nil: null, freq: 4 })] as fc.Arbitrary<Value>[]));
+const row = fc.tuple(
+  ...fields.flatMap(([, , values]) => [values, fc.option(values as fc.Arbitrary<Value>, { nil: null, freq: 4 })] as fc.Arbitrary<Value>[]),
+);
 
 describe("a compiled reader reads what toConnect reads", () => {
   for (const [name, config] of [
@@ -91,6 +104,40 @@ describe("a compiled reader reads what toConnect reads", () => {
       );
       expect(reader.accepts(Buffer.from("{}"), 0, 2)).toBe(false);
     });
+});
+
+it.each<[string, Schema, Value]>([
+  ["StringConverter", optional(primitive("string")), "é"],
+  ["IntegerConverter", optional(primitive("int32")), -5],
+  ["LongConverter", optional(primitive("int64")), 2n ** 60n],
+  ["BooleanConverter", optional(primitive("boolean")), true],
+  ["ByteArrayConverter", optional(primitive("bytes")), Buffer.from("x")],
+  ["JsonConverter", primitive("int32"), 7],
+  ["JsonConverter", logical.decimal(2), new Decimal(155n, 2)],
+  ["AvroConverter", primitive("int64"), 7],
+])("%s reads a bare value of %j into one column", async (name, bare, value) => {
+  const c = plugins.find((p) => p.classes[0]!.endsWith(`.${name}`))!.create({}, true);
+  await c.prepareWrite?.("k", bare);
+  const bytes = Buffer.from(c.fromConnect("k", bare, value)!);
+  await c.prepareRead?.("k", [bytes]);
+  const reader = c.compileReader!("k", bytes)!;
+  expect(reader.accepts(bytes, 0, bytes.length)).toBe(true);
+  const columns: unknown[][] = [[]];
+  reader.read(bytes, 0, bytes.length, columns, 1);
+  expect(columns[0]![1]).toEqual(value);
+  expect(reader.schema.type).toBe(bare.type);
+});
+
+it("a struct that is null as a whole has no columns", async () => {
+  for (const name of ["JsonConverter", "AvroConverter"]) {
+    const c = plugins.find((p) => p.classes[0]!.endsWith(name))!.create({}, true);
+    const nullable = optional(inner);
+    await c.prepareWrite?.(`null-${name}`, nullable);
+    const bytes =
+      c.fromConnect("null-JsonConverter", nullable, null) ?? c.fromConnect(`null-${name}`, nullable, new Struct(inner, [1, null]))!;
+    await c.prepareRead?.("t", [bytes]);
+    expect(c.compileReader!("t", bytes)).toBe(undefined);
+  }
 });
 
 /** JSON has no way to tell the struct's schema object; compare what it holds. */

@@ -123,7 +123,7 @@ const path = jars();
 it.skipIf(path === undefined)(`JsonConverter writes what Connect ${version} writes (not run without Java and Maven)`, () => {
   const data: Data[] = fc.sample(
     maybe(anyKind).chain(({ schema, values }) => values.map((value) => ({ schema, value }))),
-    { numRuns: 3000, seed: 42 },
+    { numRuns: 1500, seed: 42 },
   );
   const converters = variants.map((variant) => {
     const [schemas, format, replace] = variant.split(" ") as [string, string, string];
