@@ -2,7 +2,7 @@ import { closeSync, fdatasync, ftruncateSync, openSync, writeSync } from "node:f
 import { join } from "node:path";
 import type { Logger } from "../../common/logger.js";
 import { crc32c } from "../../protocol/crc32c.js";
-import { readIfThere, syncFolder, writeDurably } from "./durable-file.js";
+import { readIfThere, writeDurably } from "./durable-file.js";
 import { asBrokerError } from "./storage-error.js";
 
 export type TransactionStatus = "Empty" | "Ongoing" | "PrepareCommit" | "CompleteCommit" | "CompleteAbort";
@@ -29,19 +29,23 @@ export interface TransactionEntry {
 }
 
 const checkpointBytes = 16 * 1024 * 1024;
+/** Zeros written ahead: a sync that does not have to record a new file size costs a third less. */
+const roomBytes = 1024 * 1024;
+const zeros = Buffer.alloc(roomBytes);
 
 /**
  * `transactions.log`: a line an entry, its CRC32C in hex, a space and JSON. Appended to and synced in rounds; written anew as
- * a whole (the latest entry of each id) when it has grown.
+ * a whole (the latest entry of each id) when it has grown. Zeros follow the last entry.
  */
 export class TransactionLog {
   private readonly path: string;
   private fd = -1;
   private size = 0;
+  private allocated = 0;
   private failure: Error | undefined;
 
   constructor(
-    private readonly dir: string,
+    dir: string,
     private readonly logger: Logger,
   ) {
     this.path = join(dir, "transactions.log");
@@ -49,7 +53,9 @@ export class TransactionLog {
 
   /** Every whole entry in the order of writing; a torn tail is left out, as nothing in it was confirmed. */
   async read(): Promise<TransactionEntry[]> {
-    const text = (await readIfThere(this.path)) ?? "";
+    const padded = (await readIfThere(this.path)) ?? "";
+    const end = padded.indexOf("\0");
+    const text = end < 0 ? padded : padded.slice(0, end);
     const entries: TransactionEntry[] = [];
     for (const line of text.split("\n")) {
       const json = line.slice(9);
@@ -65,12 +71,12 @@ export class TransactionLog {
 
   /** Writes the file anew with these entries and goes on after them. Whatever an older entry still stands for must be on disk before. */
   async start(entries: readonly TransactionEntry[]): Promise<void> {
-    const text = entries.map(format).join("");
-    await writeDurably(this.path, text);
+    const bytes = Buffer.from(entries.map(format).join(""));
+    await writeDurably(this.path, bytes);
     if (this.fd >= 0) closeSync(this.fd);
-    this.fd = openSync(this.path, "a");
-    this.size = Buffer.byteLength(text);
-    await syncFolder(this.dir);
+    this.fd = openSync(this.path, "r+");
+    this.size = bytes.length;
+    this.makeRoom(0);
   }
 
   get large(): boolean {
@@ -82,16 +88,30 @@ export class TransactionLog {
     if (this.failure) throw asBrokerError(this.failure, "cannot write transactions.log");
     const bytes = Buffer.from(entries.map(format).join(""));
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at);
+      if (this.size + bytes.length > this.allocated) this.makeRoom(bytes.length);
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.fd, bytes, at, bytes.length - at, this.size + at);
       this.size += bytes.length;
     } catch (error) {
       try {
         ftruncateSync(this.fd, this.size);
+        this.allocated = this.size;
       } catch (again) {
         // A torn entry in the middle would hide all later ones from recovery, so nothing may follow it.
         this.failure = again as Error;
       }
       throw asBrokerError(error, "cannot write transactions.log");
+    }
+  }
+
+  private makeRoom(bytes: number): void {
+    const from = this.size + bytes;
+    // Where the disk has no room for zeros it may still have some for the entry.
+    try {
+      for (let at = 0; at < roomBytes; ) at += writeSync(this.fd, zeros, at, roomBytes - at, from + at);
+      this.allocated = from + roomBytes;
+    } catch {
+      ftruncateSync(this.fd, this.size);
+      this.allocated = this.size;
     }
   }
 

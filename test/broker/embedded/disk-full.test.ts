@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { afterAll, expect, it } from "vitest";
 import { TransactionalProducer } from "../../../src/broker/api/producer.js";
 import { EmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.js";
 import { encodeBatch, errorName, readAll } from "../../contract/broker.js";
@@ -10,11 +10,16 @@ import { encodeBatch, errorName, readAll } from "../../contract/broker.js";
 const root = await mkdtemp(join(tmpdir(), "millrace-full-"));
 let mounted = false;
 try {
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", root], { stdio: "ignore" });
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=3m", "tmpfs", root], { stdio: "ignore" });
   mounted = true;
 } catch {
   // reported below as not run
 }
+
+afterAll(async () => {
+  if (mounted) execFileSync("umount", ["-l", root], { stdio: "ignore" });
+  await rm(root, { recursive: true, force: true });
+});
 
 it.skipIf(!mounted)(
   `confirms nothing that a full disk lost, and goes on reading${mounted ? "" : " (not run: cannot mount a tmpfs)"}`,
@@ -63,7 +68,6 @@ it.skipIf(!mounted)(
       expect((await after.offsetFetch("g"))[0]!.offset).toBe(values[0]!.length);
       await after.close();
     } finally {
-      execFileSync("umount", ["-l", root], { stdio: "ignore" });
       await rm(root, { recursive: true, force: true });
       await rm(copy, { recursive: true, force: true });
     }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { openSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -209,7 +209,7 @@ it("ignores a torn last entry of the transaction log", async () => {
   await p.commit();
   const image = await crashImage();
   const path = join(image, "transactions.log");
-  await writeFile(path, `${await readFile(path, "utf8")}0badc0de {"id":"tx","produ`);
+  await writeFile(path, `${(await readFile(path, "utf8")).replace(/\0+$/, "")}0badc0de {"id":"tx","produ`);
   const after = await open({ dir: image });
   expect(await readAll(after, "t", "read_committed")).toEqual(["a"]);
 });
@@ -227,7 +227,7 @@ it("writes the transaction log anew when it has grown, and loses no decision", a
       }),
     );
   const size = (await readFile(join(dir, "transactions.log"))).length;
-  expect(size).toBeLessThan(17 * 1024 * 1024);
+  expect(size).toBeLessThan(19 * 1024 * 1024);
   const after = await open({ dir: await crashImage() });
   expect(await readAll(after, "t", "read_committed")).toHaveLength(14_000);
 });
@@ -442,9 +442,8 @@ it("confirms no commit any more once the transaction log could not be synced, an
   await p.commit();
   const log = (broker as unknown as { transactions: { log: { fd: number } } }).transactions.log;
   const good = log.fd;
-  // A pipe takes the write and refuses the sync, as a failing disk does.
-  const pipe = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
-  log.fd = (pipe.stdin as unknown as { _handle: { fd: number } })._handle.fd;
+  // It takes the write and refuses the sync, as a failing disk does.
+  log.fd = openSync("/dev/null", "r+");
   p.begin();
   put(p, "b", 0);
   put(p, "b", 1);
@@ -453,8 +452,6 @@ it("confirms no commit any more once the transaction log could not be synced, an
   expect(await errorName(p.commit())).toBe("KAFKA_STORAGE_ERROR");
   expect(await readAll(broker, "t", "read_committed")).toEqual(["a"]);
   expect(await errorName(broker.initProducerId({ transactionalId: "other" }))).toBe("KAFKA_STORAGE_ERROR");
-  pipe.kill();
-  await pipe.stdin.destroy();
   await close(broker);
   const after = await open();
   expect(await readAll(after, "t", "read_committed", 0)).toEqual(["a"]);
