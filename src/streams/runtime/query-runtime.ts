@@ -440,7 +440,7 @@ export class QueryRuntime implements QueryHandle {
     this.commits++;
     this.afterCommit();
     this.commitCost = performance.now() - begun;
-    for (const part of this.parts) part.store.tidy();
+    for (const { task, spec, store } of this.parts) store.tidy(task.streamTime, spec.retention);
     this.scheduleSnapshot();
     if (this.layout.repartitions.length && this.clock.now() - this.lastPurge > PURGE_MS) await this.purge();
     for (const resolve of this.commitWaiters.splice(0)) resolve();

@@ -40,6 +40,8 @@ export class KeyedStore implements KeyValueStore {
   private readonly timestamps: number[] = [];
   private readonly sourceTimes: number[] = [];
   private readonly ends: number[] = [];
+  private sweepAt = -1;
+  private sweptBefore = 0;
   private applied = 0;
   private appliedTo = 0;
   /** How many of the overlay's changes `forEachDirty` has handed on. */
@@ -250,9 +252,29 @@ export class KeyedStore implements KeyValueStore {
   /** Walks in progress (scans, snapshots) that compaction would make miss entries. */
   scans = 0;
 
-  /** Between commits: gives back memory, a bounded step. */
-  tidy(): void {
-    if (this.scans === 0 && this.positions.length === 0) this.table.compactOne();
+  /**
+   * Between commits: gives back memory, a bounded step.
+   * @param streamTime windows that began more than `retention` before it are dropped; the changelog drops them by its own retention
+   */
+  tidy(streamTime: number, retention: number | undefined): void {
+    if (this.scans > 0 || this.positions.length > 0) return;
+    if (retention !== undefined) this.expire(streamTime - retention);
+    this.table.compactOne();
+  }
+
+  /** One chunk a call; a round begins when another window's worth of time has expired. */
+  private expire(before: number): void {
+    if (this.sweepAt < 0) {
+      if (before - this.sweptBefore < (this.windowSize ?? 1)) return;
+      this.sweptBefore = before;
+      this.sweepAt = 0;
+    }
+    const { table, keyColumns } = this;
+    for (let at = table.firstEntry(this.sweepAt); at >= 0; at = table.nextEntry(at)) {
+      if (table.keyLength(at) < 0 || table.valueLength(at) < 0) continue;
+      if ((this.decodeKey(at)[keyColumns - 1] as number) < this.sweptBefore) table.set(at, this.keyBytes.bytes, -1, -1, -1, -1);
+    }
+    if (++this.sweepAt >= table.chunks.length) this.sweepAt = -1;
   }
 
   private locate(key: Row): void {
