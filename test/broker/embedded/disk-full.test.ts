@@ -68,7 +68,7 @@ it.skipIf(!mounted)(
       expect((await after.offsetFetch("g"))[0]!.offset).toBe(values[0]!.length);
       await after.close();
     } finally {
-      await rm(root, { recursive: true, force: true });
+      await broker.close();
       await rm(copy, { recursive: true, force: true });
     }
   },
