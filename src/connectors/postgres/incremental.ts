@@ -258,9 +258,12 @@ export class Incremental implements RowListener {
   }
 
   private async lastKey(table: CatalogTable, key: readonly string[], condition: string | null): Promise<string[] | null> {
-    const list = key.map(identifier);
+    // qualified: a bare name in ORDER BY would be the text beside it, and "999" the greatest of 2,500
+    const list = key.map((k) => `t.${identifier(k)}`);
+    const where = condition ? ` WHERE (${condition})` : "";
+    const order = list.map((k) => `${k} DESC`).join(", ");
     const [row] = await this.session.query(
-      `SELECT ${list.map((k) => `${k}::text`).join(", ")} FROM ${tableName(table)}${condition ? ` WHERE (${condition})` : ""} ORDER BY ${list.map((k) => `${k} DESC`).join(", ")} LIMIT 1`,
+      `SELECT ${list.map((k) => `${k}::text`).join(", ")} FROM ${tableName(table)} AS t${where} ORDER BY ${order} LIMIT 1`,
     );
     return row ? (row as string[]) : null;
   }
