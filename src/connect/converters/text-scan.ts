@@ -1,4 +1,5 @@
 import type {} from "../../data/buffer-text.js";
+import { putDigits } from "../../serde/digits.js";
 import { slotText } from "../api/materialize.js";
 
 /** Functions that generated encoders call: small, without allocation. NaN means: the general way must look. */
@@ -148,35 +149,12 @@ export function putBase64Decimal(out: Buffer, p: number, n: number): number {
   return p;
 }
 
-export function putDigits(out: Buffer, p: number, value: number): number {
-  let v = value;
-  if (v < 0) {
-    out[p++] = 45;
-    v = -v;
-  }
-  if (v >= 1e9) {
-    const high = Math.floor(v / 1e9);
-    p = putDigits(out, p, high);
-    return putFixed(out, p, v - high * 1e9, 9);
-  }
-  return putFixed(out, p, v, digitsOf(v));
-}
+export { putDigits };
+
 /** A template's slot, at most 25 bytes. */
 export function putSlotText(out: Buffer, p: number, n: number): number {
   if (Number.isSafeInteger(n)) return putDigits(out, p, n);
   return p + out.latin1Write(slotText(n), p);
-}
-function putFixed(out: Buffer, p: number, value: number, digits: number): number {
-  let v = value | 0;
-  for (let i = p + digits - 1; i >= p; i--) {
-    const q = (v / 10) | 0;
-    out[i] = 48 + v - q * 10;
-    v = q;
-  }
-  return p + digits;
-}
-function digitsOf(v: number): number {
-  return v < 1e3 ? (v < 10 ? 1 : v < 100 ? 2 : 3) : v < 1e6 ? (v < 1e4 ? 4 : v < 1e5 ? 5 : 6) : v < 1e7 ? 7 : v < 1e8 ? 8 : 9;
 }
 
 export function copyText(out: Buffer, p: number, b: Buffer, s: number, e: number): number {

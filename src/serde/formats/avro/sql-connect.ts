@@ -45,9 +45,7 @@ export function sqlToConnect(type: SqlType, name = KSQL_RECORD): Schema {
     case "ARRAY":
       return arrayOf(sqlToConnect(type.element, name), optional);
     case "MAP":
-      return type.key.base === "STRING"
-        ? mapOf(primitive("string"), sqlToConnect(type.value, `${name}_MapValue`), optional)
-        : mapOf(sqlToConnect(type.key, `${name}_MapKey`), sqlToConnect(type.value, `${name}_MapValue`), { optional: true, name });
+      return mapOf(primitive("string"), sqlToConnect(type.value, `${name}_MapValue`), optional);
     case "STRUCT":
       return { ...columnsToConnect(type.fields, name), optional: true };
   }

@@ -1,7 +1,7 @@
-import { MillraceError } from "../../../common/errors.js";
 import type {} from "../../../data/buffer-text.js";
 import { Decimal } from "../../../data/schema.js";
 import type { SqlField } from "../../../data/sql-type.js";
+import { putDigits } from "../../digits.js";
 import { javaDouble } from "../../java-number.js";
 import type { Row, RowSerde } from "../../row-serde.js";
 import { jsonString, parseJson } from "./json-text.js";
@@ -83,9 +83,9 @@ function putOf(field: SqlField): Put {
     case "TIME":
     case "TIMESTAMP":
       return (out, p, value) => {
-        if (typeof value !== "number") return general(out, p, value);
+        if (!Number.isSafeInteger(value)) return general(out, p, value);
         if (p + 20 > out.length) return -1;
-        return putInteger(out, p, value);
+        return putDigits(out, p, value as number);
       };
     case "DOUBLE":
       return (out, p, value) => {
@@ -122,35 +122,4 @@ function putString(out: Buffer, p: number, text: string, general: Put): number {
   }
   out[p + n + 1] = 0x22;
   return p + n + 2;
-}
-
-/** A whole number's digits; there must be room for 20. @throws SERIALIZATION for a fraction */
-export function putInteger(out: Buffer, p: number, value: number): number {
-  if (!Number.isSafeInteger(value))
-    throw new MillraceError("SERIALIZATION", `${value} is not a whole number that a 64-bit integer holds exactly`);
-  let v = value;
-  if (v < 0) {
-    out[p++] = 0x2d;
-    v = -v;
-  }
-  if (v >= 1e9) {
-    const high = Math.floor(v / 1e9);
-    p = high >= 1e9 ? putInteger(out, p, high) : putSmall(out, p, high, digitsOf(high));
-    return putSmall(out, p, v - high * 1e9, 9);
-  }
-  return putSmall(out, p, v, digitsOf(v));
-}
-
-function putSmall(out: Buffer, p: number, value: number, digits: number): number {
-  let v = value | 0;
-  for (let i = p + digits - 1; i >= p; i--) {
-    const q = (v / 10) | 0;
-    out[i] = 48 + v - q * 10;
-    v = q;
-  }
-  return p + digits;
-}
-
-function digitsOf(v: number): number {
-  return v < 1e3 ? (v < 10 ? 1 : v < 100 ? 2 : 3) : v < 1e6 ? (v < 1e4 ? 4 : v < 1e5 ? 5 : 6) : v < 1e7 ? 7 : v < 1e8 ? 8 : 9;
 }

@@ -168,7 +168,7 @@ export function sqlToJson(type: SqlType, value: unknown, path: string): string {
     case "TIME":
     case "TIMESTAMP":
     case "BIGINT":
-      if (typeof value === "number" || typeof value === "bigint") return String(value);
+      if (typeof value === "number" ? Number.isInteger(value) : typeof value === "bigint") return String(value);
       break;
     case "DOUBLE":
       if (typeof value === "number") return Number.isFinite(value) ? javaDouble(value) : `"${value}"`;
