@@ -25,8 +25,8 @@ it.skipIf(!mounted)(
   `confirms nothing that a full disk lost, and goes on reading${mounted ? "" : " (not run: cannot mount a tmpfs)"}`,
   async () => {
     const copy = await mkdtemp(join(tmpdir(), "millrace-full-copy-"));
+    const broker = await EmbeddedBroker.open({ dir: join(root, "data") });
     try {
-      const broker = await EmbeddedBroker.open({ dir: join(root, "data") });
       await broker.createTopics([{ name: "t", partitions: 2 }]);
       const producer = new TransactionalProducer({ broker, transactionalId: "tx" });
       await producer.init();
