@@ -5,6 +5,7 @@ import type { ConnectorConfig } from "../../connect/api/source.js";
 import { confluentConfig, confluentSettings } from "./confluent.js";
 import { debeziumConfig, debeziumSettings } from "./debezium.js";
 import { connect } from "./postgres/connection.js";
+import { OffsetsTable } from "./postgres/offsets.js";
 import type { SinkSettings } from "./settings.js";
 import { JdbcSinkTask } from "./task.js";
 
@@ -22,6 +23,19 @@ function jdbcSink(
     freeKeys: [/^connection\./, /^hibernate\./],
     taskConfigs: (raw, maxTasks) => new Array<ConnectorConfig>(maxTasks).fill(raw),
     createTask: () => new JdbcSinkTask(read),
+    async alterOffsets(raw, offsets, context) {
+      const settings = read(raw);
+      const client = await connect(settings, context, false);
+      try {
+        const table = new OffsetsTable(settings.offsetsTable);
+        await table.create(client);
+        const { connector, clusterId } = context;
+        for (const { topic, partition, offset } of offsets)
+          await table.alter(client, { connector, clusterId, topicId: context.topicId(topic), partition }, offset);
+      } finally {
+        await client.end();
+      }
+    },
     async check(raw, context) {
       try {
         const client = await connect(read(raw), context, false);

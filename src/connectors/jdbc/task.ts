@@ -4,7 +4,7 @@ import type { SinkRecord } from "../../connect/api/record.js";
 import type { SinkRows, SinkTask, SinkTaskContext } from "../../connect/api/sink.js";
 import type { Schema } from "../../data/schema.js";
 import { formatTopicPartition, type TopicPartition } from "../../data/topic-partition.js";
-import { columnValue, keyIdentity } from "./postgres/batch.js";
+import { buildStatements, columnValue, keyIdentity } from "./postgres/batch.js";
 import { connect } from "./postgres/connection.js";
 import { Lane, type PartitionState } from "./postgres/lane.js";
 import { OffsetsTable } from "./postgres/offsets.js";
@@ -63,6 +63,36 @@ export class JdbcSinkTask implements SinkTask {
   async putRows(rows: SinkRows): Promise<void> {
     if (isEnvelope(rows.valueSchema)) await this.put(Array.from({ length: rows.count }, (_, r) => rows.record(r)));
     else await this.take(rows);
+  }
+
+  /** Beside the lanes, whose offsets rows have passed these records: the rows of each batch in one transaction of their own. */
+  async replay(records: readonly SinkRecord[]): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.settled()));
+    for (const item of transpose(records)) {
+      if (!("rows" in item)) continue;
+      const { rows } = item;
+      const plan = this.plans.get(rows.topic)?.get(rows.keySchema)?.get(rows.valueSchema) ?? (await this.makePlan(rows));
+      const { deleteEnabled, tombstoneWithoutDelete } = this.settings;
+      const index: number[] = [];
+      for (let r = 0; r < rows.count; r++) {
+        const refused = rows.tombstone[r] === 1 && !deleteEnabled ? tombstoneWithoutDelete : this.nullKey(plan, rows, r);
+        if (refused === undefined) index.push(r);
+        else if (refused !== "skip") throw new MillraceError("RECORD_REFUSED", refused === "error" ? "deletes are not enabled" : refused);
+      }
+      if (index.length === 0) continue;
+      const piece = { rows, index: Int32Array.from(index), from: 0, to: index.length };
+      const statements = buildStatements(plan, [piece], this.settings.insertMode !== "insert");
+      await this.withControl(async (client) => {
+        await client.query("BEGIN");
+        try {
+          for (const statement of statements) await client.query(statement);
+          await client.query("COMMIT");
+        } catch (error) {
+          await client.query("ROLLBACK").catch(() => {});
+          throw error;
+        }
+      });
+    }
   }
 
   async flush(): Promise<ReadonlyMap<string, number>> {
