@@ -51,16 +51,6 @@ export class ConfigStore {
     await this.table.append([this.targetRecord(name, target)]);
   }
 
-  /** For other Connect workers to read; ours derives the tasks from the connector's config. */
-  async putTasks(name: string, tasks: readonly Readonly<Record<string, string>>[], secrets: ReadonlySet<string>): Promise<void> {
-    const records = tasks.map((config, i) => {
-      const properties: Record<string, string> = {};
-      for (const [k, v] of Object.entries(config)) properties[k] = secrets.has(k) ? this.key.encrypt(v) : v;
-      return { key: Buffer.from(`task-${name}-${i}`), value: json({ properties }) };
-    });
-    await this.table.append([...records, { key: Buffer.from(`commit-${name}`), value: json({ tasks: tasks.length }) }]);
-  }
-
   async delete(name: string): Promise<void> {
     await this.table.append([
       { key: Buffer.from(`connector-${name}`), value: null },

@@ -52,6 +52,8 @@ export class SinkTaskRunner extends TaskRunner {
   private current: Running | undefined;
   /** What a task refuses of a record that is being replayed goes to whoever asked for the replay. */
   private replayRefused: unknown[] | undefined;
+  /** The task keeps its offsets in its target: it would pass over a record that comes again by `put`. */
+  private ownsOffsets = false;
 
   has(tp: TopicPartition): boolean {
     return this.assignment.partitions.some((p) => p.topic === tp.topic && p.partition === tp.partition);
@@ -102,6 +104,7 @@ export class SinkTaskRunner extends TaskRunner {
       }
       opened = true;
       await task.open(partitions);
+      this.ownsOffsets = running.seeks.size > 0;
       await this.keepInLog(running);
       this.applySeeks(running);
       for (const topic of new Set(partitions.map((p) => p.topic))) services.onTopic(connector, id, topic);
@@ -351,6 +354,8 @@ export class SinkTaskRunner extends TaskRunner {
     this.replayRefused = [];
     try {
       if (r.task.replay) await r.task.replay([record]);
+      else if (this.ownsOffsets)
+        throw new MillraceError("UNSUPPORTED", `${this.plugin.classes[0]} keeps its offsets in the target and cannot take a record again`);
       else {
         await r.task.put([record]);
         r.delivery.durable(await r.task.flush());
