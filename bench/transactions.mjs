@@ -64,7 +64,6 @@ for (const writers of [1, 4, 16]) {
   const took = (performance.now() - started) / 1000;
   const used = process.cpuUsage(cpu);
   const cpuSeconds = (used.user + used.system) / 1e6;
-  if (process.env.V) console.log(used.user / times.length, used.system / times.length, "us user/system per tx");
   const p50 = quantile(times, 0.5);
   console.log(
     `transactions, ${String(writers).padStart(2)} at a time      p50 ${p50.toFixed(3)} ms  p99 ${quantile(times, 0.99).toFixed(3)} ms  ` +
