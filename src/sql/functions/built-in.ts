@@ -12,6 +12,7 @@ import { jsonFunctions } from "./scalar/json.js";
 import { mathFunctions } from "./scalar/math.js";
 import { regexpFunctions } from "./scalar/regexp.js";
 import { stringFunctions } from "./scalar/string.js";
+import { timeFunctions } from "./scalar/time.js";
 import { urlFunctions } from "./scalar/url.js";
 import { tableFunctions } from "./table/explode.js";
 
@@ -24,6 +25,7 @@ export const builtInFunctions = new FunctionRegistry(
     ...collectionFunctions,
     ...generalFunctions,
     ...jsonFunctions,
+    ...timeFunctions,
     ...urlFunctions,
     ...tableFunctions,
   ],

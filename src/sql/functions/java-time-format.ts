@@ -1,0 +1,212 @@
+import { fromLocal, zoneOffset } from "./zone.js";
+
+/**
+ * Patterns of Java's DateTimeFormatter: y u M L d D E H k h K m s S n A a V z X x Z, quoted text, optional parts in brackets; English names.
+ * Compiled once a pattern.
+ */
+type Part = { readonly letter: string; readonly count: number } | { readonly text: string } | { readonly optional: readonly Part[] };
+
+const months = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const numeric = new Set("yuMLdDHkhKmsSnAN");
+
+export interface TimeFormat {
+  /** @param utc ms since the epoch */
+  format(utc: number, zone: string): string;
+  /** ms since the epoch; fields that are not there are those of 1970-01-01T00:00. @throws RangeError where the text does not fit */
+  parse(text: string, zone: string): number;
+}
+
+const cache = new Map<string, TimeFormat>();
+
+/** @throws RangeError on a pattern that is none */
+export function javaTimeFormat(pattern: string): TimeFormat {
+  let format = cache.get(pattern);
+  if (!format) {
+    if (cache.size > 1000) cache.clear();
+    const parts = read(pattern, { at: 0 }, false);
+    format = { format: (utc, zone) => write(parts, utc, zone), parse: parser(pattern, parts) };
+    cache.set(pattern, format);
+  }
+  return format;
+}
+
+function read(pattern: string, cursor: { at: number }, inside: boolean): Part[] {
+  const parts: Part[] = [];
+  while (cursor.at < pattern.length) {
+    const ch = pattern[cursor.at]!;
+    if (ch === "]" && inside) return parts;
+    if (ch === "[") {
+      cursor.at++;
+      parts.push({ optional: read(pattern, cursor, true) });
+      if (pattern[cursor.at] !== "]") throw new RangeError(`Pattern ${pattern} has an open bracket`);
+      cursor.at++;
+    } else if (ch === "'") {
+      const end = pattern.indexOf("'", cursor.at + 1);
+      if (end < 0) throw new RangeError(`Pattern ends with an incomplete string literal: ${pattern}`);
+      parts.push({ text: end === cursor.at + 1 ? "'" : pattern.slice(cursor.at + 1, end) });
+      cursor.at = end + 1;
+    } else if (/[A-Za-z]/.test(ch)) {
+      let count = 1;
+      while (pattern[cursor.at + count] === ch) count++;
+      if (!numeric.has(ch) && !"EaVzXxZG".includes(ch)) throw new RangeError(`Unknown pattern letter: ${ch}`);
+      parts.push({ letter: ch, count });
+      cursor.at += count;
+    } else {
+      parts.push({ text: ch });
+      cursor.at++;
+    }
+  }
+  if (inside) throw new RangeError(`Pattern ${pattern} has an open bracket`);
+  return parts;
+}
+
+function write(parts: readonly Part[], utc: number, zone: string): string {
+  const offset = zoneOffset(zone, utc);
+  const d = new Date(utc + offset);
+  const pad = (n: number, width: number) => String(n).padStart(width, "0");
+  const field = (letter: string, n: number): string => {
+    const hour = d.getUTCHours();
+    const year = d.getUTCFullYear();
+    switch (letter) {
+      case "y":
+      case "u":
+        return n === 2 ? pad(((year % 100) + 100) % 100, 2) : pad(year, n);
+      case "M":
+      case "L":
+        return n <= 2 ? pad(d.getUTCMonth() + 1, n) : n === 3 ? months[d.getUTCMonth()]!.slice(0, 3) : months[d.getUTCMonth()]!;
+      case "d":
+        return pad(d.getUTCDate(), n);
+      case "D":
+        return pad(Math.floor((Date.UTC(year, d.getUTCMonth(), d.getUTCDate()) - Date.UTC(year, 0, 1)) / 86_400_000) + 1, n);
+      case "E":
+        return n <= 3 ? days[d.getUTCDay()]!.slice(0, 3) : days[d.getUTCDay()]!;
+      case "H":
+        return pad(hour, n);
+      case "k":
+        return pad(hour || 24, n);
+      case "h":
+        return pad(hour % 12 || 12, n);
+      case "K":
+        return pad(hour % 12, n);
+      case "m":
+        return pad(d.getUTCMinutes(), n);
+      case "s":
+        return pad(d.getUTCSeconds(), n);
+      case "S":
+        return pad(d.getUTCMilliseconds(), 3).padEnd(n, "0").slice(0, n);
+      case "n":
+        return pad(d.getUTCMilliseconds() * 1_000_000, n);
+      case "A":
+        return pad((((utc + offset) % 86_400_000) + 86_400_000) % 86_400_000, n);
+      case "N":
+        return pad(((((utc + offset) % 86_400_000) + 86_400_000) % 86_400_000) * 1_000_000, n);
+      case "a":
+        return hour < 12 ? "AM" : "PM";
+      case "G":
+        return year > 0 ? "AD" : "BC";
+      case "V":
+      case "z":
+        return zone;
+      default:
+        return offsetText(letter, n, offset);
+    }
+  };
+  return parts.map((p) => ("text" in p ? p.text : "optional" in p ? write(p.optional, utc, zone) : field(p.letter, p.count))).join("");
+}
+
+function offsetText(letter: string, n: number, offset: number): string {
+  if (letter === "X" && offset === 0) return "Z";
+  const minutes = Math.abs(offset) / 60_000;
+  const [h, m] = [String(Math.floor(minutes / 60)).padStart(2, "0"), String(Math.floor(minutes % 60)).padStart(2, "0")];
+  const sign = offset < 0 ? "-" : "+";
+  if (letter === "Z") return n === 4 ? `GMT${sign}${h}:${m}` : n === 5 ? (offset === 0 ? "Z" : `${sign}${h}:${m}`) : `${sign}${h}${m}`;
+  if (n === 1) return m === "00" ? sign + h : sign + h + m;
+  return n === 2 || n === 4 ? sign + h + m : `${sign}${h}:${m}`;
+}
+
+function parser(pattern: string, parts: readonly Part[]): TimeFormat["parse"] {
+  const letters: { letter: string; count: number }[] = [];
+  const source = (list: readonly Part[]): string =>
+    list
+      .map((p, i) => {
+        if ("text" in p) return p.text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+        if ("optional" in p) return `(?:${source(p.optional)})?`;
+        letters.push(p);
+        const next = list[i + 1];
+        const adjacent = next !== undefined && "letter" in next && numeric.has(next.letter);
+        return `(${fieldPattern(p.letter, p.count, adjacent)})`;
+      })
+      .join("");
+  const regex = new RegExp(`^${source(parts)}$`, "i");
+  return (text, zone) => {
+    const m = regex.exec(text);
+    if (!m) throw new RangeError(`Text '${text}' could not be parsed with format '${pattern}'`);
+    return assemble(text, zone, letters, m.slice(1));
+  };
+}
+
+function fieldPattern(letter: string, n: number, adjacent: boolean): string {
+  switch (letter) {
+    case "y":
+    case "u":
+      return n === 2 ? "\\d{2}" : adjacent ? `\\d{${n}}` : `[+-]?\\d{${n},9}`;
+    case "M":
+    case "L":
+      return n <= 2 ? `\\d{${n}${n === 1 ? ",2" : ""}}` : "[A-Za-z]+";
+    case "E":
+    case "G":
+    case "a":
+      return "[A-Za-z]+";
+    case "V":
+    case "z":
+      return "[A-Za-z][\\w/+:-]*";
+    case "X":
+    case "x":
+    case "Z":
+      return "Z|(?:GMT)?[+-]\\d{2}:?(?:\\d{2})?";
+    case "S":
+      return `\\d{${n}}`;
+    default:
+      return n === 1 ? "\\d+" : `\\d{${n}}`;
+  }
+}
+
+function assemble(
+  text: string,
+  zone: string,
+  letters: readonly { letter: string; count: number }[],
+  values: readonly (string | undefined)[],
+): number {
+  const f: Record<string, number> = {};
+  let own = zone;
+  let offset: number | undefined;
+  letters.forEach(({ letter, count }, i) => {
+    const v = values[i];
+    if (v === undefined) return;
+    if (letter === "V" || letter === "z") own = v;
+    else if (letter === "X" || letter === "x" || letter === "Z") offset = /^z$/i.test(v) ? 0 : zoneOffset(v, 0);
+    else if (letter === "M" || letter === "L")
+      f["M"] = count > 2 ? months.findIndex((m) => m.slice(0, 3).toLowerCase() === v.slice(0, 3).toLowerCase()) + 1 : Number(v);
+    else if (letter === "a") f["a"] = /^p/i.test(v) ? 12 : 0;
+    else if (letter === "S") f["S"] = Number(v.padEnd(3, "0").slice(0, 3));
+    else if (letter === "y" || letter === "u") f["y"] = count === 2 ? 2000 + Number(v) : Number(v);
+    else if (letter !== "E" && letter !== "G") f[letter] = Number(v);
+  });
+  const wrong = (what: string) => new RangeError(`Text '${text}' could not be parsed: ${what}`);
+  const half = f["h"] ?? f["K"];
+  const hour = f["H"] ?? (f["k"] === undefined ? (half === undefined ? 0 : (half % 12) + (f["a"] ?? 0)) : f["k"] % 24);
+  const date = f["D"] === undefined ? [f["M"] ?? 1, f["d"] ?? 1] : [1, f["D"]];
+  const [minute, second] = [f["m"] ?? 0, f["s"] ?? 0];
+  if (date[0]! < 1 || date[0]! > 12 || hour > 23 || minute > 59 || second > 59) throw wrong("a field is out of its range");
+  const base = Date.UTC(2000, date[0]! - 1, 1, hour, minute, second, f["S"] ?? Math.floor((f["n"] ?? 0) / 1_000_000));
+  const start = new Date(base).setUTCFullYear(f["y"] ?? 1970);
+  const last = new Date(Date.UTC(2000, date[0]!, 0)).getUTCDate();
+  const leap = new Date(new Date(Date.UTC(2000, date[0]!, 0)).setUTCFullYear(f["y"] ?? 1970, date[0]!, 0)).getUTCDate();
+  if (f["D"] === undefined && (date[1]! < 1 || date[1]! > Math.max(last, leap))) throw wrong("a field is out of its range");
+  // as Java resolves it, the 29th of February of a year without one is the 28th
+  const day = f["D"] === undefined ? Math.min(date[1]!, leap) : date[1]!;
+  let local = start + (day - 1) * 86_400_000;
+  if (f["A"] !== undefined) local += f["A"];
+  return offset === undefined ? fromLocal(own, local) : local - offset;
+}
