@@ -37,6 +37,10 @@ export function runningQuery(query: PersistentQuery, metastore: Metastore): Reco
   };
 }
 
+export function runningPushQuery(id: string, sql: string): Record<string, unknown> {
+  return { queryString: sql, sinks: [], sinkKafkaTopics: [], id, statusCount: { RUNNING: 1 }, queryType: "PUSH", state: "RUNNING" };
+}
+
 export interface Extended {
   readonly partitions: number;
   readonly replication: number;

@@ -13,7 +13,7 @@ import {
   listConnectors,
   requireConnectors,
 } from "./connectors.js";
-import { queryDescription, runningQuery, sourceDescription } from "./describe.js";
+import { queryDescription, runningPushQuery, runningQuery, sourceDescription } from "./describe.js";
 import { type Entity, entity, schemaInfo } from "./entities.js";
 import { describeFunction, listFunctions } from "./functions.js";
 import { listTopics } from "./list-topics.js";
@@ -35,6 +35,7 @@ export class DirectStatements {
   constructor(
     private readonly services: EngineServices,
     private readonly queries: QuerySet,
+    private readonly pushQueries: () => readonly { readonly id: string; readonly sql: string }[],
     private readonly sourcesOn: (topics: readonly string[]) => DataSource[],
   ) {}
 
@@ -113,7 +114,12 @@ export class DirectStatements {
           return entity("queryDescriptions", text, {
             queryDescriptions: this.queries.all().map((q) => queryDescription(q.plan, q.statement, q, metastore, "localhost:8088")),
           });
-        return entity("queries", text, { queries: this.queries.all().map((q) => runningQuery(q, metastore)) });
+        return entity("queries", text, {
+          queries: [
+            ...this.queries.all().map((q) => runningQuery(q, metastore)),
+            ...this.pushQueries().map(({ id, sql }) => runningPushQuery(id, sql)),
+          ],
+        });
       case "TOPICS":
         return listTopics(text, statement, this.services);
       case "PROPERTIES":

@@ -68,7 +68,7 @@ export class Engine {
   private readonly queries: QuerySet;
   private readonly direct: DirectStatements;
   private readonly statuses = new Map<string, CommandStatus>();
-  private readonly transient = new Map<string, QueryResult>();
+  private readonly transient = new Map<string, { readonly result: QueryResult; readonly sql: string }>();
   private transientCount = 0;
   private systemProperties: Record<string, string>;
   private commands!: CommandTopic;
@@ -83,7 +83,12 @@ export class Engine {
     // As ksqlDB: a query sees what comes after it, unless it or the server says `earliest`.
     this.systemProperties = mergeProperties({ "auto.offset.reset": "latest" }, config);
     this.queries = new QuerySet(services, (topic) => this.topics.partitionsOf(topic));
-    this.direct = new DirectStatements(services, this.queries, (topics) => this.sourcesOn(topics));
+    this.direct = new DirectStatements(
+      services,
+      this.queries,
+      () => [...this.transient].map(([id, { sql }]) => ({ id, sql })),
+      (topics) => this.sourcesOn(topics),
+    );
   }
 
   /** Resolves when the metastore is rebuilt and the queries are starting. @throws what the broker says; DATA_FOLDER_VERSION */
@@ -177,7 +182,7 @@ export class Engine {
   /** Ends a push query by its id; false where there is none. */
   async closeQuery(queryId: string): Promise<boolean> {
     const found = this.transient.get(queryId);
-    await found?.close();
+    await found?.result.close();
     return found !== undefined;
   }
 
@@ -219,7 +224,7 @@ export class Engine {
     if (this.closed) return;
     this.closed = true;
     await this.turn.catch(() => {});
-    await Promise.all([...this.transient.values()].map((q) => q.close()));
+    await Promise.all([...this.transient.values()].map((q) => q.result.close()));
     await this.queries.close();
   }
 
@@ -262,7 +267,7 @@ export class Engine {
       },
       this.services,
     );
-    this.transient.set(plan.queryId, result);
+    this.transient.set(plan.queryId, { result, sql: parsed.text });
     return result;
   }
 

@@ -53,7 +53,7 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
   };
   const isSink = root.step === "stream-sink" || root.step === "table-sink";
   const sourceTable = root.step === "table-source" && options.materialize !== false;
-  const built = buildStep(isSink ? root.source : root, context, { old: sourceTable });
+  const built = buildStep(isSink ? root.source : root, context, { old: sourceTable || (!isSink && filtered(root)) });
   // CREATE SOURCE TABLE: the source's own store answers pull queries, and nothing is written.
   if (sourceTable)
     return { topology, materialization: { store: `${root.id}-Materialize`, schema: root.schema, rowOf: (stored) => stored } };
@@ -87,6 +87,13 @@ function addSubscribers(root: ExecutionStep, built: Built, { topology }: BuildCo
   const format = { ...internalFormat(root.schema), ...(built.window ? { window: built.window } : {}) };
   topology.addSink({ name: "Subscribers", topic: "", subscribersOnly: true, format }, built.parents);
   return { topology };
+}
+
+/** A filter over a table that does not know the old row would send a deletion for every row that it drops. */
+function filtered(step: ExecutionStep, seen = false): boolean {
+  if (step.step === "filter") return filtered(step.source, true);
+  if (step.step === "select") return filtered(step.source, seen);
+  return seen && !(step.step === "table-source" && step.window !== undefined);
 }
 
 /** `cache.max.bytes.buffering` (or its newer name) of 0 turns coalescing off. */

@@ -60,9 +60,9 @@ describe("a persistent query's life", () => {
 
   test("a pause holds through a restart", async () => {
     await server.ksql("PAUSE CSAS_BIG_1;");
+    await server.produce("s", [{ value: '{"ID":5,"V":50}' }]);
     await server.restart();
     await becomes("CSAS_BIG_1", "PAUSED");
-    await server.produce("s", [{ value: '{"ID":5,"V":50}' }]);
     await new Promise((r) => setTimeout(r, 200));
     expect((await server.rows("SELECT id FROM big;")).flat()).not.toContain(5);
     await server.ksql("RESUME ALL;");

@@ -72,6 +72,12 @@ describe("queries", () => {
     );
     const header = JSON.parse((await lines.next()).value!) as Json;
     expect(header).toMatchObject({ columnNames: ["ID", "PRICE"], columnTypes: ["INTEGER", "DOUBLE"] });
+    const [listed] = await server.ksql("SHOW QUERIES;");
+    expect((listed!["queries"] as Json[]).find((q) => q["id"] === header["queryId"])).toMatchObject({
+      queryType: "PUSH",
+      state: "RUNNING",
+      sinks: [],
+    });
     await insert(4, "coffee", 3);
     await insert(5, "tea", 3);
     await insert(6, "coffee", 4.25);
