@@ -25,7 +25,7 @@ const orders = Array.from({ length: rows }, (_, i) => [
 // one buffer, as records lie in a batch
 function laidOut(records) {
   const starts = new Int32Array(records.length + 1);
-  records.forEach((r, i) => (starts[i + 1] = starts[i] + r.length));
+  for (let i = 0; i < records.length; i++) starts[i + 1] = starts[i] + records[i].length;
   return { bytes: Buffer.concat(records), starts };
 }
 const json = laidOut(orders.map((o) => Buffer.from(JSON.stringify(Object.fromEntries(names.map((n, i) => [n, o[i]]))))));
