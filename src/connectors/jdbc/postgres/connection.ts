@@ -72,11 +72,9 @@ export type FailureKind =
 
 /** By SQLSTATE class (PostgreSQL documentation, appendix A). */
 export function classify(error: unknown): FailureKind {
-  const code = (error as { code?: unknown }).code;
-  if (typeof code !== "string" || !/^[0-9A-Z]{5}$/.test(code)) {
-    if (error instanceof RangeError || error instanceof TypeError) return "data";
-    return "connection";
-  }
+  // a system error's code may look like an SQLSTATE: EPIPE
+  const code = error instanceof pg.DatabaseError ? error.code : undefined;
+  if (code === undefined) return error instanceof RangeError || error instanceof TypeError ? "data" : "connection";
   if (code.startsWith("08") || code.startsWith("57P") || code === "25006" || code.startsWith("58") || code.startsWith("XX"))
     return "connection";
   if (code.startsWith("40") || code.startsWith("53") || code === "55P03" || code === "57014") return "passing";

@@ -3,7 +3,7 @@ import { asError, describeError, MillraceError } from "../../../common/errors.js
 import type { SinkRows, SinkTaskContext } from "../../../connect/api/sink.js";
 import type { SinkSettings } from "../settings.js";
 import { buildStatements, type Piece, RowRefused } from "./batch.js";
-import { classify, connect } from "./connection.js";
+import { classify, connect, type FailureKind } from "./connection.js";
 import type { LanePosition, OffsetsKey, OffsetsTable } from "./offsets.js";
 import type { TablePlan } from "./plan.js";
 
@@ -22,10 +22,20 @@ export interface Segment extends Piece {
   readonly plan: TablePlan;
   readonly through: number;
 }
+/** No rows: only the offset moves, after these statements. */
+interface Move {
+  readonly state: PartitionState;
+  readonly plan: null;
+  readonly statements: readonly string[];
+  readonly from: 0;
+  readonly to: 0;
+  readonly through: number;
+}
+type Step = Segment | Move;
 
 interface Transaction {
   readonly state: PartitionState;
-  readonly segments: readonly Segment[];
+  readonly segments: readonly Step[];
   readonly next: number;
   readonly count: number;
   outcome: Promise<Failure | undefined>;
@@ -52,7 +62,7 @@ const IN_FLIGHT = 2;
  * so nothing is written twice, whoever else has written and whatever became of a transaction whose answer was lost.
  */
 export class Lane {
-  private queue: Segment[] = [];
+  private queue: Step[] = [];
   private head = 0;
   private readonly flying: Transaction[] = [];
   private client: pg.Client | undefined;
@@ -95,21 +105,12 @@ export class Lane {
     return new Promise((resolve, reject) => this.waiters.push({ ready, resolve, reject }));
   }
 
-  /** Moves the offsets row alone, on a lane that has nothing to write. */
-  async advance(state: PartitionState, next: number, statements: readonly string[] = []): Promise<void> {
-    this.client ??= await connect(this.environment.settings, this.environment.context, true);
-    const failed = await this.transact(
-      state,
-      state.positions[this.index]!,
-      next,
-      statements.map((text) => ({ text })),
-    );
-    if (failed) {
-      this.drop();
-      throw failed.error;
-    }
-    this.reached(state, next);
-    state.sent[this.index] = next;
+  /** Moves the offsets row alone, after these statements. */
+  advance(state: PartitionState, next: number, statements: readonly string[] = []): Promise<void> {
+    this.queue.push({ state, plan: null, statements, from: 0, to: 0, through: next });
+    this.enqueued++;
+    this.pump();
+    return this.settled();
   }
 
   async stop(): Promise<void> {
@@ -132,11 +133,15 @@ export class Lane {
   private take(): Transaction {
     const first = this.queue[this.head]!;
     const limit = this.environment.settings.batchSize;
-    const segments: Segment[] = [];
+    const segments: Step[] = [];
     let count = 0;
-    while (this.head < this.queue.length && count < limit) {
+    if (first.plan === null) {
+      segments.push(first);
+      this.head++;
+    }
+    while (first.plan !== null && this.head < this.queue.length && count < limit) {
       const segment = this.queue[this.head]!;
-      if (segment.state !== first.state || segment.plan !== first.plan) break;
+      if (segment.plan === null || segment.state !== first.state || segment.plan !== first.plan) break;
       const size = segment.to - segment.from;
       if (count + size > limit) {
         const middle = segment.from + limit - count;
@@ -175,11 +180,13 @@ export class Lane {
     });
   }
 
-  private async attempt(state: PartitionState, at: LanePosition, segments: readonly Segment[], next: number): Promise<Failure | undefined> {
+  private async attempt(state: PartitionState, at: LanePosition, segments: readonly Step[], next: number): Promise<Failure | undefined> {
     const mode = this.environment.settings.insertMode;
     let statements: readonly { text: string; name?: string; values?: unknown[] }[] = [];
     try {
-      if (segments.length) statements = buildStatements(segments[0]!.plan, segments, mode !== "insert");
+      const first = segments[0];
+      if (first?.plan === null) statements = first.statements.map((text) => ({ text }));
+      else if (first) statements = buildStatements(first.plan, segments as readonly Segment[], mode !== "insert");
     } catch (error) {
       return { error, moved: false };
     }
@@ -228,67 +235,72 @@ export class Lane {
   /** From a failure, or from no connection yet, to a state from which sending goes on. */
   private async recover(first: Transaction | undefined): Promise<void> {
     this.recovering = true;
-    try {
-      const failed = first && (await first.outcome);
-      await Promise.all(this.flying.map((tx) => tx.outcome));
-      const kind = failed
-        ? failed.moved
-          ? "connection"
-          : failed.error instanceof RowRefused
-            ? "data"
-            : classify(failed.error)
-        : "connection";
-      if (kind !== "data") this.drop();
-      await this.reconnect(failed);
-      const rest: Transaction[] = [];
-      for (const tx of this.flying.splice(0)) {
-        const { epoch } = tx.state.positions[this.index]!;
-        const now = await this.environment.offsets.read(this.client!, tx.state.key, this.index);
-        if (!now || now.epoch !== epoch)
-          throw new MillraceError(
-            "FENCED",
-            `another task has taken over ${tx.state.key.topic}-${tx.state.key.partition} of connector ${tx.state.key.connector}`,
-          );
-        tx.state.positions[this.index] = now;
-        tx.state.sent[this.index] = now.nextOffset;
-        if (now.nextOffset >= tx.next)
-          this.finish(tx); // it had committed; only the answer was lost
-        else rest.push(tx);
+    await Promise.all(this.flying.map((tx) => tx.outcome));
+    const rest = this.flying.splice(0);
+    let failed = first && (await first.outcome);
+    for (;;) {
+      try {
+        const kind = failed ? kindOf(failed) : "connection";
+        if (kind !== "data") this.drop();
+        await this.reconnect(failed);
+        for (const tx of rest) await this.readPosition(tx.state);
+        // what had committed, although the answer was lost
+        while (rest[0] && rest[0].state.positions[this.index]!.nextOffset >= rest[0].next) this.finish(rest.shift()!);
+        if (failed && rest[0] === first && (await this.settle(first!, kind, failed.error))) this.finish(rest.shift()!);
+        this.requeue(rest);
+        this.recovering = false;
+        this.pump();
+        return;
+      } catch (error) {
+        if (this.stopped || error instanceof MillraceError || classify(error) !== "connection") {
+          this.recovering = false;
+          this.fail(error);
+          return;
+        }
+        failed = { error, moved: false };
+        first = undefined; // what it failed with comes up again when it is sent again
       }
-      const again = rest[0];
-      if (failed && again === first) await this.settle(again!, kind, failed.error);
-      if (again && again === first && kind === "data") rest.shift();
-      this.requeue(rest);
-      this.recovering = false;
-      this.pump();
-    } catch (error) {
-      this.recovering = false;
-      this.fail(error);
     }
   }
 
-  /** What the kind of a failure asks for before the transaction is sent again. */
-  private async settle(tx: Transaction, kind: ReturnType<typeof classify>, error: unknown): Promise<void> {
+  private async readPosition(state: PartitionState): Promise<void> {
+    const { epoch } = state.positions[this.index]!;
+    const now = await this.environment.offsets.read(this.client!, state.key, this.index);
+    if (!now || now.epoch !== epoch)
+      throw new MillraceError(
+        "FENCED",
+        `another task has taken over ${state.key.topic}-${state.key.partition} of connector ${state.key.connector}`,
+      );
+    state.positions[this.index] = now;
+    state.sent[this.index] = now.nextOffset;
+  }
+
+  /** What the kind of a failure asks for before the transaction is sent again; true where nothing of it is left to send. */
+  private async settle(tx: Transaction, kind: FailureKind, error: unknown): Promise<boolean> {
     const { settings, context } = this.environment;
-    if (kind === "data") {
-      await this.isolate(tx.state, tx.segments);
-      if (tx.state.positions[this.index]!.nextOffset < tx.next) await this.must(tx.state, [], tx.next);
-      this.finish(tx);
-      return;
+    const rows = tx.segments.filter((s) => s.plan !== null);
+    if (kind === "data" && rows.length) {
+      await this.isolate(tx.state, rows);
+      if (tx.state.positions[this.index]!.nextOffset < tx.next) await this.must(tx.state, tx.next);
+      return true;
     }
     this.attempts++;
-    if (kind === "permanent" || this.attempts > Math.max(settings.maxRetries, 3))
+    if (kind === "permanent" || kind === "data" || (kind !== "connection" && this.attempts > Math.max(settings.maxRetries, 3)))
       throw new MillraceError(
         "TARGET_FAILED",
-        `the target refuses to write to ${tx.segments[0]!.plan.quotedTable}: ${describeError(error)}`,
-        { cause: error },
+        `the target refuses to write to ${rows[0]?.plan.quotedTable ?? tx.state.key.topic}: ${describeError(error)}`,
+        {
+          cause: error,
+        },
       );
     if (kind === "passing") {
       context.logger.warn("the target failed for now; trying again", { error: describeError(error), attempt: this.attempts });
       await context.clock.sleep(settings.retryBackoffMs, context.signal);
     }
     if (kind === "structure")
-      for (const [i, s] of tx.segments.entries()) (tx.segments as Segment[])[i] = { ...s, plan: await this.environment.replan(s.rows) };
+      for (const [i, s] of tx.segments.entries())
+        if (s.plan !== null) (tx.segments as Step[])[i] = { ...s, plan: await this.environment.replan(s.rows) };
+    return false;
   }
 
   /** Halves until the refused rows stand alone; those are set aside and all others arrive. */
@@ -317,8 +329,8 @@ export class Lane {
     await this.isolate(state, back);
   }
 
-  private async must(state: PartitionState, segments: readonly Segment[], next: number): Promise<void> {
-    const failed = await this.attempt(state, state.positions[this.index]!, segments, next);
+  private async must(state: PartitionState, next: number): Promise<void> {
+    const failed = await this.attempt(state, state.positions[this.index]!, [], next);
     if (failed) throw failed.error;
     this.reached(state, next);
     state.sent[this.index] = next;
@@ -347,9 +359,19 @@ export class Lane {
 
   private requeue(transactions: readonly Transaction[]): void {
     if (transactions.length === 0) return;
-    const segments = transactions.flatMap((tx) => [...tx.segments]);
+    const segments = transactions.flatMap((tx) => tx.segments.map((s) => this.trim(s)));
     this.queue = [...segments, ...this.queue.slice(this.head)];
     this.head = 0;
+  }
+
+  /** Without the rows that the target has: of a batch that was taken apart, the first parts may have committed. */
+  private trim(step: Step): Step {
+    if (step.plan === null) return step;
+    const { nextOffset } = step.state.positions[this.index]!;
+    let from = step.from;
+    while (from < step.to && step.rows.offsets[step.index[from]!]! < nextOffset) from++;
+    this.pending -= from - step.from;
+    return from === step.from ? step : { ...step, from };
   }
 
   private drop(): void {
@@ -362,6 +384,11 @@ export class Lane {
     this.failure = error instanceof MillraceError ? error : new MillraceError("TARGET_FAILED", describeError(error), { cause: error });
     for (const w of this.waiters.splice(0)) w.reject(this.failure);
   }
+}
+
+function kindOf(failed: Failure): FailureKind {
+  if (failed.moved) return "connection"; // the position that the target has is read again, as after a lost answer
+  return failed.error instanceof RowRefused ? "data" : classify(failed.error);
 }
 
 const codeOf = (error: unknown) => (error as { code?: unknown }).code;
