@@ -33,6 +33,7 @@ export function analyzeComparison(
   const op = operator as Op;
   const compare = (l: Expression, r: Expression): Expression => ({ kind: "compare", op, left: l, right: r, type: sqlTypes.boolean });
   const [lt, rt] = [typeOf(left), typeOf(right)];
+  if (lt === null && rt === null && !op.startsWith("IS")) throw fail(`Comparison with NULL not supported: NULL ${op} NULL`, whole.at);
   if (lt === null || rt === null) {
     const type = lt ?? rt ?? sqlTypes.string;
     return compare(coerce(left, type), coerce(right, type));

@@ -96,7 +96,7 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
     case "in": {
       const operand = go(e.operand);
       // the list is as many comparisons, each with its own coercions
-      const items = e.list.map((item) => analyzeComparison("=", e.operand, item, operand, go(item), e));
+      const items = e.list.map((item) => analyzeComparison("=", e.operand, item, operand, listed(go(item), operand.type, item), e));
       const type = items.reduce<SqlType>((t, c) => (c.kind === "compare" ? c.left.type : t), operand.type);
       const same = items.every((c) => c.kind === "compare" && c.left === operand);
       if (same) {
@@ -197,6 +197,26 @@ export function condition(e: Expression, written: ParsedExpression): Expression 
   if (typeOf(e) === null) return { kind: "literal", value: null, type: sqlTypes.boolean };
   if (e.type.base === "BOOLEAN") return e;
   throw fail(`Should evaluate to boolean but is ${formatExpression(written)} (${plainType(e.type)}) instead.`, written.at);
+}
+
+/** A literal in an IN list, read as the operand's kind of value where it is written as another. */
+function listed(item: Expression, type: SqlType, written: ParsedExpression): Expression {
+  if (item.kind !== "literal" || item.value === null) return item;
+  if (type.base === "STRING" && (isNumeric(item.type) || item.type.base === "BOOLEAN"))
+    return { kind: "literal", value: String(item.value), type };
+  if (item.type.base !== "STRING" || (!isNumeric(type) && type.base !== "BOOLEAN")) return item;
+  const text = String(item.value).trim();
+  if (type.base === "BOOLEAN") {
+    const word = text.toLowerCase();
+    const says = (full: string) => word !== "" && full.startsWith(word);
+    if (says("true") || says("yes")) return { kind: "literal", value: true, type };
+    if (says("false") || says("no")) return { kind: "literal", value: false, type };
+  } else {
+    if (/^[+-]?\d+$/.test(text)) return numberLiteral("integer", text.replace("+", ""));
+    if (/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) return numberLiteral("decimal", text.replace("+", ""));
+    if (/^[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+$/.test(text)) return numberLiteral("double", text);
+  }
+  throw fail(`Invalid Predicate: invalid input syntax for type ${plainType(type)}: "${item.value}".`, written.at);
 }
 
 function negate(negated: boolean, e: Expression): Expression {

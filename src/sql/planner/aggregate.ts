@@ -54,9 +54,8 @@ export function planAggregate(query: QualifiedQuery, source: Relation, tools: Pl
   };
   const keyCount = source.step.schema.key.length;
   const by = groupExpressions.map((e) => (e.kind === "column" && e.index < keyCount ? e : prepare(e)));
-  const matched = calls.map((call) =>
-    matchCall(call, environmentOf(source, tools, "SELECT", nestedAggregates(tools)), source.kind === "table"),
-  );
+  const matched = calls.map((call) => matchCall(call, environmentOf(source, tools, "SELECT", nestedAggregates(tools))));
+  if (source.kind === "table") refuseOverTable(matched, calls);
   const args = matched.map((m) => m.args.map(prepare));
   const sourceKey = source.step.schema.key;
   const shift = (e: Expression, keys: number): Expression => (e.kind === "column" ? { ...e, index: e.index + keys } : e);
@@ -120,6 +119,14 @@ export function planAggregate(query: QualifiedQuery, source: Relation, tools: Pl
     return call >= 0 ? columnAt(aggregateStep.schema, key.length + call) : undefined;
   };
   return { relation, replace };
+}
+
+/** @throws SQL_STATEMENT naming every aggregate that cannot take a row back */
+function refuseOverTable(matched: readonly { overTables: boolean }[], calls: readonly Call[]): void {
+  const names = [...new Set(calls.filter((_, i) => !matched[i]!.overTables).map((c) => c.name))].sort();
+  if (names.length === 0) return;
+  const shown = names.length === 1 ? ` ${names[0]}` : `s ${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
+  throw fail(`The aggregation function${shown} cannot be applied to a table source, only to a stream source.`);
 }
 
 export function windowSpec(w: WindowClause, final: boolean): WindowSpec {
@@ -196,11 +203,9 @@ function checkGrouping(query: QualifiedQuery, texts: readonly string[], tools: P
     );
 }
 
-function matchCall(call: Call, env: Environment, overTable: boolean) {
+function matchCall(call: Call, env: Environment) {
   const analyzed = call.args.map((a) => analyzeExpression(a, env));
   const match = env.functions.matchAggregate(call.name, analyzed.map(typeOf));
-  if (overTable && !match.overload.overTables)
-    throw fail(`The aggregation function ${call.name} cannot be applied to a table source, only to a stream source.`, call.at);
   const cast = (e: Expression, i: number): Expression => {
     const type: SqlType | null = requiredType(match.parameters[i]!, typeOf(e), match.bound);
     return type === null ? e : coerce(e, type);
@@ -221,5 +226,5 @@ function matchCall(call: Call, env: Environment, overTable: boolean) {
     );
     return aggregator.resultType;
   };
-  return { id: match.id, args: columns, constants, resultType };
+  return { id: match.id, args: columns, constants, resultType, overTables: match.overload.overTables };
 }

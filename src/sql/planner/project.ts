@@ -1,5 +1,5 @@
 import { MillraceError } from "../../common/errors.js";
-import { analyzeExpression } from "../analyzer/expression.js";
+import { analyzeExpression, typeOf } from "../analyzer/expression.js";
 import { type QualifiedQuery, type SelectColumn, syntheticKey } from "../analyzer/query.js";
 import { isPseudo } from "../analyzer/scope.js";
 import type { ParsedExpression } from "../parser/ast.js";
@@ -80,6 +80,10 @@ function selectStep(
 ): SelectStep {
   const environment = environmentOf(relation, tools, "SELECT", replace);
   const columns = values.map((s) => inClause("", () => analyzeExpression(s.expression, environment)));
+  columns.forEach((e) => {
+    if (typeOf(e) === null)
+      throw refused("Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR).");
+  });
   const value = columns.map((e, i) => ({ name: values[i]!.name, type: e.type }));
   return { step: "select", id: "Project", source: relation.step, columns, schema: { key, value } };
 }
