@@ -165,7 +165,7 @@ export class ByteReader {
     const size = this.int();
     const start = this.position;
     this.position = start + size;
-    return Uint8Array.prototype.slice.call(this.bytes, start, start + size);
+    return new Uint8Array(this.bytes.subarray(start, start + size));
   }
 
   private wide(): number | bigint {
