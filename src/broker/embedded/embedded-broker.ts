@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../common/logger.js";
@@ -66,6 +67,8 @@ export class EmbeddedBroker implements Broker {
     private readonly timers: Timers,
     private readonly cleaner: Cleaner,
   ) {
+    // One listener a waiting fetch: any number of them is no leak.
+    setMaxListeners(0, this.closing.signal);
     this.fetches = new Fetches(topics, clock, this.closing.signal);
   }
 
@@ -234,7 +237,8 @@ export class EmbeddedBroker implements Broker {
 
   // --- transactions ---------------------------------------------------------------------------------------------
 
-  initProducerId(request: Parameters<Broker["initProducerId"]>[0]) {
+  async initProducerId(request: Parameters<Broker["initProducerId"]>[0]) {
+    this.checkOpen();
     return this.transactions.init(request);
   }
   async addPartitionsToTxn(txn: Txn, partitions: readonly TopicPartition[]): Promise<void> {
@@ -245,10 +249,12 @@ export class EmbeddedBroker implements Broker {
     this.transactions.addPartitions(txn, [{ topic: CONSUMER_OFFSETS, partition: 0 }]);
   }
   async txnOffsetCommit(txn: Txn, groupId: string, offsets: readonly OffsetCommit[], member?: GroupMember): Promise<void> {
+    this.checkOpen();
     this.groups.checkTransactionalCommit(groupId, member);
     this.transactions.commitOffsets(txn, groupId, offsets);
   }
-  endTxn(txn: Txn, commit: boolean): Promise<void> {
+  async endTxn(txn: Txn, commit: boolean): Promise<void> {
+    this.checkOpen();
     return this.transactions.end(txn, commit);
   }
 

@@ -457,3 +457,19 @@ it("confirms no commit any more once the transaction log could not be synced, an
   expect(await readAll(after, "t", "read_committed", 0)).toEqual(["a"]);
   expect(await readAll(after, "t", "read_committed", 1)).toEqual([]);
 });
+
+it("lets many fetches wait without a warning, and ends them when it closes", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 1 }]);
+  const warnings: Error[] = [];
+  const note = (w: Error) => warnings.push(w);
+  process.on("warning", note);
+  const waiting = Array.from({ length: 30 }, () =>
+    broker.fetch({ partitions: [{ topic: "t", partition: 0, offset: 0 }], maxWaitMs: 60_000 }),
+  );
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await close(broker);
+  expect((await Promise.all(waiting)).every(([r]) => r!.batches.length === 0)).toBe(true);
+  process.off("warning", note);
+  expect(warnings.filter((w) => w.name === "MaxListenersExceededWarning")).toEqual([]);
+});
