@@ -51,9 +51,12 @@ export class SqlClient {
       request.signal,
     );
     for await (const text of lines(response, request.signal)) {
+      if (text.startsWith("[")) {
+        yield { row: rowCells(text) };
+        continue;
+      }
       const value = JSON.parse(text) as unknown;
-      if (Array.isArray(value)) yield { row: value };
-      else if ((value as { message?: string }).message !== undefined)
+      if ((value as { message?: string }).message !== undefined)
         throw new SqlError(String((value as { message: string }).message), request.sql, []);
       else yield { header: value as QueryHeader };
     }
@@ -112,7 +115,7 @@ export interface QueryHeader {
 }
 export type QueryLine =
   | { readonly header: QueryHeader; readonly row?: undefined }
-  | { readonly row: readonly unknown[]; readonly header?: undefined };
+  | { readonly row: readonly string[]; readonly header?: undefined };
 
 async function* lines(response: Response, signal?: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder();
@@ -128,4 +131,26 @@ async function* lines(response: Response, signal?: AbortSignal): AsyncGenerator<
     throw error;
   }
   if (pending.trim()) yield pending;
+}
+
+/** The cells of `[1,"a",null]` as they are to be shown. Numbers keep their digits: a BIGINT would lose some as a JavaScript number. */
+export function rowCells(json: string): string[] {
+  const cells: string[] = [];
+  let depth = 0;
+  let start = 1;
+  let inString = false;
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (inString) {
+      if (c === "\\") i++;
+      else if (c === '"') inString = false;
+    } else if (c === '"') inString = true;
+    else if (c === "[" || c === "{") depth++;
+    else if ((c === "," && depth === 1) || ((c === "]" || c === "}") && --depth === 0)) {
+      const text = json.slice(start, i).trim();
+      if (text !== "") cells.push(text.startsWith('"') ? (JSON.parse(text) as string) : text);
+      start = i + 1;
+    }
+  }
+  return cells;
 }

@@ -250,13 +250,7 @@ export class Shell {
         continue;
       }
       rows++;
-      this.say(
-        line(
-          row!.map((v) => (typeof v === "string" ? v : v === null ? "null" : JSON.stringify(v))),
-          widths,
-          right,
-        ),
-      );
+      this.say(line(row!, widths, right));
     }
     if (!request.signal?.aborted) this.say(`${rows} ${rows === 1 ? "row" : "rows"}`);
   }

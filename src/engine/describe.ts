@@ -114,12 +114,7 @@ export function describePlan(step: ExecutionStep, depth = 0): string {
     ...step.schema.key.map((c) => `${c.name} ${formatSqlType(c.type)} KEY`),
     ...step.schema.value.map((c) => `${c.name} ${formatSqlType(c.type)}`),
   ];
-  const lines = [
-    `${depth === 0 ? "" : `${"\t".repeat(depth)} > `} > [ ${step.step.toUpperCase()} ] | Schema: ${schema.join(", ")} | Id: ${step.id}`.replace(
-      /^ > > /,
-      " > ",
-    ),
-  ];
+  const lines = [`${"\t".repeat(depth)} > [ ${step.step.toUpperCase()} ] | Schema: ${schema.join(", ")} | Id: ${step.id}`];
   const below = "source" in step ? [step.source] : "left" in step ? [step.left, step.right] : [];
   for (const s of below) lines.push(describePlan(s as ExecutionStep, depth + 1));
   return lines.join("\n");

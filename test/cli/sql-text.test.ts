@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { rowCells } from "../../src/cli/sql-client.js";
 import { isQuery, Session, splitStatements } from "../../src/cli/sql-text.js";
 
 describe("splitStatements", () => {
@@ -43,4 +44,17 @@ test("a session keeps SET and DEFINE", () => {
   expect(session.properties).toEqual({});
   expect(session.variables).toEqual({});
   expect(session.apply("SHOW STREAMS;")).toBeUndefined();
+});
+
+test("a row's cells keep their digits", () => {
+  expect(rowCells('[9007199254740993,"a,\\"]b",null,10.50,[1,[2]],{"k":"}"},true]')).toEqual([
+    "9007199254740993",
+    'a,"]b',
+    "null",
+    "10.50",
+    "[1,[2]]",
+    '{"k":"}"}',
+    "true",
+  ]);
+  expect(rowCells("[]")).toEqual([]);
 });
