@@ -62,7 +62,8 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
   const qualify = (e: ParsedExpression, clause: string) =>
     mapNames(e, (n) => {
       if (isPseudo(n.name) && (n.qualifier === null || !many)) {
-        if (n.qualifier !== null) scope.resolve(n.qualifier, n.name, n.at, clause);
+        const ofWindow = isWindowBound(n.name) && query.window && n.qualifier === sources[0]!.alias;
+        if (n.qualifier !== null && !ofWindow) scope.resolve(n.qualifier, n.name, n.at, clause);
         if (!isWindowBound(n.name) || query.window || sources.some((s) => s.source.window)) return { ...n, qualifier: null };
       }
       if (many && n.qualifier === null && n.name.startsWith(syntheticKey) && !scope.columns.some((c) => c.name === n.name)) return n;

@@ -36,7 +36,7 @@ export function planAggregate(query: QualifiedQuery, source: Relation, tools: Pl
   const texts = groups.map(formatExpression);
   const names = keyNames(query, groups, texts);
   const calls = aggregateCalls(query, tools);
-  checkGrouping(query, texts, tools);
+  checkGrouping(query, tools);
 
   // ahead of the group: the columns that aggregates and group expressions need, nothing else
   const prepared: { name: string; e: Expression }[] = [];
@@ -177,18 +177,17 @@ function nestedAggregates(tools: PlanTools) {
 }
 
 /** @throws SQL_STATEMENT where the select list or HAVING has a column that is neither grouped nor aggregated */
-function checkGrouping(query: QualifiedQuery, texts: readonly string[], tools: PlanTools): void {
+function checkGrouping(query: QualifiedQuery, tools: PlanTools): void {
+  // marked, a column's name differs from a lambda's parameter
+  const mark = (e: ParsedExpression) => mapNames(e, (n) => ({ ...n, qualifier: n.qualifier ?? "" }));
+  const grouped = query.groupBy!.map((g) => formatExpression(mark(g)));
   const ungrouped = (e: ParsedExpression): string[] => {
     const names: string[] = [];
-    // marked, a column's name differs from a lambda's parameter
-    visit(
-      mapNames(e, (n) => ({ ...n, qualifier: n.qualifier ?? "" })),
-      (x) => {
-        if (texts.includes(formatExpression(x)) || (x.kind === "call" && tools.functions.kind(x.name) === "aggregate")) return false;
-        if (x.kind === "name" && x.qualifier !== null && !(isWindowBound(x.name) && query.query.window)) names.push(unqualified(x));
-        return undefined;
-      },
-    );
+    visit(mark(e), (x) => {
+      if (grouped.includes(formatExpression(x)) || (x.kind === "call" && tools.functions.kind(x.name) === "aggregate")) return false;
+      if (x.kind === "name" && x.qualifier !== null && !(isWindowBound(x.name) && query.query.window)) names.push(unqualified(x));
+      return undefined;
+    });
     return names;
   };
   const bad = query.select.filter((s) => ungrouped(s.expression).length > 0).map((s) => unqualified(s.expression));

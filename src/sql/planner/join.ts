@@ -9,7 +9,7 @@ import type { Expression } from "../plan/expression.js";
 import type { Formats, JoinStep } from "../plan/step.js";
 import { withKeyFormat } from "./formats.js";
 import { planSource } from "./from.js";
-import { columnAt, environmentOf, type PlanTools, pseudoColumn, type Relation, type RelationColumn } from "./relation.js";
+import { columnAt, environmentOf, type KeyColumn, type PlanTools, pseudoColumn, type Relation, type RelationColumn } from "./relation.js";
 
 type Join = QualifiedQuery["joins"][number];
 
@@ -106,8 +106,7 @@ function planJoin(
       `Invalid join condition: types don't match. Got ${formatExpression(leftOn)}{${shown[0]}} = ${formatExpression(rightOn)}{${shown[1]}}.`,
     );
   }
-  const isKey = (relation: Relation, e: ParsedExpression) =>
-    relation.keys.length === 1 && relation.keys[0]!.viable.includes(formatExpression(e));
+  const isKey = (relation: Relation, e: ParsedExpression) => relation.keys.length === 1 && stands(relation.keys[0]!, formatExpression(e));
   const leftIsKey = isKey(left, leftOn);
   if (right.kind === "table" && !isKey(right, rightOn))
     throw refused(
@@ -132,6 +131,10 @@ function planJoin(
   return foreign
     ? foreignKeyJoin(join, l, r, leftOn, id, used, tools)
     : coPartitionedJoin(join, l, r, leftOn, rightOn, id, used, keyFormat);
+}
+
+function stands(key: KeyColumn, text: string): boolean {
+  return key.viable.includes(text) || (key.same?.includes(text) ?? false);
 }
 
 /** Which side of the `=` belongs to what was joined so far, and which to the new source. */
@@ -261,7 +264,7 @@ function coPartitionedJoin(
   keyFormat: Formats["key"],
 ): Relation {
   const joined = joinedColumns(l, r, used);
-  const earlier = l.origin === "join expression" && l.keys[0]!.viable.includes(formatExpression(leftOn)) ? l.keys[0]!.viable : [];
+  const earlier = l.origin === "join expression" && stands(l.keys[0]!, formatExpression(leftOn)) ? l.keys[0]!.viable : [];
   const plain = [leftOn, rightOn].filter((e) => e.kind === "name" && e.qualifier !== null);
   const synthetic = join.type === "FULL" || (plain.length === 0 && earlier.length === 0) || earlier.includes(syntheticKey);
   const texts = [...new Set([...earlier, ...plain.map(formatExpression)])];
@@ -290,11 +293,16 @@ function coPartitionedJoin(
   };
   const columns = joined.map(({ column }, i) => ({ ...column, index: 1 + i }));
   const viable = synthetic ? [syntheticKey] : texts;
+  // a FULL join's key is neither side's: either may be NULL
+  const same =
+    join.type === "FULL"
+      ? []
+      : [...(earlier.length > 0 ? (l.keys[0]!.same ?? []) : []), formatExpression(leftOn), formatExpression(rightOn)];
   return {
     ...l,
     step,
     columns,
-    keys: [{ name, type, viable, shown: viable }],
+    keys: [{ name, type, viable, shown: viable, same }],
     origin: "join expression",
     formats: { ...l.formats, key: keyFormat },
   };

@@ -15,6 +15,8 @@ export interface KeyColumn {
   readonly viable: readonly string[];
   /** the same for messages */
   readonly shown: readonly string[];
+  /** of a join: further expressions that have the key's value, which a later join may use */
+  readonly same?: readonly string[];
 }
 export type KeyOrigin = "key column" | "join expression" | "partitioning expression" | "grouping expression";
 

@@ -57,6 +57,18 @@ function instr(s: string, part: string, position = 1, occurrence = 1): number {
   return at + 1;
 }
 
+function splitBytes(bytes: Bytes, by: Bytes): Bytes[] {
+  const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (by.length === 0) return Array.from(b, (_, i) => b.subarray(i, i + 1));
+  const parts: Bytes[] = [];
+  let from = 0;
+  for (let at = b.indexOf(by); at >= 0; at = b.indexOf(by, from)) {
+    parts.push(b.subarray(from, at));
+    from = at + by.length;
+  }
+  return [...parts, b.subarray(from)];
+}
+
 const concatBytes = (...parts: (Bytes | null)[]) => Buffer.concat(parts.filter((p) => p !== null));
 
 export const stringFunctions: readonly FunctionDeclaration[] = [
@@ -169,7 +181,10 @@ export const stringFunctions: readonly FunctionDeclaration[] = [
     category,
     description: "The parts between the delimiters; every character by itself where the delimiter is empty.",
     examples: [["ARRAY_JOIN(SPLIT('a,b', ','), '|')", "a|b"]],
-    overloads: [{ args: "STRING, STRING", returns: "ARRAY<STRING>", call: (s: string, by: string) => (by === "" ? [...s] : s.split(by)) }],
+    overloads: [
+      { args: "STRING, STRING", returns: "ARRAY<STRING>", call: (s: string, by: string) => (by === "" ? [...s] : s.split(by)) },
+      { args: "BYTES, BYTES", returns: "ARRAY<BYTES>", call: splitBytes },
+    ],
   },
   {
     name: "SPLIT_TO_MAP",
