@@ -139,7 +139,11 @@ export function brokerTraces(name: string, open: () => Promise<BrokerFixture & {
             await fixture.close();
           }
         }),
-        { numRuns: 60 },
+        {
+          numRuns: 60,
+          // A stop while a produce waits for its log to open left a transaction that nobody could end.
+          examples: [[[{ do: "put", producer: 0, partition: 0, send: true }, { do: "reopen" }, { do: "plain", partition: 0 }]]],
+        },
       );
     });
   });

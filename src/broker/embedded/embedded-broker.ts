@@ -149,6 +149,8 @@ export class EmbeddedBroker implements Broker {
       this.opening = mine;
       await mine;
       if (this.opening === mine) this.opening = undefined;
+      // The coordinator may have written its last state meanwhile: a batch that came after it would belong to nobody.
+      this.checkOpen();
     }
     const results = new Array<ProduceResult>(batches.length);
     for (let i = 0; i < batches.length; i++) results[i] = this.append(request, i, partitions[i]);
@@ -243,9 +245,11 @@ export class EmbeddedBroker implements Broker {
   }
   async addPartitionsToTxn(txn: Txn, partitions: readonly TopicPartition[]): Promise<void> {
     for (const { topic, partition } of partitions) await this.topics.get(topic, partition).open();
+    this.checkOpen();
     this.transactions.addPartitions(txn, partitions);
   }
   async addOffsetsToTxn(txn: Txn, _groupId: string): Promise<void> {
+    this.checkOpen();
     this.transactions.addPartitions(txn, [{ topic: CONSUMER_OFFSETS, partition: 0 }]);
   }
   async txnOffsetCommit(txn: Txn, groupId: string, offsets: readonly OffsetCommit[], member?: GroupMember): Promise<void> {
