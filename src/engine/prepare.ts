@@ -8,7 +8,7 @@ import { checkProperty, propertyName } from "./properties.js";
 import { SchemaView } from "./schemas.js";
 import type { EngineServices } from "./services.js";
 import { StatementError } from "./statement-error.js";
-import { type ResolvedTopic, resolveTopic, type TopicView } from "./topics.js";
+import { createTopic, type ResolvedTopic, resolveTopic, type TopicView } from "./topics.js";
 
 /** A statement that passed the sandbox, with all that its execution needs: nothing is planned twice. */
 export type PreparedStatement = { readonly parsed: ParsedStatement; readonly properties: Readonly<Record<string, string>> } & (
@@ -93,6 +93,7 @@ export async function prepare(
           let topic: ResolvedTopic | null = null;
           if (command && (command.command === "create-source" || command.command === "create-as")) {
             topic = resolveTopic(command.topic, metastore, topics);
+            await createTopic(services.broker, topic, { validateOnly: true });
             if (topic.create) topics.add(topic.name, topic.partitions);
             schemas.add(command.source);
           } else if (command?.command === "drop-source" && command.deleteTopic !== null) topics.remove(command.deleteTopic);

@@ -54,11 +54,13 @@ export async function* readTopicRows(
           const row: Row = new Array(serdes.width + pseudoColumns).fill(null);
           try {
             if (serdes.key && keyStart >= 0) {
-              await serdes.key.prepareRead(topic, bytes, keyStart, keyEnd);
+              const looking = serdes.key.prepareRead(topic, bytes, keyStart, keyEnd);
+              if (looking) await looking;
               place(row, serdes.keyPositions, serdes.key.deserialize(topic, bytes, keyStart, keyEnd));
             }
             if (valueStart < 0) continue;
-            await serdes.value.prepareRead(topic, bytes, valueStart, valueEnd);
+            const looking = serdes.value.prepareRead(topic, bytes, valueStart, valueEnd);
+            if (looking) await looking;
             place(row, serdes.valuePositions, serdes.value.deserialize(topic, bytes, valueStart, valueEnd));
           } catch {
             continue;

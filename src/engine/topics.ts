@@ -59,11 +59,15 @@ export function resolveTopic(request: TopicRequest, metastore: Metastore, topics
   return { name, partitions, create: true, configs };
 }
 
-/** @throws what the broker says where the topic cannot be made; one that came to be meanwhile is taken as it is */
-export async function createTopic(broker: Broker, topic: ResolvedTopic): Promise<void> {
+/**
+ * Creates the topic where that is what was decided, or only asks the broker whether it would.
+ * @throws what the broker says where the topic cannot be made; one that came to be meanwhile is taken as it is
+ */
+export async function createTopic(broker: Broker, topic: ResolvedTopic, options: { readonly validateOnly?: boolean } = {}): Promise<void> {
   if (!topic.create) return;
-  const [result] = await broker.createTopics([
-    { name: topic.name, partitions: topic.partitions, replicationFactor: 1, configs: topic.configs },
-  ]);
+  const [result] = await broker.createTopics(
+    [{ name: topic.name, partitions: topic.partitions, replicationFactor: 1, configs: topic.configs }],
+    options,
+  );
   if (result?.error && result.error.code !== "ALREADY_EXISTS") throw result.error;
 }

@@ -71,6 +71,28 @@ describe("a request of statements", () => {
     expect(await server.broker.describeTopics(["nope"])).toEqual([]);
   });
 
+  test("what the broker or the registry would refuse is refused before anything runs", async () => {
+    const wrong = await server.refused(
+      "CREATE TYPE before AS INT; CREATE STREAM bad (id INT) WITH (kafka_topic='no/such name', value_format='json', partitions=1);",
+    );
+    expect(wrong).toMatchObject({ status: 400, entities: [] });
+    const [types] = await server.ksql("SHOW TYPES;");
+    expect(types!["types"]).toEqual({});
+  });
+
+  test("a failure while executing leaves the statements before it, and says which", async () => {
+    await server.registry.register("clash-value", { schema: '{"type":"record","name":"R","fields":[{"name":"ID","type":"string"}]}' });
+    const wrong = await server.refused(
+      `CREATE STREAM early (id INT) WITH (kafka_topic='early', value_format='json', partitions=1);
+       CREATE STREAM clash WITH (kafka_topic='clash', value_format='avro') AS SELECT * FROM early;`,
+    );
+    expect(wrong["statementText"]).toMatch(/^CREATE STREAM clash/);
+    expect((wrong["entities"] as Json[]).map((e) => e["commandId"])).toEqual(["stream/`EARLY`/create"]);
+    const [streams] = await server.ksql("SHOW STREAMS;");
+    expect((streams!["streams"] as Json[]).map((s) => s["name"])).toEqual(["EARLY", "ORDERS"]);
+    await server.ksql("DROP STREAM early;");
+  });
+
   test("IF NOT EXISTS and IF EXISTS answer with a warning", async () => {
     const [a, b] = await server.ksql(
       "CREATE STREAM IF NOT EXISTS orders (id INT KEY) WITH (kafka_topic='orders', value_format='json'); DROP STREAM IF EXISTS unknown_one;",
