@@ -1,6 +1,4 @@
 // What can go wrong, one method a kind.
-import { mkdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { run } from "./servers.mjs";
 
 export class Disasters {
@@ -41,12 +39,8 @@ export class Disasters {
   async #failover() {
     const { servers } = this;
     const old = servers.target;
-    const data = join(servers.folder, `standby-${++this.#standbys}`);
-    const next = await servers.make(`standby-${this.#standbys}-data`);
+    const next = await servers.make(`standby-${++this.#standbys}`);
     next.name = "target";
-    rmSync(next.folder, { recursive: true, force: true });
-    mkdirSync(data);
-    rmSync(data, { recursive: true });
     run(servers.bin, "pg_basebackup", [
       "-h",
       "127.0.0.1",

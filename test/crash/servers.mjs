@@ -89,7 +89,7 @@ export async function pairOfServers(withStandby) {
   const bin = withStandby ? systemBin() : await packageBin();
   const make = async (name) => {
     const data = join(folder, name);
-    mkdirSync(data);
+    mkdirSync(data, { mode: 0o700 });
     if (root) execFileSync("chown", [account, data]);
     return new Server(name, data, await freePort(), bin);
   };
