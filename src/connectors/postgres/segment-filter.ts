@@ -21,8 +21,8 @@ function startsBefore({ from }: SnapshotSegment, model: TableModel, key: readonl
   if (model.schema !== schema) return model.schema > schema;
   if (model.name !== table) return model.name > table;
   // a table without a key is read again as a whole
-  if (!from.key || !model.key.length) return true;
-  const order = model.key.map((i) => ({ name: model.columns[i]!.name, order: orderOf(model.columns[i]!.type) }));
+  if (!from.key || !model.primary.length) return true;
+  const order = model.primary.map((i) => ({ name: model.columns[i]!.name, order: orderOf(model.columns[i]!.type) }));
   return isAfter(key, from.key, order);
 }
 

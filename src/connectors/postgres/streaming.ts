@@ -131,7 +131,9 @@ export class Streaming {
 
   /** An event whose transaction is in the view in which a later part of a resumed snapshot read this row. */
   private repeated(t: StreamTable, b: Buffer, offsets: Int32Array, o: number): boolean {
-    const key = t.model.key.map((i) => (offsets[o + 2 * i]! < 0 ? "" : b.toString("utf8", offsets[o + 2 * i]!, offsets[o + 2 * i + 1]!)));
+    const key = t.model.primary.map((i) =>
+      offsets[o + 2 * i]! < 0 ? "" : b.toString("utf8", offsets[o + 2 * i]!, offsets[o + 2 * i + 1]!),
+    );
     return covered(this.segments, t.model, key, this.decoder.position.txId);
   }
 

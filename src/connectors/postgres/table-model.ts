@@ -38,6 +38,8 @@ export class TableModel {
   readonly columns: readonly Column[];
   /** positions of the key's columns, in the key's order; empty: no key */
   readonly key: readonly number[];
+  /** positions of the primary key's columns, whatever the records' key is */
+  readonly primary: readonly number[];
   readonly keySchema: Schema | null;
   readonly row: Schema;
   readonly envelope: Schema;
@@ -58,6 +60,7 @@ export class TableModel {
     const key = rules.keyColumns(schema, name) ?? primaryKey;
     this.columns = incoming.map((c) => this.column(c, rules, types));
     this.key = key.map((k) => this.columns.findIndex((c) => c.name === k)).filter((i) => i >= 0 && this.columns[i]!.schema);
+    this.primary = primaryKey.map((k) => this.columns.findIndex((c) => c.name === k)).filter((i) => i >= 0);
     const naming = adjustSchemaName(this.topic, settings.schemaNames);
     this.keySchema = this.key.length
       ? keySchema(
