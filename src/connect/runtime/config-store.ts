@@ -32,6 +32,11 @@ export class ConfigStore {
     return [...this.configs.keys()].sort();
   }
 
+  has(name: string): boolean {
+    return this.configs.has(name);
+  }
+
+  /** @throws CONFIG_INVALID where its secrets were encrypted with another key */
   get(name: string): StoredConnector | undefined {
     const config = this.configs.get(name);
     return config && { config: this.decrypted(config), target: this.targets.get(name) ?? "STARTED" };

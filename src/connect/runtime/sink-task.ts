@@ -73,7 +73,7 @@ export class SinkTaskRunner extends TaskRunner {
     const { services } = this;
     const { broker, metrics, clock } = services;
     const { config, secrets: values } = configToRun(this.setup.config, secrets);
-    const release = services.holdSecrets(values);
+    this.holdSecrets(values);
     const logger = services.logger.child({ connector, task: id });
     const policy = new ErrorPolicy({ ...services, connector, task: id, config, store: services.errorStore, logger });
     const chain = TransformChain.of(config, services.plugins);
@@ -118,7 +118,6 @@ export class SinkTaskRunner extends TaskRunner {
       const quiet = (error: unknown) => logger.warn("the task did not stop cleanly", { error: services.scrub(String(error)) });
       if (opened) await task.close(partitions).catch(quiet);
       await task.stop().catch(quiet);
-      release();
     }
   }
 

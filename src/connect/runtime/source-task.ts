@@ -19,14 +19,11 @@ import { TransformChain } from "./transform-chain.js";
  */
 export class SourceTaskRunner extends TaskRunner {
   plugin!: SourceConnector;
-  /** A commit has failed, and may have been made all the same: only the topic tells where the source is. */
-  private inDoubt = false;
-
   protected async run(signal: AbortSignal): Promise<void> {
     const { connector, id, secrets } = this.setup;
     const { services } = this;
     const { config, secrets: values } = configToRun(this.setup.config, secrets);
-    const release = services.holdSecrets(values);
+    this.holdSecrets(values);
     const logger = services.logger.child({ connector, task: id });
     const chain = TransformChain.of(config, services.plugins);
     const policy = new ErrorPolicy({ ...services, connector, task: id, config, store: services.errorStore, logger });
@@ -40,8 +37,7 @@ export class SourceTaskRunner extends TaskRunner {
     try {
       // Ahead of the offsets: it ends an open transaction of an earlier run, whose offsets must not come to count afterwards.
       await producer.init();
-      if (this.inDoubt) await services.offsets.reload();
-      this.inDoubt = false;
+      await services.offsets.catchUp();
       const writer = new SourceWriter({
         connector,
         producer,
@@ -63,7 +59,6 @@ export class SourceTaskRunner extends TaskRunner {
       chain.close();
       if (started)
         await task.stop().catch((error) => logger.warn("the task did not stop cleanly", { error: services.scrub(String(error)) }));
-      release();
     }
   }
 
@@ -97,7 +92,6 @@ export class SourceTaskRunner extends TaskRunner {
           const written = await writer.write(items);
           const { oldestTime, newestTime } = writer;
           const taken = writer.takeOffsets();
-          this.inDoubt = true;
           const commit = producer.commit();
           if (!next && !this.paused && !signal.aborted) {
             next = task.poll();
@@ -105,7 +99,6 @@ export class SourceTaskRunner extends TaskRunner {
           }
           await commit;
           done = true;
-          this.inDoubt = false;
           offsets.committed(connector, taken);
           task.committed(
             taken as { partition: (typeof taken)[number]["partition"]; offset: NonNullable<(typeof taken)[number]["offset"]> }[],

@@ -50,6 +50,7 @@ export abstract class TaskRunner {
   private readonly stopping = new AbortController();
   private wake: (() => void) | undefined;
   private finished: Promise<void> | undefined;
+  private forgetSecrets: (() => void) | undefined;
   protected paused = false;
   /** Set by a run once it has done some work: the next back-off begins anew. */
   protected worked = false;
@@ -100,6 +101,11 @@ export abstract class TaskRunner {
     this.wake = undefined;
   }
 
+  /** For this run, its trace included. */
+  protected holdSecrets(values: Iterable<string>): void {
+    this.forgetSecrets = this.services.holdSecrets(values);
+  }
+
   protected running(): void {
     this.change(this.paused ? "PAUSED" : "RUNNING");
   }
@@ -126,6 +132,9 @@ export abstract class TaskRunner {
         this.change("RESTARTING", trace);
         await clock.sleep(backoff, signal).catch(() => undefined);
         backoff = Math.min(backoff * 2, lastBackoffMs);
+      } finally {
+        this.forgetSecrets?.();
+        this.forgetSecrets = undefined;
       }
     }
   }

@@ -100,7 +100,14 @@ export class ConnectWorker implements ConnectorAdmin {
     };
     options.errorStore?.scrubbers.push(services.scrub);
     const worker = new ConnectWorker(options, configs, offsets, statuses, services, plugins, scrubber);
-    await Promise.all(configs.names().map((name) => worker.launch(name)));
+    await Promise.all(
+      configs.names().map((name) =>
+        worker.launch(name).catch((error) => {
+          // One connector whose secrets no key opens must not keep the others from starting.
+          worker.logger.error(`connector ${name} cannot be started: ${(error as Error).message}`, { connector: name });
+        }),
+      ),
+    );
     return worker;
   }
 
@@ -152,7 +159,7 @@ export class ConnectWorker implements ConnectorAdmin {
 
   async delete(name: string): Promise<void> {
     await this.turn(name, async () => {
-      this.stored(name);
+      if (!this.configs.has(name)) throw new MillraceError("NOT_FOUND", `Connector ${name} not found`);
       await this.halt(name);
       await this.configs.delete(name);
       this.statuses.delete(name);
