@@ -61,6 +61,12 @@ export function planCreateSource(statement: CreateSource, text: string, context:
   if (topicName === undefined) throw refused('Missing required property "KAFKA_TOPIC" which has no default value.');
   if (topicName === "") throw refused("Invalid value for property KAFKA_TOPIC: the topic's name is empty");
   const { keyInfo, valueInfo } = formatsOf(properties, context);
+  for (const [side, info, roles] of [
+    ["KEY", keyInfo, ["KEY", "PRIMARY KEY"]],
+    ["VALUE", valueInfo, ["VALUE"]],
+  ] as const)
+    if (info.properties?.["schemaId"] !== undefined && statement.columns.some((c) => (roles as readonly string[]).includes(c.role)))
+      throw refused(`Table elements and ${side}_SCHEMA_ID cannot both exist for create statement.`);
   const warnings: string[] = [];
   const older = olderKey(statement, properties.text("KEY"), warnings);
   const columns = withInferred(
@@ -174,7 +180,6 @@ function withInferred(statement: CreateSource, columns: SourceColumn[], keyInfo:
     fields.map((f) => ({ name: f.name, type: f.type, role }));
   const useKey = inferred.key && declared("key").length === 0 && keyInfo.format !== "NONE";
   const useValue = inferred.value && declared("value").length === 0;
-  if (statement.columns.length > 0 && inferred.value && declared("value").length > 0 && keyInfo.properties?.["schemaId"]) return columns;
   return [
     ...(useKey ? from("key", inferred.key!) : declared("key")),
     ...(useValue ? from("value", inferred.value!) : declared("value")),
