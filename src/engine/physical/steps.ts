@@ -18,6 +18,7 @@ import type {
 } from "../../sql/plan/step.js";
 import { Aggregate } from "../../streams/processor/aggregate.js";
 import { FlatMap, MapRow, SelectKey, StreamFilter, StreamGroupBy, TableFilter, TableGroupBy } from "../../streams/processor/stateless.js";
+import { joinBufferSchema, StreamJoinSide } from "../../streams/processor/stream-join.js";
 import { MappedGetter, MaterializeTable, StoreGetter, type TableGetterSupplier } from "../../streams/processor/table.js";
 import { type Joiner, JoinGetter, StreamTableJoin, TableJoinSide } from "../../streams/processor/table-join.js";
 import { WindowedAggregate } from "../../streams/processor/windowed-aggregate.js";
@@ -80,6 +81,8 @@ export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wa
       return buildTableJoin(step, context);
     case "stream-table-join":
       return buildStreamTableJoin(step, context);
+    case "stream-stream-join":
+      return buildStreamJoin(step, context);
     case "stream-group-by":
     case "table-group-by":
     case "stream-sink":
@@ -347,4 +350,56 @@ function buildStreamTableJoin(step: JoinStep, context: BuildContext): Built {
   const type = step.join;
   topology.addProcessor(step.id, () => new StreamTableJoin(type, joiner, getter, step.schema.key.length), left.parents, right.stores);
   return { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: left.sources };
+}
+
+function buildStreamJoin(step: JoinStep, context: BuildContext): Built {
+  const { topology } = context;
+  const { before, after, grace } = step.within!;
+  if (grace !== undefined && step.join !== "INNER")
+    throw new MillraceError("UNSUPPORTED", "GRACE PERIOD of an outer join of streams is not supported yet", { context: { step: step.id } });
+  const left = buildStep(step.left, context, { old: false });
+  const right = buildStep(step.right, context, { old: false });
+  if (left.window || right.window)
+    throw new MillraceError("UNSUPPORTED", "joins of windowed streams are not supported yet", { context: { step: step.id } });
+  topology.copartition([...left.sources, ...right.sources]);
+  const joiner = compileJoiner(step);
+  // Without a grace period late records are taken for a day, as by Kafka Streams.
+  const retention = before + after + (grace ?? Math.max(86_400_000 - before - after, 0));
+  const [leftStore, rightStore] = [`${step.id}-Left-Buffer`, `${step.id}-Right-Buffer`];
+  const sides = { left, right };
+  for (const side of ["left", "right"] as const) {
+    const { schema } = step[side];
+    const store = side === "left" ? leftStore : rightStore;
+    topology.addStore({
+      name: store,
+      kind: "join-buffer",
+      schema: joinBufferSchema(schema.key, schema.value),
+      changelog: { type: "own" },
+      retention,
+    });
+  }
+  for (const side of ["left", "right"] as const) {
+    const other = side === "left" ? "right" : "left";
+    const options = {
+      side,
+      type: step.join,
+      joiner,
+      store: side === "left" ? leftStore : rightStore,
+      otherStore: side === "left" ? rightStore : leftStore,
+      keyColumns: step.schema.key.length,
+      valueColumns: step[side].schema.value.length,
+      otherColumns: step[other].schema.value.length,
+      before,
+      after,
+      retention,
+    };
+    topology.addProcessor(`${step.id}-${side}`, () => new StreamJoinSide(options), sides[side].parents, [leftStore, rightStore]);
+  }
+  return {
+    parents: [`${step.id}-left`, `${step.id}-right`],
+    kind: "stream",
+    knowsOld: false,
+    stores: [],
+    sources: [...left.sources, ...right.sources],
+  };
 }

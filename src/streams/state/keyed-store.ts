@@ -6,6 +6,9 @@ import { ByteReader, ByteWriter } from "./bytes.js";
 import { createRowCodec, type RowCodec } from "./row-codec.js";
 import type { KeyValueStore, StoredRow, StoreSchema } from "./store.js";
 
+/** ms of stream time between two rounds that drop what has expired, where there is no window to go by */
+const EXPIRY_STEP = 10_000;
+
 /** Where a task's changelog records go: the open batch of its partition. */
 export interface ChangelogTarget {
   open(): RecordBatchBuilder;
@@ -254,7 +257,7 @@ export class KeyedStore implements KeyValueStore {
 
   /**
    * Between commits: gives back memory, a bounded step.
-   * @param streamTime windows that began more than `retention` before it are dropped; the changelog drops them by its own retention
+   * @param streamTime windows that began, and buffers whose last record came, more than `retention` before it are dropped; the changelog drops them by its own retention
    */
   tidy(streamTime: number, retention: number | undefined): void {
     if (this.scans > 0 || this.positions.length > 0) return;
@@ -265,14 +268,15 @@ export class KeyedStore implements KeyValueStore {
   /** One chunk a call; a round begins when another window's worth of time has expired. */
   private expire(before: number): void {
     if (this.sweepAt < 0) {
-      if (before - this.sweptBefore < (this.windowSize ?? 1)) return;
+      if (before - this.sweptBefore < (this.windowSize ?? EXPIRY_STEP)) return;
       this.sweptBefore = before;
       this.sweepAt = 0;
     }
     const { table, keyColumns } = this;
     for (let at = table.firstEntry(this.sweepAt); at >= 0; at = table.nextEntry(at)) {
       if (table.keyLength(at) < 0 || table.valueLength(at) < 0) continue;
-      if ((this.decodeKey(at)[keyColumns - 1] as number) < this.sweptBefore) table.set(at, this.keyBytes.bytes, -1, -1, -1, -1);
+      const time = this.windowSize === undefined ? table.timestamp(at) : (this.decodeKey(at)[keyColumns - 1] as number);
+      if (time < this.sweptBefore) table.set(at, this.keyBytes.bytes, -1, -1, -1, -1);
     }
     if (++this.sweepAt >= table.chunks.length) this.sweepAt = -1;
   }

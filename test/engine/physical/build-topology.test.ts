@@ -106,6 +106,25 @@ describe("buildTopology", () => {
     expect(t.read("o")).toEqual(['k -> {"A":1,"V":null} @10', 'k -> {"A":2,"V":"one"} @12']);
   });
 
+  it("joins two streams within a window, each pair once, by whichever record comes second", async () => {
+    for (const [join, alone] of [
+      ["JOIN", []],
+      ["LEFT JOIN", ['k -> {"A":1,"B":null} @1000']],
+    ] as const) {
+      const t = await drive(`CREATE STREAM l (k STRING KEY, a INTEGER) WITH (KAFKA_TOPIC='l', ${json});
+        CREATE STREAM r (k STRING KEY, b INTEGER) WITH (KAFKA_TOPIC='r', ${json});
+        CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, r.b AS b FROM l ${join} r WITHIN 10 SECONDS ON l.k = r.k;`);
+      await t.send("l", "k", { A: 1 }, 1_000);
+      expect(t.read("o")).toEqual(alone);
+      await t.send("r", "k", { B: 7 }, 11_000);
+      await t.send("r", "k", { B: 8 }, 11_001);
+      await t.send("r", "other", { B: 9 }, 5_000);
+      expect(t.read("o")).toEqual(['k -> {"A":1,"B":7} @11000']);
+      await t.send("l", "k", { A: 2 }, 9_000);
+      expect(t.read("o")).toEqual(['k -> {"A":2,"B":7} @11000', 'k -> {"A":2,"B":8} @11001']);
+    }
+  });
+
   it("counts in tumbling and hopping windows, and drops what comes after the grace period", async () => {
     for (const [window, first] of [
       ["TUMBLING (SIZE 10 SECONDS, GRACE PERIOD 5 SECONDS)", 1],
