@@ -191,7 +191,7 @@ export const cdcSettings: readonly Setting[] = [
     aliases: ["event.deserialization.failure.handling.mode"],
     default: "fail",
     values: ["fail", "warn", "skip", "ignore"],
-    doc: "A row that cannot be read: fail stops the task, warn logs it and goes on, skip and ignore go on; what is passed over is set aside in the error store.",
+    doc: "Without effect: a row that cannot be converted goes by errors.*, by default to the error store.",
   },
   {
     name: "retriable.restart.connector.wait.ms",

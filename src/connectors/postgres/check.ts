@@ -52,7 +52,9 @@ export async function checkPostgres(config: ConnectorConfig, context: CheckConte
     if (signals && !all.some((t) => `${t.schema}.${t.name}` === signals)) add("signal.data.collection", `table ${signals} does not exist`);
   } catch (e) {
     if (!(e instanceof MillraceError)) throw e;
-    add(String(e.context["setting"] ?? "database.hostname"), e.message);
+    const { errors, setting } = e.context as { errors?: string[]; setting?: string };
+    if (errors) for (const text of errors) add(/configuration "?([\w.]+)/.exec(text)?.[1] ?? "database.hostname", text);
+    else add(setting ?? "database.hostname", e.message);
   } finally {
     session?.close();
   }

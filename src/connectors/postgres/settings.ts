@@ -134,7 +134,8 @@ const own: readonly Setting[] = [
     name: "read.only",
     type: "BOOLEAN",
     default: false,
-    doc: "Incremental snapshots without writing to the signal table: windows are bounded by transaction snapshots.",
+    doc: "Incremental snapshots without writing to the signal table are not available: it must be false.",
+    check: (v) => (v === true ? "incremental snapshots need to write to the signal table; leave it false" : undefined),
   },
   {
     name: "schema.include.list",

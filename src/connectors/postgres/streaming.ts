@@ -22,6 +22,10 @@ import { TypeRegistry as NoTypes } from "./types/type-info.js";
 import type { WireSession } from "./wire-session.js";
 
 const batchBytes = 1 << 20;
+const aliveMs = 1000;
+const smallRead = 32 << 10;
+/** bytes a second from which on a stream is under load */
+const busyRate = 4_000_000;
 const epoch2000us = 946_684_800_000_000n;
 
 export interface StreamingContext {
@@ -112,6 +116,11 @@ export class Streaming {
         if (reply) this.replyNow = true;
       },
     };
+    // the server cuts a connection that is silent for wal_sender_timeout, however long nobody polls (a paused connector)
+    this.timer = setInterval(() => {
+      if (Date.now() - this.statusAt >= aliveMs) this.sendStatus();
+    }, aliveMs);
+    this.timer.unref();
     this.decoder = new StreamDecoder(position, events, {
       skipped: settings.skipped,
       tombstones: settings.tombstones,
@@ -121,6 +130,11 @@ export class Streaming {
   }
 
   private offset: Record<string, unknown> = {};
+  private readonly timer: NodeJS.Timeout;
+  /** bytes taken since `busySince`, to tell a stream under load from one with a change now and then */
+  private busyBytes = 0;
+  private busySince = 0;
+  private busy = false;
 
   private transactionId(lsn: number): string {
     return `${this.decoder.position.txId}:${lsn}`;
@@ -144,6 +158,8 @@ export class Streaming {
   async next(ms: number): Promise<SourceItem[]> {
     const { session, decoder, settings } = { ...this, settings: this.context.settings };
     if (this.listener) await this.listener.between();
+    // Under load small reads cost more than what is in them: a millisecond gathers more. A quiet stream never waits.
+    if (this.busy && session.queue.bytes < smallRead && session.local === false) await new Promise((r) => setTimeout(r, 1));
     const first = session.takePending();
     let chunks = session.queue.take(batchBytes);
     if (!first.length && !chunks.length) {
@@ -153,6 +169,7 @@ export class Streaming {
       chunks = session.queue.take(batchBytes);
     }
     if (first.length) chunks = [first, ...chunks];
+    this.measure(chunks);
     const offset: Record<string, unknown> = {};
     this.offset = offset;
     let items: SourceItem[] = [];
@@ -167,6 +184,15 @@ export class Streaming {
     this.status();
     if (decoder.ended) throw session.error ?? new Error("the server ended the stream");
     return items;
+  }
+
+  private measure(chunks: readonly Buffer[]): void {
+    for (const c of chunks) this.busyBytes += c.length;
+    const now = Date.now();
+    if (now - this.busySince < 50) return;
+    this.busy = (this.busyBytes / (now - this.busySince)) * 1000 > busyRate;
+    this.busySince = now;
+    this.busyBytes = 0;
   }
 
   /** Where to go on from after the last batch. */
@@ -272,6 +298,7 @@ export class Streaming {
   }
 
   close(): void {
+    clearInterval(this.timer);
     this.session.close();
   }
 }

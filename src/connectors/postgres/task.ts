@@ -92,6 +92,10 @@ export class PostgresSourceTask implements SourceTask {
     else if (slot.confirmed > stored.position.commitLsn && stored.position.commitLsn > 0)
       why = `is at ${formatLsn(slot.confirmed)}, beyond the stored position ${formatLsn(stored.position.commitLsn)}`;
     if (!why) return false;
+    if (!slot && config.boolean("slot.drop.on.stop")) {
+      this.context.logger.warn(`replication slot ${name} was dropped when the connector stopped: changes made since are not captured`);
+      return false;
+    }
     const mode = this.settings.snapshotMode;
     if (
       mode === "when_needed" ||
@@ -207,7 +211,8 @@ export class PostgresSourceTask implements SourceTask {
     const name = this.settings.config.string("slot.name");
     const slot = await findSlot(catalog, name);
     if (!slot) {
-      if (this.stored || this.at.position.commitLsn > 0) throw lostSlot(name, "does not exist any more");
+      const dropped = this.settings.config.boolean("slot.drop.on.stop");
+      if (!dropped && (this.stored || this.at.position.commitLsn > 0)) throw lostSlot(name, "does not exist any more");
       const creating = await this.openSession(true);
       await createSlot(creating, this.settings, false);
       creating.close();
@@ -269,6 +274,7 @@ export class PostgresSourceTask implements SourceTask {
   }
 
   private closeAll(): void {
+    this.streaming?.close();
     this.streaming = null;
     this.snapshot = null;
     this.catalog = null;
@@ -290,7 +296,8 @@ export class PostgresSourceTask implements SourceTask {
     this.stopped = true;
     try {
       this.streaming?.sendStatus();
-      if (this.settings?.config.boolean("slot.drop.on.stop")) await this.dropSlot();
+      // a task that fails is started again and needs its slot: only one that was told to stop drops it
+      if (this.context?.signal.aborted && this.settings.config.boolean("slot.drop.on.stop")) await this.dropSlot();
     } finally {
       this.closeAll();
     }

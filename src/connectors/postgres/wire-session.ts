@@ -53,7 +53,11 @@ export class WireSession {
     this.socket.on("close", () => fail(new Error("the server closed the connection")));
   }
 
-  /** Bytes received so far, for those that want to know whether the line is busy. */
+  /** whether it is a unix socket */
+  get local(): boolean {
+    return this.socket.remoteAddress === undefined;
+  }
+
   get error(): MillraceError | null {
     return this.failure && !this.closing
       ? new MillraceError("SOURCE_RETRIABLE", `Lost the connection to Postgres: ${this.failure.message}`, { cause: this.failure })

@@ -35,14 +35,14 @@ describe("check", () => {
     [{ "database.port": "1" }, "database.hostname", /127.0.0.1:1/],
     [{ "publication.autocreate.mode": "disabled", "publication.name": "none" }, "publication.name", /none does not exist/],
     [{ "signal.data.collection": "public.none" }, "signal.data.collection", /does not exist/],
-    [{ "snapshot.mode": "custom" }, "database.hostname", /snapshot.mode=custom needs a Java class/],
+    [{ "snapshot.mode": "custom" }, "snapshot.mode", /snapshot.mode=custom needs a Java class/],
     [{ "database.sslmode": "require" }, "database.sslmode", /SSL/],
   ])("names the setting of %j", async (more, setting, message) => {
     const problems = await check(more as Record<string, string>);
     expect(problems).toHaveLength(1);
     expect(problems[0]!.message).toMatch(message);
     expect(JSON.stringify(problems)).not.toContain("wrong-secret");
-    if (!("snapshot.mode" in more)) expect(problems[0]!.setting).toBe(setting);
+    expect(problems[0]!.setting).toBe(setting);
   });
 
   test("sees a user without rights", async () => {
