@@ -17,6 +17,7 @@ import type {
   WindowSpec,
 } from "../../sql/plan/step.js";
 import { Aggregate } from "../../streams/processor/aggregate.js";
+import { SessionAggregate, sessionSchema } from "../../streams/processor/session-aggregate.js";
 import { FlatMap, MapRow, SelectKey, StreamFilter, StreamGroupBy, TableFilter, TableGroupBy } from "../../streams/processor/stateless.js";
 import { joinBufferSchema, StreamJoinSide } from "../../streams/processor/stream-join.js";
 import { MappedGetter, MaterializeTable, StoreGetter, type TableGetterSupplier } from "../../streams/processor/table.js";
@@ -25,7 +26,7 @@ import { WindowedAggregate } from "../../streams/processor/windowed-aggregate.js
 import { internalFormat } from "../../streams/topology/internal-format.js";
 import type { KeyWindow } from "../../streams/topology/record-format.js";
 import type { Topology } from "../../streams/topology/topology.js";
-import { compileAggregate } from "./aggregates.js";
+import { type CompiledAggregate, compileAggregate } from "./aggregates.js";
 import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey } from "./row-functions.js";
 import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
 
@@ -262,7 +263,8 @@ function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Want
   const { topology, coalesce } = context;
   const { window } = step;
   const source = buildGroupBy(step.source, context);
-  const { bind, result, stored } = compileAggregate(step, context.functions, window !== undefined);
+  const compiled = compileAggregate(step, context.functions, window !== undefined);
+  const { bind, result, stored } = compiled;
   const store = `${step.id}-Materialize`;
   const value = stored;
   const base = { parents: [step.id], kind: "table" as const, knowsOld: wanted.old, stores: [store], sources: source.sources };
@@ -277,9 +279,8 @@ function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Want
       pull: { store, rowOf: result },
     };
   }
-  if (window.type === "SESSION")
-    throw new MillraceError("UNSUPPORTED", "session windows are not supported yet", { context: { step: step.id } });
   if (window.emit === "final") throw new MillraceError("UNSUPPORTED", "EMIT FINAL is not supported yet", { context: { step: step.id } });
+  if (window.type === "SESSION") return buildSessionAggregate(step, context, base, source.parents, compiled);
   const advance = window.advance ?? window.size;
   // Kafka Streams' default: late records are taken for a day.
   const grace = window.grace ?? Math.max(86_400_000 - window.size, 0);
@@ -300,6 +301,30 @@ function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Want
     [store],
   );
   return { ...base, window: { type: window.type, size: window.size }, pull: { store, rowOf: result, window } };
+}
+
+function buildSessionAggregate(
+  step: AggregateStep,
+  { topology }: BuildContext,
+  base: Built,
+  parents: readonly string[],
+  { bind, result, stored }: CompiledAggregate,
+): Built {
+  const window = step.window!;
+  const store = base.stores[0]!;
+  const grace = window.grace ?? Math.max(86_400_000 - window.size, 0);
+  const retention = Math.max(window.retention ?? 0, window.size + grace);
+  const keyColumns = step.schema.key.length;
+  topology.addStore({
+    name: store,
+    kind: "session",
+    schema: sessionSchema(step.schema.key, stored),
+    changelog: { type: "own" },
+    retention,
+  });
+  const options = { store, aggregator: bind, keyColumns, gap: window.size, grace, retention };
+  topology.addProcessor(step.id, () => new SessionAggregate(options), parents, [store]);
+  return { ...base, window: { type: "SESSION" }, pull: { store, rowOf: result, window } };
 }
 
 /** The joined row's columns from `[...key, ...value]` of either side; pseudo columns are null until the join sets its time. */

@@ -1,4 +1,5 @@
 import type { Row } from "../../serde/row-serde.js";
+import { sessionRows } from "../processor/session-aggregate.js";
 import type { KeyedStore } from "../state/keyed-store.js";
 import type { StoredRow, StoreSchema, StoreView } from "../state/store.js";
 import type { StoreSpec } from "../topology/topology.js";
@@ -29,9 +30,19 @@ export class QueryStoreView implements StoreView {
   /** Window start is the store's last key column: each aligned start in the range is looked up. */
   fetch(key: Row, from: number, to: number): StoredRow[] {
     const advance = this.spec.windowAdvance ?? this.spec.windowSize ?? 1;
-    const at = this.schema.key.length - 1;
     const rows: StoredRow[] = [];
-    if (this.spec.kind === "session" || !Number.isFinite(from) || !Number.isFinite(to) || (to - from) / advance > 10_000) {
+    if (this.spec.kind === "session") {
+      for (const store of this.parts()) {
+        const found = store.committed(key);
+        if (found)
+          rows.push(
+            ...this.sessions(found).filter(({ row }) => (row[row.length - 2] as number) >= from && (row[row.length - 2] as number) <= to),
+          );
+      }
+      return rows;
+    }
+    const at = this.schema.key.length - 1;
+    if (!Number.isFinite(from) || !Number.isFinite(to) || (to - from) / advance > 10_000) {
       for (const found of this.scan()) {
         let same = (found.row[at] as number) >= from && (found.row[at] as number) <= to;
         for (let i = 0; same && i < at; i++) same = found.row[i] === key[i];
@@ -47,7 +58,14 @@ export class QueryStoreView implements StoreView {
   }
 
   *scan(): IterableIterator<StoredRow> {
-    for (const store of this.parts()) yield* store.scan();
+    for (const store of this.parts()) {
+      if (this.spec.kind !== "session") yield* store.scan();
+      else for (const found of store.scan()) yield* this.sessions(found);
+    }
+  }
+
+  private sessions({ row }: StoredRow): StoredRow[] {
+    return sessionRows(row, this.schema.key.length).map((each) => ({ row: each, timestamp: each[each.length - 1] as number }));
   }
 
   get size(): number {

@@ -149,6 +149,27 @@ describe("buildTopology", () => {
     }
   });
 
+  it("lets sessions grow and become one", async () => {
+    const t = await drive(`CREATE STREAM s (k STRING KEY, a INTEGER) WITH (KAFKA_TOPIC='s', ${json});
+      CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT k, COUNT(*) AS n, SUM(a) AS total FROM s WINDOW SESSION (10 SECONDS, GRACE PERIOD 1 MINUTE) GROUP BY k;`);
+    const read = () =>
+      t.driver.read("o").map(({ key, value }) => {
+        const end = key!.length;
+        return `${key!.readBigInt64BE(end - 8)}..${key!.readBigInt64BE(end - 16)} ${value?.toString() ?? "gone"}`;
+      });
+    await t.send("s", "k", { A: 1 }, 1_000);
+    await t.send("s", "k", { A: 2 }, 20_000);
+    expect(read()).toEqual(['1000..1000 {"N":1,"TOTAL":1}', '20000..20000 {"N":1,"TOTAL":2}']);
+    await t.send("s", "k", { A: 4 }, 10_500);
+    expect(read()).toEqual(["1000..1000 gone", "20000..20000 gone", '1000..20000 {"N":3,"TOTAL":7}']);
+    await t.send("s", "k", { A: 8 }, 20_000);
+    expect(read()).toEqual(['1000..20000 {"N":4,"TOTAL":15}']);
+    await t.send("s", "k", { A: 1 }, 200_000);
+    read();
+    await t.send("s", "k", { A: 1 }, 100_000);
+    expect(read()).toEqual([]);
+  });
+
   it("finds a table's rows for pull queries through HAVING and the select list", async () => {
     const t = await drive(`CREATE STREAM s (k STRING KEY, a INTEGER) WITH (KAFKA_TOPIC='s', ${json});
       CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT k, SUM(a) * 10 AS ten FROM s GROUP BY k HAVING COUNT(*) > 1;`);
