@@ -239,7 +239,8 @@ export class Engine {
       );
     if (statement.kind !== "query")
       throw new MillraceError("SQL_STATEMENT", `Statement type \`${statement.kind}\` not supported for this resource`);
-    const topics = await TopicView.load(broker);
+    // A look-up by key should not wait for a list of all topics.
+    const topics = statement.query.emit === null ? this.topics : await TopicView.load(broker);
     const context: PlanContext = {
       metastore: this.metastore,
       functions: this.services.functions,

@@ -23,6 +23,8 @@ export function constantContext(services: EngineServices): EvalContext {
 }
 
 export function evaluateConstant(expression: Expression, services: EngineServices): unknown {
+  // Compiling costs more than a whole look-up by key: a literal that stands for itself is taken as it is.
+  if (expression.kind === "literal" && (typeof expression.value !== "string" || expression.type.base === "STRING")) return expression.value;
   return compileValue(expression, services.functions)([], constantContext(services));
 }
 

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Row } from "../../serde/row-serde.js";
-import { compilePredicate, compileRow } from "../../sql/evaluate/compile.js";
+import { type CompiledRow, compilePredicate, compileRow } from "../../sql/evaluate/compile.js";
 import type { EvalContext } from "../../sql/evaluate/context.js";
 import type { Bounds, KeyLookup, PullPlan } from "../../sql/planner/plan-statement.js";
 import type { StoredRow, StoreView } from "../../streams/state/store.js";
@@ -28,7 +28,7 @@ export function startPullQuery(
   const rows = isTable
     ? tableRows(plan, committedState(plan, materializedBy), services)
     : readTopicRows(plan.source, services.broker, services.registry, abort.signal);
-  const row = compileRow(plan.projection, services.functions);
+  const row = projector(plan, services);
   const residual = plan.residual === null ? null : compilePredicate(plan.residual, services.functions);
   let limited = plan.limit === 0;
   const answer = async function* (): AsyncGenerator<readonly ResultRow[]> {
@@ -53,14 +53,21 @@ export function startPullQuery(
       if (left === 0) return;
     }
   };
+  let ended = false;
+  const untilEnd = async function* () {
+    yield* answer();
+    ended = true;
+  };
   return {
     kind: isTable ? "pull-table" : "pull-stream",
     queryId,
     columns: plan.columns.map((c, i) => ({ ...c, isKey: c.isKey || isWindowBound(plan, i) })),
     isTable,
-    batches: answer(),
+    batches: untilEnd(),
     limitReached: () => limited,
-    close: async () => abort.abort(new MillraceError("SHUTTING_DOWN", "query closed")),
+    close: async () => {
+      if (!ended) abort.abort();
+    },
   };
 }
 
@@ -68,6 +75,13 @@ export function startPullQuery(
 function isWindowBound(plan: PullPlan, column: number): boolean {
   const e = plan.projection[column]!;
   return plan.source.window !== undefined && e.kind === "column" && e.index >= plan.source.columns.length + 3;
+}
+
+/** Plain columns are picked: compiling costs more than a whole look-up by key. */
+function projector(plan: PullPlan, services: EngineServices): CompiledRow {
+  const positions = plan.projection.flatMap((e) => (e.kind === "column" ? [e.index] : []));
+  if (positions.length === plan.projection.length) return (row) => positions.map((p) => row[p]);
+  return compileRow(plan.projection, services.functions);
 }
 
 /** A table's first rows in the order of their keys: which rows LIMIT gives must not depend on how they lie in the store. */
