@@ -20,6 +20,8 @@ const ADVANCE_MS = 5000;
 
 /** Upserts, inserts, updates and deletes into tables, exactly once through the offsets in the target. */
 export class JdbcSinkTask implements SinkTask {
+  /** The lanes work on while a flush waits for what was taken before it. */
+  readonly overlapsFlush = true;
   private settings!: SinkSettings;
   private context!: SinkTaskContext;
   private offsets!: OffsetsTable;
