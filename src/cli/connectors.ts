@@ -68,7 +68,7 @@ export function connectorsCommand(io: Io = processIo): Command {
   });
   add<[string]>("validate <file>", "Check a connector's JSON file without creating it", async (client, file) => {
     const given = JSON.parse(readFileSync(file === "-" ? 0 : file, "utf8")) as { config?: Record<string, string> } & Record<string, string>;
-    const config: Record<string, string> = given.config ?? given;
+    const config: Record<string, string> = given.config ? { name: given["name"] ?? "", ...given.config } : given;
     const answer = await client.call<{
       error_count: number;
       configs: { definition: { documentation: string }; value: { name: string; errors: string[] } }[];
