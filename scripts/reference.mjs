@@ -8,26 +8,51 @@ const check = process.argv.includes("--check");
 const folder = fileURLToPath(new URL("../docs/reference", import.meta.url));
 const cell = (text) => String(text).replace(/\|/g, "\\|").replace(/\n/g, " ");
 const fallback = (setting) =>
-  setting.default === undefined ? "**required**" : setting.default === null || setting.default === "" || (Array.isArray(setting.default) && !setting.default.length) ? "" : `\`${setting.default}\``;
-const notes = (setting) => [
-  setting.doc,
-  setting.values ? `One of ${setting.values.map((v) => `\`${v}\``).join(", ")}.` : "",
-  setting.aliases?.length ? `Older name: ${setting.aliases.map((a) => `\`${a}\``).join(", ")}.` : "",
-].filter(Boolean).join(" ");
+  setting.default === undefined
+    ? "**required**"
+    : setting.default === null || setting.default === "" || (Array.isArray(setting.default) && !setting.default.length)
+      ? ""
+      : `\`${setting.default}\``;
+const notes = (setting) =>
+  [
+    setting.doc,
+    setting.values ? `One of ${setting.values.map((v) => `\`${v}\``).join(", ")}.` : "",
+    setting.aliases?.length ? `Older name: ${setting.aliases.map((a) => `\`${a}\``).join(", ")}.` : "",
+  ]
+    .filter(Boolean)
+    .join(" ");
 
 const pages = {
   "settings-process.md": page("Settings of the process", "A flag goes over the environment, the environment over `millrace.yaml`.", [
     "| setting | flag | environment | default | what |\n| --- | --- | --- | --- | --- |",
-    ...[...settingsDef.settings.values()].map((s) => `| \`${s.name}\` | \`--${flagOf(s.name)}\` | \`${variableOf(s.name)}\` | ${fallback(s)} | ${cell(notes(s))} |`),
+    ...[...settingsDef.settings.values()].map(
+      (s) => `| \`${s.name}\` | \`--${flagOf(s.name)}\` | \`${variableOf(s.name)}\` | ${fallback(s)} | ${cell(notes(s))} |`,
+    ),
   ]),
 };
 for (const plugin of [...sources, ...sinks]) {
-  const short = plugin.classes[0].split(".").slice(1, 2)[0] + "-" + plugin.classes[0].split(".").at(-1).replace(/Connector$/, "").replace(/(?<=[a-z])(?=[A-Z])/g, "-").toLowerCase();
-  pages[`settings-${short}.md`] = page(`Settings of ${plugin.classes[0]}`, plugin.classes.length > 1 ? `Also as ${plugin.classes.slice(1).map((c) => `\`${c}\``).join(", ")}.` : "", groups(plugin.config));
+  const short = `${plugin.classes[0].split(".").slice(1, 2)[0]}-${plugin.classes[0]
+    .split(".")
+    .at(-1)
+    .replace(/Connector$/, "")
+    .replace(/(?<=[a-z])(?=[A-Z])/g, "-")
+    .toLowerCase()}`;
+  pages[`settings-${short}.md`] = page(
+    `Settings of ${plugin.classes[0]}`,
+    plugin.classes.length > 1
+      ? `Also as ${plugin.classes
+          .slice(1)
+          .map((c) => `\`${c}\``)
+          .join(", ")}.`
+      : "",
+    groups(plugin.config),
+  );
 }
 
 function groups(config) {
-  const byGroup = Map.groupBy ? Map.groupBy(config.settings.values(), (s) => s.group ?? "") : [...config.settings.values()].reduce((m, s) => m.set(s.group ?? "", [...(m.get(s.group ?? "") ?? []), s]), new Map());
+  const byGroup = Map.groupBy
+    ? Map.groupBy(config.settings.values(), (s) => s.group ?? "")
+    : [...config.settings.values()].reduce((m, s) => m.set(s.group ?? "", [...(m.get(s.group ?? "") ?? []), s]), new Map());
   return [...byGroup].flatMap(([group, settings]) => [
     group ? `\n## ${group}\n` : "",
     "| setting | type | default | what |\n| --- | --- | --- | --- |",
@@ -45,8 +70,13 @@ for (const [name, text] of Object.entries(pages)) {
   if (!check) writeFileSync(path, text);
   else {
     let there = "";
-    try { there = readFileSync(path, "utf8"); } catch {}
-    if (there !== text) { stale++; console.error(`docs/reference/${name} is not up to date: npm run reference`); }
+    try {
+      there = readFileSync(path, "utf8");
+    } catch {}
+    if (there !== text) {
+      stale++;
+      console.error(`docs/reference/${name} is not up to date: npm run reference`);
+    }
   }
 }
 process.exit(stale ? 1 : 0);

@@ -49,13 +49,18 @@ export interface Ports {
 
 export const standardPorts: Ports = { registry: 8081, connect: 8083, sql: 8088, console: 9021 };
 
+interface Closable {
+  /** may return a promise */
+  close(): unknown;
+}
+
 /** Everything in this process: log, registry, connectors, streaming SQL and their ports. */
 export class Millrace {
   private constructor(
     readonly ports: Ports,
     /** The log with its topics, groups and transactions. */
     readonly broker: Broker,
-    private readonly parts: { close(): Promise<unknown> | void }[],
+    private readonly parts: Closable[],
   ) {}
 
   /**
@@ -64,8 +69,8 @@ export class Millrace {
    */
   static async start(options: MillraceOptions): Promise<Millrace> {
     const logger = options.logger ?? createLogger({ level: options.logLevel ?? "info", format: process.stderr.isTTY ? "text" : "json" });
-    const opened: { close(): Promise<unknown> | void }[] = [];
-    const keep = <T extends { close(): Promise<unknown> | void }>(part: T): T => {
+    const opened: Closable[] = [];
+    const keep = <T extends Closable>(part: T): T => {
       opened.unshift(part); // closed in the opposite order: a part must not outlive what it stands on
       return part;
     };
@@ -89,7 +94,7 @@ async function open(
   options: MillraceOptions,
   dir: string,
   logger: Logger,
-  keep: <T extends { close(): Promise<unknown> | void }>(part: T) => T,
+  keep: <T extends Closable>(part: T) => T,
   made: (ports: Ports, broker: Broker) => Millrace,
 ): Promise<Millrace> {
   const wanted = { ...standardPorts, ...options.ports };
@@ -169,7 +174,7 @@ async function health(worker: ConnectWorker, engine: Engine) {
   };
 }
 
-async function closeAll(parts: { close(): Promise<unknown> | void }[]): Promise<void> {
+async function closeAll(parts: Closable[]): Promise<void> {
   for (const part of parts.splice(0)) await part.close();
 }
 

@@ -20,7 +20,7 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 describe.each(["records", "chunks"])("a pipeline of %s", (as) => {
   it.each(["false", "true"])("arrives whole and in order (rows=%s)", async (rows) => {
-    const avro = rows === "true" ? { "value.converter": "AvroConverter", "key.converter": "AvroConverter" } : {};
+    const avro: Record<string, string> = rows === "true" ? { "value.converter": "AvroConverter", "key.converter": "AvroConverter" } : {};
     await bed.worker.create("count", source({ as, ...avro }));
     await bed.worker.create("collect", sink({ rows, ...avro }));
     await until("all have arrived", () => bed.sink.records.length >= 25);

@@ -172,7 +172,7 @@ function column(c: ColumnDefinition, statement: CreateSource, context: PlanConte
 }
 
 /** Columns that the statement leaves to the registry. A lone key that is no record is called ROWKEY. */
-function withInferred(statement: CreateSource, columns: SourceColumn[], keyInfo: FormatInfo, context: PlanContext): SourceColumn[] {
+function withInferred(_statement: CreateSource, columns: SourceColumn[], keyInfo: FormatInfo, context: PlanContext): SourceColumn[] {
   const { inferred } = context;
   if (!inferred) return columns;
   const declared = (role: SourceColumn["role"]) => columns.filter((c) => c.role === role);

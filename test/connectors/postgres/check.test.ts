@@ -141,7 +141,7 @@ describe.skipIf(!openssl)("TLS (needs the openssl command)", () => {
     [{ "database.sslmode": "verify-ca", missing: "1" }, false],
   ])("%j connects: %s", async (given, good) => {
     const { ca, missing, ...more } = given as Record<string, string>;
-    const root = ca
+    const root: Record<string, string> = ca
       ? { "database.sslrootcert": join(folder, `${ca}.crt`) }
       : missing
         ? { "database.sslrootcert": join(folder, "none.crt") }

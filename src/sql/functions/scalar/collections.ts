@@ -111,7 +111,7 @@ export const collectionFunctions: readonly FunctionDeclaration[] = [
     "ARRAY<T>",
     "Without the elements that equal a value.",
     ["ARRAY_JOIN(ARRAY_REMOVE(ARRAY[1, 2, 1], 1))", "2"],
-    (a: List | null, x: unknown) => a && a.filter((y) => !sameValue(x, y)),
+    (a: List | null, x: unknown) => a?.filter((y) => !sameValue(x, y)),
     false,
   ),
   {
@@ -138,7 +138,7 @@ export const collectionFunctions: readonly FunctionDeclaration[] = [
     "ARRAY<T>",
     "The elements from one position to another, both included, from 1.",
     ["ARRAY_JOIN(SLICE(ARRAY[1, 2, 3], 2, 3))", "2,3"],
-    (a: List | null, from: number | null, to: number | null) => a && a.slice(Math.max((from ?? 1) - 1, 0), to ?? a.length),
+    (a: List | null, from: number | null, to: number | null) => a?.slice(Math.max((from ?? 1) - 1, 0), to ?? a.length),
     false,
   ),
   {
