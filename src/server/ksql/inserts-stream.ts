@@ -18,18 +18,21 @@ export async function* bodyLines(body: Readable): AsyncGenerator<string> {
   if (pending.trim() !== "") yield pending;
 }
 
+/** @throws DATA_INVALID */
+export function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new MillraceError("DATA_INVALID", `Invalid JSON in inserts stream: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 /** Each row is written and acknowledged in order; the first that is refused ends the stream with its error. */
 export async function insertRows(lines: AsyncGenerator<string>, writer: RowWriter, engine: Engine, out: Writable): Promise<void> {
   let seq = 0;
   try {
     for await (const line of lines) {
-      let given: unknown;
-      try {
-        given = JSON.parse(line);
-      } catch (error) {
-        throw new MillraceError("DATA_INVALID", `Invalid JSON in inserts stream: ${(error as Error).message}`, { cause: error });
-      }
-      await writer.write(rowOf(given, writer), engine.services.clock.now());
+      await writer.write(rowOf(parseLine(line), writer), engine.services.clock.now());
       out.write(`${JSON.stringify({ status: "ok", seq })}\n`);
       seq++;
     }

@@ -5,7 +5,7 @@ import type { Engine, StatementRequest } from "../../engine/engine.js";
 import { topicDetails } from "../../engine/list-topics.js";
 import { isProhibited } from "../../engine/properties.js";
 import { errorReply, generic } from "./errors.js";
-import { bodyLines, insertRows } from "./inserts-stream.js";
+import { bodyLines, insertRows, parseLine } from "./inserts-stream.js";
 import { type Layout, writePrint, writeQuery } from "./stream-reply.js";
 
 /** The version of ksqlDB whose REST API this is: clients compare it. */
@@ -111,7 +111,7 @@ function registerInserts(app: FastifyInstance, engine: Engine): void {
       const lines = bodyLines((request.body ?? request.raw) as Readable);
       const first = await lines.next();
       if (first.done) throw new MillraceError("DATA_INVALID", 'The first line names the target: {"target":"S"}');
-      const { target } = objectOf(JSON.parse(first.value));
+      const { target } = objectOf(parseLine(first.value));
       if (typeof target !== "string") throw new MillraceError("DATA_INVALID", "No target provided");
       const writer = engine.rowWriter(target);
       void insertRows(lines, writer, engine, stream(reply, delimited));
