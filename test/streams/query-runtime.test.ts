@@ -128,4 +128,91 @@ describe("a query on the embedded broker", () => {
     const changes = steps.length;
     expect(counted.length).toBeLessThanOrEqual(changes);
   });
+
+  it("goes on behind records that were deleted, and from the beginning of a topic made anew", async () => {
+    const early = { key: [1], row: [1, 5], timestamp: 1 };
+    await produceRows(broker, "left", left, [early, early, early]);
+    await produceRows(broker, "right", right, [{ key: [1], row: [1, "x"], timestamp: 1 }]);
+    query = await start("LEFT", false, false);
+    await query.drained();
+    await query.close();
+    await produceRows(broker, "left", left, [early, early, early]);
+    await broker.deleteRecords({ topic: "left", partition: 0 }, 5);
+    query = await start("LEFT", false, false);
+    await query.drained();
+    expect((await query.stats()).recordsIn).toBe(1);
+    await query.close();
+    await broker.deleteTopics(["left"]);
+    await broker.createTopics([{ name: "left", partitions: 1 }]);
+    await produceRows(broker, "left", left, [early, early, early, early, early, early, early, early]);
+    query = await start("LEFT", false, false);
+    await query.drained();
+    expect((await query.stats()).recordsIn).toBe(8);
+  });
+
+  it("refuses inputs that are not co-partitioned, and topics that are not there", async () => {
+    await broker.createPartitions("right", 2);
+    await expect(start("LEFT", false, false)).rejects.toMatchObject({ code: "CONFLICT" });
+    await broker.deleteTopics(["right"]);
+    await expect(start("LEFT", false, false)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("pauses, resumes, and shows subscribers what was committed", async () => {
+    query = await start("LEFT", false, true);
+    const seen: unknown[] = [];
+    const stop = query.subscribe((rows) => seen.push(...rows.map((r) => [r.key[0], r.row?.[1]])), "joined");
+    await produceRows(broker, "left", left, [{ key: [1], row: [1, 5], timestamp: 1 }]);
+    await query.drained();
+    expect(seen).toEqual([[1, 5]]);
+    await query.pause();
+    expect(query.state).toBe("PAUSED");
+    await produceRows(broker, "left", left, [{ key: [2], row: [2, 6], timestamp: 2 }]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(seen).toHaveLength(1);
+    expect((await query.stats()).inputs.find((i) => i.topic === "left")?.lag).toBe(1);
+    query.resume();
+    await query.drained();
+    expect(seen).toEqual([
+      [1, 5],
+      [2, 6],
+    ]);
+    stop();
+  });
+
+  it("leaves nothing behind when it is destroyed", async () => {
+    query = await start("LEFT", true, false);
+    await produceRows(broker, "left", left, [{ key: [1], row: [1, 5], timestamp: 1 }]);
+    await query.drained();
+    expect((await broker.describeTopics()).map((t) => t.name)).toContain("app-aggregate-changelog");
+    await query.destroy();
+    query = undefined;
+    expect((await broker.describeTopics()).map((t) => t.name).filter((n) => n.startsWith("app-"))).toEqual([]);
+    expect((await broker.listGroups()).map((g) => g.groupId)).not.toContain("app");
+  });
+
+  it("waits for bad records to be durable before the offset moves, and sets them aside again if they were not", async () => {
+    const { RecordBatchBuilder } = await import("../../src/protocol/record-batch-builder.js");
+    const builder = new RecordBatchBuilder(256);
+    builder.append(-5, Buffer.from([0, 2]), Buffer.from([0, 2]));
+    await broker.produce({ acks: "all", batches: [{ topic: "left", partition: 0, batch: builder.finish() }] });
+    const asides: number[] = [];
+    const options = { topology: joinAndAggregate({ join: "LEFT" as const }), applicationId: "app", broker };
+    query = await startQuery({
+      ...options,
+      onBadRecord: async (records) => {
+        asides.push(...records.map((r) => r.offset));
+        throw new Error("the error store is full");
+      },
+    });
+    await expect(query.drained()).rejects.toThrow("the error store is full");
+    await query.close();
+    query = await startQuery({
+      ...options,
+      topology: joinAndAggregate({ join: "LEFT" }),
+      onBadRecord: async (records) => void asides.push(...records.map((r) => r.offset)),
+    });
+    await query.drained();
+    expect(asides).toEqual([0, 0]);
+    expect((await query.stats()).badRecords).toBe(1);
+  });
 });

@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Broker, FetchResult, OffsetCommit } from "../../broker/api/broker.js";
+import { BrokerError } from "../../broker/api/errors.js";
 import { TransactionalProducer } from "../../broker/api/producer.js";
 import { dataBatches } from "../../broker/api/reader.js";
 import { asError, describeError, MillraceError } from "../../common/errors.js";
@@ -241,9 +242,20 @@ export class QueryRuntime implements QueryHandle {
       if (task.partition >= this.layout.topics.get(topic)!.partitions) continue;
       const tp = { topic, partition: task.partition };
       const [stored] = await this.broker.offsetFetch(this.applicationId, [tp]);
+      const [time, topicId] = (stored?.metadata ?? "").split(" ");
       let offset = stored?.offset ?? -1;
-      if (offset >= 0 && stored?.metadata) task.streamTime = Math.max(task.streamTime, Number(stored.metadata) || -1);
-      if (offset < 0) offset = await this.resetOffset(spec.internal ? "earliest" : spec.offsetReset, tp);
+      // A topic of the same name made anew: what was committed is another topic's.
+      if (topicId && topicId !== this.layout.topics.get(topic)!.topicId) offset = -1;
+      const first = await this.offsetAt("earliest", tp);
+      if (offset >= 0 && offset < first) {
+        this.logger.warn("records were deleted before the query read them", { topic, partition: task.partition, from: offset, to: first });
+        offset = first;
+      }
+      if (offset >= 0) task.streamTime = Math.max(task.streamTime, Number(time) || -1);
+      else {
+        const policy = spec.internal ? "earliest" : (spec.offsetReset ?? property(this.options, "auto.offset.reset"));
+        offset = policy === "latest" ? await this.offsetAt("latest", tp) : first;
+      }
       const queue = new RecordQueue(spec, topic, task.partition, offset);
       task.addQueue(queue);
       this.queues.push(queue);
@@ -254,8 +266,7 @@ export class QueryRuntime implements QueryHandle {
     }
   }
 
-  private async resetOffset(policy: "earliest" | "latest" | undefined, tp: { topic: string; partition: number }): Promise<number> {
-    const timestamp = policy ?? (property(this.options, "auto.offset.reset") === "latest" ? "latest" : "earliest");
+  private async offsetAt(timestamp: "earliest" | "latest", tp: { topic: string; partition: number }): Promise<number> {
     const [answer] = await this.broker.listOffsets({ partitions: [{ ...tp, timestamp }], isolation: "read_committed" });
     if (answer!.error) throw answer!.error;
     return answer!.offset;
@@ -320,7 +331,9 @@ export class QueryRuntime implements QueryHandle {
       } catch (thrown) {
         const error = asError(thrown);
         if (this.stopping && (error as { code?: string }).code === "SHUTTING_DOWN") return;
-        const retriable = error instanceof MillraceError && error.retriable && failures < 10;
+        // Opening anew moves over records that were deleted before they were read.
+        const deleted = error instanceof BrokerError && error.kafka === "OFFSET_OUT_OF_RANGE";
+        const retriable = error instanceof MillraceError && (error.retriable || deleted) && failures < 10;
         if (!retriable) {
           await this.fail(error);
           return;
@@ -416,7 +429,12 @@ export class QueryRuntime implements QueryHandle {
     for (const { queues, streamTime } of this.tasks)
       for (const queue of queues)
         if (this.committed.get(queue) !== queue.position)
-          offsets.push({ topic: queue.topic, partition: queue.partition, offset: queue.position, metadata: String(streamTime) });
+          offsets.push({
+            topic: queue.topic,
+            partition: queue.partition,
+            offset: queue.position,
+            metadata: `${streamTime} ${this.layout.topics.get(queue.topic)!.topicId}`,
+          });
     this.producer.sendOffsets(this.applicationId, offsets);
     if (this.bad.length) {
       // Set aside before the offset moves past them: after a crash between the two they come again under the same identity.
