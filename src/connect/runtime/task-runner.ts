@@ -39,6 +39,7 @@ export interface TaskSetup {
 
 const firstBackoffMs = 250;
 const lastBackoffMs = 10_000;
+const stopTimeoutMs = 10_000;
 
 /**
  * A task's life: it runs, fails and, where the fault may pass, starts again after a while that doubles up to 10 s. Subclasses
@@ -84,11 +85,26 @@ export abstract class TaskRunner {
     if (this.state === "PAUSED") this.change("RUNNING");
   }
 
-  /** Resolves when the task has stopped; what it had not committed is read again by the next run. */
+  /**
+   * Resolves when the task has stopped, or after 10 s: a target or source that hangs must not hold up the worker. What it had
+   * not committed is read again by the next run, which fences this one.
+   */
   async stop(): Promise<void> {
     this.stopping.abort();
     this.wake?.();
-    await this.finished;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(resolve, stopTimeoutMs, "late");
+    });
+    const outcome = await Promise.race([this.finished, late]);
+    clearTimeout(timer);
+    if (outcome === "late") {
+      const { connector, id } = this.setup;
+      this.services.logger.warn(`task ${connector}-${id} did not stop within ${stopTimeoutMs} ms and is left behind`, {
+        connector,
+        task: id,
+      });
+    }
   }
 
   /** Resolves when the task is to go on; at once where it is not paused. */
