@@ -1,6 +1,6 @@
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
-import { RowWriter } from "./row-writer.js";
+import { type Room, RowWriter } from "./row-writer.js";
 import type { SnapshotMarker, SnapshotShapes } from "./snapshot-shapes.js";
 import { errorOf } from "./wire-session.js";
 
@@ -17,6 +17,7 @@ export class CopyDecoder {
   lastKey: string[] | null = null;
   private rest: Buffer = Buffer.alloc(0);
   private failed: Error | null = null;
+  private room: Room = { offsets: 0.1, slots: 0.02 };
 
   constructor(
     private shapes: SnapshotShapes,
@@ -43,7 +44,7 @@ export class CopyDecoder {
     }
     const now = Date.now();
     b.write(`${now}000000`, 0, "latin1");
-    const writer = new RowWriter(b, partition, offset, size / 50);
+    const writer = new RowWriter(b, partition, offset, this.room);
     const n = this.shapes.table.columns.length;
     const { columnCount, slotCount } = this.shapes;
     let middle = this.shapes.get(this.options.marker(false, false));
@@ -79,6 +80,7 @@ export class CopyDecoder {
       p = next;
     }
     writer.flush();
+    this.room = writer.needed();
     this.rest = p === end ? Buffer.alloc(0) : Buffer.from(b.subarray(p, end));
     if (lastRow >= 0 && this.options.key.length)
       this.lastKey = this.options.key.map((i) =>

@@ -2,6 +2,12 @@ import type { SourceOffset, SourcePartition } from "../../connect/api/record.js"
 import type { RecordShape, RowChunk } from "../../connect/api/shape.js";
 import type { SourceItem } from "../../connect/api/source.js";
 
+/** Entries of the two arrays a byte of the buffer. */
+export interface Room {
+  readonly offsets: number;
+  readonly slots: number;
+}
+
 /**
  * Collects rows of one buffer into chunks: runs of one shape, whose offsets and slots are views of two arrays that the whole
  * batch shares. A row's place is taken with `begin`; its offsets and slots are then written by the caller.
@@ -25,10 +31,16 @@ export class RowWriter {
     private readonly partition: SourcePartition,
     /** one object for all of the batch, which is committed as a whole: filled in when the batch is complete */
     private readonly position: SourceOffset,
-    expectedRows: number,
+    room: Room,
   ) {
-    this.offsets = new Int32Array(Math.max(256, expectedRows * 16));
-    this.slots = new Float64Array(Math.max(128, expectedRows * 8));
+    this.offsets = new Int32Array(256 + Math.ceil(buffer.length * room.offsets));
+    this.slots = new Float64Array(128 + Math.ceil(buffer.length * room.slots));
+  }
+
+  /** What the batch needed, to size the next one by: arrays too large cost as much as growing ones. */
+  needed(): Room {
+    const { length } = this.buffer;
+    return { offsets: (this.o * 1.1) / length, slots: (this.s * 1.1) / length };
   }
 
   /** Opens a row; the shape may be set later with `as`. Returns its first index in `offsets`; `slotBase` has the other. */

@@ -2,7 +2,7 @@ import { MillraceError } from "../../common/errors.js";
 import type { SourceOffset } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
 import { type Relation, readRelation } from "./pgoutput-relation.js";
-import { RowWriter } from "./row-writer.js";
+import { type Room, RowWriter } from "./row-writer.js";
 import { narrowSlots, type StreamVariant, slot, wideSlots } from "./stream-shapes.js";
 import type { StreamTable } from "./stream-table.js";
 import { errorOf } from "./wire-session.js";
@@ -54,6 +54,7 @@ export class StreamDecoder {
   variant: StreamVariant;
   originLsn = 0;
   private rest: Buffer = Buffer.alloc(0);
+  private room: Room = { offsets: 0.1, slots: 0.05 };
   private skipping = 0;
   /** commit LSN up to which whole transactions were stored before the restart */
   private readonly resumeCommit: number;
@@ -94,7 +95,7 @@ export class StreamDecoder {
     buffer.write(`${Date.now()}000000`, 0, "latin1");
     buffer.write(`${this.position.tsUs}000`, 20, "latin1");
     this.rest = Buffer.alloc(0);
-    const writer = new RowWriter(buffer, partition, offset, size / 100);
+    const writer = new RowWriter(buffer, partition, offset, this.room);
     this.batch = { buffer, at: header, end, writer };
     this.nsAt = 20;
     this.nowMs = Date.now();
@@ -133,6 +134,7 @@ export class StreamDecoder {
     this.rest = p === end ? Buffer.alloc(0) : Buffer.from(b.subarray(p, end));
     batch.at = p;
     batch.writer.flush();
+    this.room = batch.writer.needed();
     return true;
   }
 
