@@ -30,7 +30,10 @@ const at = (name: string, rest = "") => `/connectors/${encodeURIComponent(name)}
 export function connectorsCommand(io: Io = processIo): Command {
   const command = new Command("connectors").description("List, create, look at and steer connectors.");
   const add = <A extends unknown[]>(name: string, description: string, run: (client: RestClient, ...args: A) => Promise<void>) => {
-    const sub = command.command(name).description(description).option("--url <url>", "the Connect REST interface", "http://127.0.0.1:8083");
+    const sub = command
+      .command(name, { isDefault: name === "list" })
+      .description(description)
+      .option("--url <url>", "the Connect REST interface", "http://127.0.0.1:8083");
     return sub.action(async (...args: unknown[]) => {
       const options = sub.opts<Options>();
       try {
@@ -41,10 +44,12 @@ export function connectorsCommand(io: Io = processIo): Command {
       }
     });
   };
-  add("list", "All connectors with their states", async (client) => {
+  add("list", "All connectors with their states, and why one failed", async (client) => {
     const all = await client.call<Record<string, { status: Status }>>("GET", "/connectors?expand=status");
     const rows = Object.values(all).map(({ status: s }) => [s.name, s.type, s.connector.state, tasksText(s)]);
     io.out(rows.length ? table(["Name", "Type", "State", "Tasks"], rows) : "There are no connectors.");
+    for (const { status: s } of Object.values(all))
+      for (const t of s.tasks) if (t.state === "FAILED") io.out(`${s.name} task ${t.id}: ${(t.trace ?? "failed").split("\n")[0]}`);
   });
   add<[string]>("status <name>", "A connector's and its tasks' states, with what went wrong", async (client, name) => {
     const s = await client.call<Status>("GET", at(name, "/status"));

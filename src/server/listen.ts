@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { createServer as createHttp1 } from "node:http";
-import { createServer as createHttp2 } from "node:http2";
+import { createServer as createHttp2, type ServerHttp2Session } from "node:http2";
 import { type AddressInfo, createServer as createTcp, isIPv6, type Server, type Socket } from "node:net";
 import { createServer as createTls } from "node:tls";
 import Fastify, { type FastifyInstance } from "fastify";
@@ -67,36 +67,61 @@ export async function listen(build: (app: FastifyInstance) => void, options: Lis
     await app.ready();
   }
 
+  let closing: Promise<void> | undefined;
   const sockets = new Set<Socket>();
+  const busy = new Map<Socket, number>(); // sockets of HTTP/1.1 with a request that runs
+  http1.on("request", ({ socket }, response) => {
+    busy.set(socket, (busy.get(socket) ?? 0) + 1);
+    response.once("close", () => {
+      const left = busy.get(socket)! - 1;
+      if (left > 0) busy.set(socket, left);
+      else busy.delete(socket);
+      if (left === 0 && closing) socket.destroySoon();
+    });
+  });
+  const multiplexed = new WeakSet<Socket>(); // those of HTTP/2: their sessions close when their streams have ended
+  const sessions = new Set<ServerHttp2Session>();
+  http2?.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+  });
+  // http1.closeIdleConnections() knows no socket here: it counts those of a server that listens itself
+  const closeIdle = () => {
+    for (const session of sessions) session.close();
+    for (const socket of sockets) if (!busy.has(socket) && !multiplexed.has(socket)) socket.destroy();
+  };
   const track = (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     socket.on("error", () => socket.destroy());
     socket.setNoDelay(true);
   };
+  const serve = (socket: Socket, isHttp2: boolean) => {
+    if (isHttp2 && http2) multiplexed.add(socket);
+    (isHttp2 && http2 ? http2 : http1).emit("connection", socket);
+  };
   let server: Server;
   if (options.tls) {
     server = createTls({ ...options.tls, ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"] }, (socket) => {
       track(socket);
-      (socket.alpnProtocol === "h2" && http2 ? http2 : http1).emit("connection", socket);
+      serve(socket, socket.alpnProtocol === "h2");
     });
     server.on("tlsClientError", (_error, socket) => socket.destroy());
   } else {
     server = createTcp({ pauseOnConnect: false }, (socket) => {
       track(socket);
-      if (http2) peek(socket, (isHttp2) => (isHttp2 ? http2 : http1).emit("connection", socket));
-      else http1.emit("connection", socket);
+      if (http2) peek(socket, (isHttp2) => serve(socket, isHttp2));
+      else serve(socket, false);
     });
   }
   await bind(server, host, options.port);
   const { port } = server.address() as AddressInfo;
   const shown = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : isIPv6(host) ? `[${host}]` : host;
 
-  let closing: Promise<void> | undefined;
   return {
     port,
     url: `${options.tls ? "https" : "http"}://${shown}:${port}`,
-    close: (graceMs = 1000) => (closing ??= shut(server, apps, sockets, () => http1.closeIdleConnections(), graceMs)),
+    close: (graceMs = 1000) => (closing ??= shut(server, apps, sockets, closeIdle, graceMs)),
   };
 }
 

@@ -47,6 +47,16 @@ describe("listen", () => {
     expect(JSON.parse(two.text)).toEqual({ version: "2.0", body: { a: 2 }, who: null });
   });
 
+  test("closes at once while clients keep idle connections open", async () => {
+    const { url, close } = await start();
+    await (await fetch(`${url}/echo`, { method: "POST", body: "{}", headers: { "content-type": "application/json" } })).text();
+    const session = http2.connect(url);
+    await new Promise((resolve) => session.once("connect", resolve));
+    const before = performance.now();
+    await close(30_000);
+    expect(performance.now() - before).toBeLessThan(5_000);
+  });
+
   test("tells the protocols apart when the first bytes come one by one", async () => {
     const { port } = await start();
     const socket = connect(port, "127.0.0.1");
