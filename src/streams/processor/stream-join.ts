@@ -2,7 +2,7 @@ import type { SqlField, SqlType } from "../../data/sql-type.js";
 import type { Row } from "../../serde/row-serde.js";
 import type { KeyedStore } from "../state/keyed-store.js";
 import type { StoreSchema } from "../state/store.js";
-import { emptyRow, PSEUDO_COLUMNS } from "../topology/record-format.js";
+import { PSEUDO_COLUMNS, rowMaker } from "../topology/record-format.js";
 import type { Processor, ProcessorContext } from "./processor.js";
 import type { Joiner, JoinType } from "./table-join.js";
 
@@ -41,12 +41,14 @@ export class StreamJoinSide implements Processor {
   private context!: ProcessorContext;
   private store!: KeyedStore;
   private other!: KeyedStore;
+  private readonly emptyRow: () => Row;
   private readonly outer: boolean;
   private readonly behind: number;
   private readonly ahead: number;
 
   constructor(private readonly options: StreamJoinOptions) {
     const { side, type, before, after } = options;
+    this.emptyRow = rowMaker(options.keyColumns + options.otherColumns + PSEUDO_COLUMNS);
     this.outer = type === "FULL" || type === (side === "left" ? "LEFT" : "RIGHT");
     this.behind = side === "left" ? before : after;
     this.ahead = side === "left" ? after : before;
@@ -94,7 +96,7 @@ export class StreamJoinSide implements Processor {
 
   private rowOf(key: Row, buffered: Buffered): Row {
     const { keyColumns, otherColumns } = this.options;
-    const row = emptyRow(keyColumns + otherColumns + PSEUDO_COLUMNS);
+    const row = this.emptyRow();
     for (let i = 0; i < keyColumns; i++) row[i] = key[i];
     for (let i = 0; i < otherColumns; i++) row[keyColumns + i] = buffered[2 + i];
     return row;

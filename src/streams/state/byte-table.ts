@@ -257,24 +257,12 @@ export class ByteTable {
     this.fill[hash >>> 24]!--;
   }
 
+  /** Doubles a segment. The slots hold the hashes, so no entry is touched; garbage is unlinked by compaction alone. */
   private rebuild(segment: number): void {
     const old = this.slots[segment]!;
-    let kept = 0;
-    for (let at = 0; at < old.length; at += 2) {
-      if (old[at] === 0) continue;
-      const { ints } = this.chunkOf(old[at]! - 1);
-      const entry = ((old[at]! - 1) & CHUNK_MASK) * 2;
-      if (ints[entry + 1]! < 0 && ints[entry + 3] === 0) {
-        ints[entry] = -1 - ints[entry]!;
-        old[at] = 0;
-      } else kept++;
-    }
-    let length = 32;
-    while (kept * 4 > length) length *= 2;
-    const slots = new Int32Array(length);
+    const slots = new Int32Array(old.length * 2);
     for (let at = 0; at < old.length; at += 2) if (old[at] !== 0) this.place(slots, old[at]!, old[at + 1]!);
     this.slots[segment] = slots;
-    this.fill[segment] = kept;
   }
 }
 

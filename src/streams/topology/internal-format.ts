@@ -2,7 +2,7 @@ import type { RowSerde } from "../../serde/row-serde.js";
 import { ByteReader, ByteWriter } from "../state/bytes.js";
 import { createRowCodec } from "../state/row-codec.js";
 import type { StoreSchema } from "../state/store.js";
-import { emptyRow, NULL_KEY, PSEUDO_COLUMNS, type RecordFormat, TOO_SHORT } from "./record-format.js";
+import { NULL_KEY, PSEUDO_COLUMNS, type RecordFormat, rowMaker, TOO_SHORT } from "./record-format.js";
 
 /**
  * Repartition topics: the row codec for values (exact for every type, no registry), for keys too unless `key` is given, which
@@ -11,6 +11,7 @@ import { emptyRow, NULL_KEY, PSEUDO_COLUMNS, type RecordFormat, TOO_SHORT } from
 export function internalFormat(schema: StoreSchema, key?: RowSerde): RecordFormat {
   const keyColumns = schema.key.length;
   const width = keyColumns + schema.value.length + PSEUDO_COLUMNS;
+  const emptyRow = rowMaker(width);
   const keyCodec = createRowCodec(schema.key, 0);
   const valueCodec = createRowCodec(schema.value, keyColumns);
   const writer = new ByteWriter();
@@ -20,7 +21,7 @@ export function internalFormat(schema: StoreSchema, key?: RowSerde): RecordForma
     prepareWrite: async (topic) => key?.prepareWrite(topic),
     prepareRead: (topic, bytes, keyStart, keyEnd) => (keyStart < 0 ? undefined : key?.prepareRead(topic, bytes, keyStart, keyEnd)),
     readKey(topic, bytes, start, end) {
-      const row = emptyRow(width);
+      const row = emptyRow();
       if (start < 0) return row;
       if (key !== undefined) {
         const decoded = key.deserialize(topic, bytes, start, end);

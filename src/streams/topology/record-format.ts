@@ -40,8 +40,7 @@ export interface RecordFormat {
   valueInto(topic: string, row: Row, out: Buffer, position: number): number;
 }
 
-export function emptyRow(width: number): Row {
-  const row: Row = [];
-  for (let i = 0; i < width; i++) row.push(null);
-  return row;
+/** Makes rows of nulls: one literal of the width, which costs no growing. */
+export function rowMaker(width: number): () => Row {
+  return new Function(`return () => [${new Array(width).fill("null").join(", ")}];`)() as () => Row;
 }

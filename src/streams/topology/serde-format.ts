@@ -1,7 +1,7 @@
 import type { RowSerde } from "../../serde/row-serde.js";
 import type { StoreSchema } from "../state/store.js";
 import { readWindow, windowSize, writeWindow } from "./key-window.js";
-import { emptyRow, type KeyWindow, NULL_KEY, PSEUDO_COLUMNS, type RecordFormat, TOO_SHORT } from "./record-format.js";
+import { type KeyWindow, NULL_KEY, PSEUDO_COLUMNS, type RecordFormat, rowMaker, TOO_SHORT } from "./record-format.js";
 
 export interface SerdeFormatOptions {
   readonly schema: StoreSchema;
@@ -20,6 +20,7 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
   const keyColumns = schema.key.length;
   const columns = keyColumns + schema.value.length;
   const width = columns + PSEUDO_COLUMNS;
+  const emptyRow = rowMaker(width);
   const skip = options.keyInValue ? keyColumns : 0;
   const suffix = windowSize(window);
   return {
@@ -35,7 +36,7 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
       return forKey === undefined ? forValue : forValue === undefined ? forKey : Promise.all([forKey, forValue]).then(() => {});
     },
     readKey(topic, bytes, start, end) {
-      const row = emptyRow(width);
+      const row = emptyRow();
       if (start < 0) return row;
       if (window) readWindow(window, bytes, end, row, columns);
       if (keyColumns === 0) return row;
