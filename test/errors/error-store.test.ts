@@ -170,6 +170,8 @@ describe("a source", () => {
     expect(e.stage).toBe("transform");
     expect(JSON.parse(e.value!.toString()).payload.name).toMatch(/^row /);
     await expect(bed.errors.replay(e.id)).rejects.toThrow(/never in a topic/);
+    // the entry is durable before the offset: a moment later the offset is there too
+    await until("the offset is committed", async () => (await bed.worker.offsets("c")).length > 0);
     expect(await bed.worker.offsets("c")).toEqual([{ partition: { source: "count" }, offset: { at: 3 } }]);
   });
 });
