@@ -25,6 +25,7 @@ const TURN_RECORDS = 5_000;
 const TURN_MS = 4;
 /** Rows of a commit between two chances for others to run. */
 const SLICE = 2_000;
+const SLOW_COMMIT_MS = 50;
 const PURGE_MS = 5_000;
 /** Written to a store before its next snapshot, at least; and at least as much as the store holds. */
 const SNAPSHOT_BYTES = 32 << 20;
@@ -410,8 +411,11 @@ export class QueryRuntime implements QueryHandle {
       if (this.producer.congested) await this.producer.room();
       const now = performance.now();
       const drained = done === 0 && this.queues.every((q) => !q.hasHead && q.caughtUp);
-      // While commits are slow (a slow disk) they are made rarer: at most a fifth of the time goes into them.
-      if (this.dirty && (drained || now - this.transactionSince >= Math.max(this.commitInterval, 4 * this.commitCost))) {
+      // While commits are slow (a slow disk) they are made rarer, so that the query does not wait most of its time.
+      if (
+        this.dirty &&
+        (drained || now - this.transactionSince >= Math.max(this.commitInterval, Math.min(4 * this.commitCost, SLOW_COMMIT_MS)))
+      ) {
         await this.commit();
       } else if (done === 0) await this.sleepUntilWoken(this.dirty ? this.commitInterval : undefined);
       else await new Promise<void>((resolve) => setImmediate(resolve));
