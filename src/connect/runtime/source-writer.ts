@@ -182,7 +182,7 @@ export class SourceWriter {
       await this.append(out, clock.now());
       return true;
     } catch (error) {
-      if (isBroker(error)) throw error;
+      if (isBroker(error) || isRetriable(error)) throw error;
       const position = `${canonical(record.sourcePartition)}${canonical(record.sourceOffset)}${row >= 0 ? `#${row}` : ""}`;
       const rendered = this.options.render(record);
       await policy.refuse(stage, error, {
