@@ -15,7 +15,9 @@ const port = (name: string, standard: number, what: string): Setting => ({
 /** The settings of a Millrace process: flag over environment (`MILLRACE_KAFKA_PORT`) over `millrace.yaml` (`kafka.port`). */
 export const settingsDef = new ConfigDef([
   { name: "dir", type: "STRING", default: "millrace-data", doc: "The data folder; one process at a time." },
+  port("kafka.port", 9092, "the Kafka protocol (not built yet: it does not listen)"),
   port("registry.port", 8081, "the schema registry"),
+  port("rest-proxy.port", 8082, "the REST proxy (not built yet: it does not listen)"),
   port("connect.port", 8083, "the Connect REST interface"),
   port("sql.port", 8088, "the ksqlDB REST interface"),
   port("console.port", 9021, "health, metrics and the error store"),
@@ -35,13 +37,6 @@ export const settingsDef = new ConfigDef([
   { name: "secret.key", type: "PASSWORD", default: null, doc: "Encrypts stored secrets, in place of the key file in the data folder." },
   { name: "log.level", type: "STRING", default: "info", values: ["debug", "info", "warn", "error"], doc: "Least level that is logged." },
   { name: "log.format", type: "STRING", default: null, values: ["text", "json"], doc: "Default: text on a terminal, else json." },
-  {
-    name: "memory.max",
-    type: "LONG",
-    default: 268435456,
-    min: 33554432,
-    doc: "Bytes that queues, overlays, fetches and queries may hold in all.",
-  },
 ]);
 
 /** `kafka.port` → `kafka-port` (flag) and `MILLRACE_KAFKA_PORT` (environment). */
