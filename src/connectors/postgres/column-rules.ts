@@ -35,7 +35,6 @@ export class ColumnRules {
 function ruleOf(key: string): ColumnRule | undefined {
   let m = /^column\.mask\.with\.(\d+)\.chars$/.exec(key);
   if (m) return { kind: "constant", value: "*".repeat(Number(m[1])) };
-  if (key === "column.mask.with.length.chars") return { kind: "constant", value: "" };
   m = /^column\.truncate\.to\.(\d+)\.chars$/.exec(key);
   if (m) {
     const n = Number(m[1]);

@@ -46,7 +46,21 @@ export async function createSlot(session: WireSession, settings: PostgresSetting
     : exportSnapshot
       ? "EXPORT_SNAPSHOT"
       : "NOEXPORT_SNAPSHOT";
-  const [row] = await session.query(`CREATE_REPLICATION_SLOT ${name} LOGICAL pgoutput ${options}`);
+  const ms = settings.config.number("create.slot.command.timeout");
+  const timer = setTimeout(() => session.close(), ms);
+  let row: (string | null)[] | undefined;
+  try {
+    [row] = await session.query(`CREATE_REPLICATION_SLOT ${name} LOGICAL pgoutput ${options}`);
+  } catch (e) {
+    if (!(e instanceof MillraceError && e.code === "SHUTTING_DOWN")) throw e;
+    throw new MillraceError(
+      "SOURCE_RETRIABLE",
+      `Creating replication slot ${name} took longer than ${ms} ms (create.slot.command.timeout): it waits for every transaction that was open, see pg_stat_activity for long ones`,
+      { context: { setting: "create.slot.command.timeout" } },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
   return { lsn: parseLsn(row![1]!), snapshotName: row![2] ?? null };
 }
 

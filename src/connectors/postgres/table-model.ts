@@ -182,7 +182,9 @@ export class TableModel {
       kind: "struct",
       schema: this.keySchema,
       fields: this.key.map((i) =>
-        this.columns[i]!.identity ? this.keyField(i, at(i)) : constant(this.columns[i]!.schema!, this.columns[i]!.resolved!.zero),
+        this.columns[i]!.identity
+          ? this.keyField(i, at(i))
+          : constant(this.columns[i]!.schema!, this.columns[i]!.required ? this.columns[i]!.resolved!.zero : null),
       ),
     };
   }
