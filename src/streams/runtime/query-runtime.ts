@@ -8,14 +8,14 @@ import { asError, describeError, MillraceError } from "../../common/errors.js";
 import { type Logger, silentLogger } from "../../common/logger.js";
 import { Histogram } from "../../common/metrics.js";
 import { type Clock, systemClock } from "../../common/time.js";
-import type { ChangelogTarget, KeyedStore } from "../state/keyed-store.js";
-import { writeSnapshot } from "../state/snapshot.js";
+import type { ChangelogTarget } from "../state/keyed-store.js";
 import type { StoreView } from "../state/store.js";
-import type { StoreSpec, Topology } from "../topology/topology.js";
+import type { Topology } from "../topology/topology.js";
 import { changelogName, prepareTopics, type QueryLayout, topicName } from "./layout.js";
 import type { BadRecord, OutputRow, QueryHandle, QueryOptions, QueryState, QueryStats } from "./query.js";
 import { RecordQueue } from "./record-queue.js";
-import { layoutOf, restoreStore, snapshotPath } from "./restore.js";
+import { restoreStore } from "./restore.js";
+import { Snapshots, type StorePart } from "./snapshots.js";
 import { QueryStoreView } from "./store-view.js";
 import { StreamTask, type TaskHost } from "./stream-task.js";
 
@@ -32,15 +32,6 @@ const SNAPSHOT_BYTES = 32 << 20;
 const LONG_POLL_MS = 500;
 const IDLE_MS = 2;
 
-interface StorePart {
-  readonly task: StreamTask;
-  readonly spec: StoreSpec;
-  readonly store: KeyedStore;
-  readonly changelog: { readonly topic: string; readonly topicId: string; readonly partition: number };
-  /** of the last snapshot, in the store's `bytesApplied` */
-  snapshotAt: number;
-}
-
 /**
  * One query in this process: its tasks in one loop, its transactions one after another. All tasks commit together, so that a
  * commit costs one flush of the disk however many there are, and what is committed is one cut through the whole query.
@@ -54,7 +45,7 @@ export class QueryRuntime implements QueryHandle {
   private readonly clock: Clock;
   private readonly logger: Logger;
   private readonly commitInterval: number;
-  private readonly snapshotBytes: number;
+  private readonly snapshots: Snapshots;
   private readonly producer: TransactionalProducer;
   private layout!: QueryLayout;
   private tasks: StreamTask[] = [];
@@ -73,7 +64,6 @@ export class QueryRuntime implements QueryHandle {
   private transactionSince = 0;
   private commitCost = 0;
   private lastPurge = 0;
-  private snapshotting: Promise<void> | undefined;
   private wake: (() => void) | undefined;
   private readonly commitWaiters: (() => void)[] = [];
   private readonly stateListeners = new Set<(state: QueryState, error?: Error) => void>();
@@ -92,8 +82,13 @@ export class QueryRuntime implements QueryHandle {
     this.clock = options.clock ?? systemClock;
     this.logger = (options.logger ?? silentLogger).child({ query: options.applicationId });
     this.commitInterval = Number(property(options, "commit.interval.ms") ?? 5);
-    this.snapshotBytes = Number(property(options, "state.snapshot.bytes") ?? SNAPSHOT_BYTES);
     this.producer = new TransactionalProducer({ broker: this.broker, transactionalId: this.applicationId });
+    this.snapshots = new Snapshots({
+      everyBytes: Number(property(options, "state.snapshot.bytes") ?? SNAPSHOT_BYTES),
+      producer: this.producer,
+      logger: this.logger,
+      committed: (queue) => this.committed.get(queue)!,
+    });
     const { metrics } = options;
     if (metrics) {
       const labels = { query: this.applicationId };
@@ -130,10 +125,8 @@ export class QueryRuntime implements QueryHandle {
     this.abort.abort(new MillraceError("SHUTTING_DOWN", "the query is stopping"));
     await this.loop;
     await this.polling?.catch(() => {});
-    await this.snapshotting;
-    if (this.state !== "ERROR") {
-      for (const part of this.parts) if (part.store.bytesApplied > part.snapshotAt) await this.snapshot(part, () => false);
-    }
+    await this.snapshots.stop();
+    if (this.state !== "ERROR") await this.snapshots.writeAll(this.parts);
     this.options.metrics?.remove({ query: this.applicationId });
     this.setState("CLOSED");
   }
@@ -299,7 +292,7 @@ export class QueryRuntime implements QueryHandle {
       });
       if (replayed > 0) this.logger.info("restored a store", { store: spec.name, task: task.id, replayed, offset });
       task.useStore(spec.name, store);
-      this.parts.push({ task, spec, store, changelog: target, snapshotAt: 0 });
+      this.parts.push({ task, spec, store, changelog: target, snapshotAt: 0, ...(folder === undefined ? {} : { folder }) });
     }
     task.start();
   }
@@ -358,7 +351,7 @@ export class QueryRuntime implements QueryHandle {
   private async reopen(failures: number): Promise<void> {
     this.abort.abort(new MillraceError("TIMEOUT", "reopening"));
     await this.polling?.catch(() => {});
-    await this.snapshotting;
+    await this.snapshots.stop();
     this.abort = new AbortController();
     this.polling = undefined;
     this.pollError = undefined;
@@ -463,7 +456,7 @@ export class QueryRuntime implements QueryHandle {
     this.afterCommit();
     this.commitCost = performance.now() - begun;
     for (const { task, spec, store } of this.parts) store.tidy(task.streamTime, spec.retention);
-    this.scheduleSnapshot();
+    this.snapshots.schedule(this.parts);
     if (this.layout.repartitions.length && this.clock.now() - this.lastPurge > PURGE_MS) await this.purge();
     for (const resolve of this.commitWaiters.splice(0)) resolve();
   }
@@ -574,45 +567,6 @@ export class QueryRuntime implements QueryHandle {
       if (!queue.source.internal) continue;
       await this.broker.deleteRecords({ topic: queue.topic, partition: queue.partition }, this.committed.get(queue)!);
     }
-  }
-
-  private scheduleSnapshot(): void {
-    if (this.snapshotting !== undefined || this.options.stateDir === undefined) return;
-    for (const part of this.parts) {
-      const written = part.store.bytesApplied - part.snapshotAt;
-      if (written < Math.max(this.snapshotBytes, part.store.table.bytes)) continue;
-      this.snapshotting = this.snapshot(part, () => this.stopping)
-        .catch((error) =>
-          this.logger.warn("a snapshot could not be written; a restart replays more of the changelog", {
-            store: part.spec.name,
-            error: describeError(error),
-          }),
-        )
-        .finally(() => {
-          this.snapshotting = undefined;
-        });
-      return;
-    }
-  }
-
-  private async snapshot(part: StorePart, aborted: () => boolean): Promise<void> {
-    const folder = this.folderOf(part.task);
-    if (folder === undefined) return;
-    const { bytesApplied } = part.store;
-    const { topicId } = part.changelog;
-    const header = { topicId, offset: this.changelogOffset(part), layout: layoutOf(part.spec) };
-    if (header.offset < 0) return;
-    if (await writeSnapshot(snapshotPath(folder, part.spec.name), part.store, header, aborted)) part.snapshotAt = bytesApplied;
-  }
-
-  /** Everything that the store holds now lies ahead of it in the changelog. */
-  private changelogOffset(part: StorePart): number {
-    const { changelog } = part.spec;
-    if (changelog.type === "source") {
-      const queue = part.task.queues.find((q) => q.source.name === changelog.source);
-      return queue === undefined ? -1 : this.committed.get(queue)!;
-    }
-    return this.producer.partition(part.changelog.topic, part.changelog.partition).nextOffset;
   }
 
   private async endOffsets(queues: readonly RecordQueue[]): Promise<number[]> {
