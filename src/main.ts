@@ -30,7 +30,7 @@ for (const setting of settingsDef.settings.values()) {
   const flag =
     setting.type === "BOOLEAN"
       ? `--${flagOf(setting.name)}`
-      : `--${flagOf(setting.name)} <${repeated ? "name=address:port" : setting.type.toLowerCase()}>`;
+      : `--${flagOf(setting.name)} <${repeated ? "name=address:port" : (setting.values?.join("|") ?? setting.type.toLowerCase())}>`;
   const option = new Option(flag, `${setting.doc}${describeDefault(setting.default)} [${variableOf(setting.name)}]`);
   if (repeated) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
   start.addOption(option);
@@ -38,7 +38,13 @@ for (const setting of settingsDef.settings.values()) {
 start
   .addHelpText(
     "after",
-    "\nA flag goes over the environment, the environment over millrace.yaml in the current folder (registry: { port: 8081 }).",
+    `
+A flag goes over the environment, the environment over millrace.yaml in the current folder (registry: { port: 8081 }).
+
+Examples:
+  millrace start                                    the ports of the stack that it replaces, data in ./millrace-data
+  millrace start --host postgres=127.0.0.1:5433     connector files that name the host postgres find it there
+  millrace start --dir b --connect-port 0 --sql-port 0 --registry-port 0 --console-port 0     a second one beside it`,
   )
   .action(async (given: Record<string, unknown>) => {
     const flags: Record<string, string> = {};

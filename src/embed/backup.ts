@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
+import { crc32 } from "node:zlib";
 import { asError, MillraceError } from "../common/errors.js";
 import { DATA_VERSION } from "./data-folder.js";
 
@@ -13,7 +14,7 @@ export interface BackupResult {
 interface Manifest {
   readonly version: number;
   readonly takenAt: string;
-  readonly files: Readonly<Record<string, number>>;
+  readonly files: Readonly<Record<string, { readonly bytes: number; readonly crc32: number }>>;
 }
 
 const manifestName = "backup.json";
@@ -39,13 +40,17 @@ export async function backup(dir: string, target: string): Promise<BackupResult>
     for (const name of ["millrace.json", "secret.key"]) linkFile(join(dir, name), dir, staging, files);
     await mkdir(into, { recursive: true });
     let bytes = 0;
+    const copied: Record<string, { bytes: number; crc32: number }> = {};
     for (const [name, size] of files) {
-      await copyStart(join(staging, name), join(into, name), size);
+      copied[name] = { bytes: size, crc32: await copyStart(join(staging, name), join(into, name), size) };
       bytes += size;
     }
-    const manifest: Manifest = { version: DATA_VERSION, takenAt: new Date().toISOString(), files: Object.fromEntries(files) };
+    const manifest: Manifest = { version: DATA_VERSION, takenAt: new Date().toISOString(), files: copied };
     // last and by rename: a backup without it was cut short, and `restore` refuses it
-    await writeFile(join(into, `${manifestName}.tmp`), JSON.stringify(manifest));
+    const file = await open(join(into, `${manifestName}.tmp`), "w");
+    await file.writeFile(JSON.stringify(manifest));
+    await file.datasync();
+    await file.close();
     await rename(join(into, `${manifestName}.tmp`), join(into, manifestName));
     return { directory: into, files: files.size, bytes };
   } catch (error) {
@@ -68,24 +73,26 @@ export async function restore(source: string, dir: string): Promise<BackupResult
   if (manifest.version > DATA_VERSION)
     throw new MillraceError("DATA_FOLDER_VERSION", `the backup was taken by a newer Millrace (data version ${manifest.version})`);
   await requireEmpty(dir);
-  for (const [name, size] of Object.entries(manifest.files)) {
+  for (const [name, { bytes: size }] of Object.entries(manifest.files)) {
     const there = await stat(join(source, name)).catch(() => undefined);
-    if (there?.size !== size)
-      throw new MillraceError(
-        "DATA_INVALID",
-        `the backup is damaged: ${name} should have ${size} bytes and ${there ? `has ${there.size}` : "is missing"}`,
-      );
+    if (there?.size !== size) throw damaged(name, `should have ${size} bytes and ${there ? `has ${there.size}` : "is missing"}`);
   }
   let bytes = 0;
   try {
-    for (const [name, size] of Object.entries(manifest.files)) {
-      await copyStart(join(source, name), join(dir, name), size);
-      bytes += size;
+    for (const [name, was] of Object.entries(manifest.files)) {
+      if ((await copyStart(join(source, name), join(dir, name), was.bytes)) !== was.crc32)
+        throw damaged(name, "differs from what was backed up (its checksum)");
+      bytes += was.bytes;
     }
   } catch (error) {
+    await rm(dir, { recursive: true, force: true }); // else half a restored folder would start, and look empty
     throw onDisk(error, dir);
   }
   return { directory: resolve(dir), files: Object.keys(manifest.files).length, bytes };
+}
+
+function damaged(name: string, how: string): MillraceError {
+  return new MillraceError("DATA_INVALID", `the backup is damaged: ${name} ${how}`);
 }
 
 function linkTree(folder: string, root: string, staging: string, files: Map<string, number>): void {
@@ -110,16 +117,30 @@ function linkFile(path: string, root: string, staging: string, files: Map<string
   files.set(name, statSync(path).size);
 }
 
-/** The first `size` bytes: what was appended later belongs to another cut. */
-async function copyStart(from: string, to: string, size: number): Promise<void> {
+/** Copies the first `size` bytes, as what was appended later belongs to another cut; returns their CRC-32. */
+async function copyStart(from: string, to: string, size: number): Promise<number> {
   await mkdir(dirname(to), { recursive: true });
-  await copyFile(from, to);
-  const file = await open(to, "r+");
+  const source = await open(from);
   try {
-    await file.truncate(size);
-    await file.datasync();
+    const target = await open(to, "wx", (await source.stat()).mode);
+    try {
+      const buffer = Buffer.allocUnsafe(Math.min(size, 1 << 20));
+      let crc = 0;
+      for (let at = 0; at < size; ) {
+        const { bytesRead } = await source.read(buffer, 0, Math.min(buffer.length, size - at), at);
+        if (bytesRead === 0) throw new MillraceError("DATA_INVALID", `${from} ends after ${at} of ${size} bytes`);
+        const part = buffer.subarray(0, bytesRead);
+        crc = crc32(part, crc);
+        await target.writeFile(part);
+        at += bytesRead;
+      }
+      await target.datasync();
+      return crc;
+    } finally {
+      await target.close();
+    }
   } finally {
-    await file.close();
+    await source.close();
   }
 }
 

@@ -25,6 +25,8 @@ interface RunOptions {
   readonly cwd?: string;
 }
 
+export const freePorts = ["registry", "connect", "sql", "console"].flatMap((name) => [`--${name}-port`, "0"]);
+
 /** `millrace …` as a process of its own, to its end. */
 export async function millrace(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const child = launch(args, options);
@@ -53,18 +55,16 @@ export class MillraceProcess {
   ports!: Ports;
   private readonly ended: Promise<number | null>;
 
-  private constructor(
-    private readonly child: ChildProcess,
-    readonly dir: string,
-  ) {
+  private constructor(private readonly child: ChildProcess) {
     for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (chunk) => (this.output += chunk));
     this.ended = new Promise((resolve) => child.once("close", resolve));
   }
 
-  static async start(dir: string, args: readonly string[] = [], options: RunOptions = {}): Promise<MillraceProcess> {
-    const free = ["registry", "connect", "sql", "console"].flatMap((name) => [`--${name}-port`, "0"]);
-    const child = launch(["start", "--dir", dir, ...free, "--log-format", "json", ...args], options);
-    const started = new MillraceProcess(child, dir);
+  /** Without `dir` the folder and the ports are what the settings say. */
+  static async start(dir: string | undefined, args: readonly string[] = [], options: RunOptions = {}): Promise<MillraceProcess> {
+    const own = dir === undefined ? [] : ["--dir", dir, ...freePorts];
+    const child = launch(["start", ...own, "--log-format", "json", ...args], options);
+    const started = new MillraceProcess(child);
     await until(
       "millrace is ready",
       () => {
@@ -192,7 +192,7 @@ export function temporary(prefix: string): { readonly path: string; remove(): vo
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** A Debezium source's config for a database of the test's own Postgres. */
+/** A Debezium source's config, for tables whose key is `id`, for a database of the test's own Postgres. */
 export function sourceConfig(port: number, database: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
   return {
     "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
@@ -205,8 +205,11 @@ export function sourceConfig(port: number, database: string, more: Readonly<Reco
     "topic.prefix": database,
     "slot.name": `slot_${database}`,
     "publication.name": `publication_${database}`,
-    transforms: "unwrap",
+    transforms: "unwrap,key",
     "transforms.unwrap.type": "io.debezium.transforms.ExtractNewRecordState",
+    // a bare key, which streaming SQL takes as a column: Debezium's own is a struct
+    "transforms.key.type": "org.apache.kafka.connect.transforms.ExtractField$Key",
+    "transforms.key.field": "id",
     ...more,
   };
 }
@@ -222,6 +225,7 @@ export function sinkConfig(port: number, database: string, topics: string, more:
     "insert.mode": "upsert",
     "delete.enabled": "true",
     "primary.key.mode": "record_key",
+    "primary.key.fields": "id",
     "schema.evolution": "basic",
     ...more,
   };
