@@ -93,16 +93,18 @@ export class StreamDecoder {
       end += c.length;
     }
     buffer.write(`${Date.now()}000000`, 0, "latin1");
-    buffer.write(`${this.position.tsUs}000`, 20, "latin1");
+    this.nsAt = 20;
+    this.nsEnd = 20 + buffer.write(`${this.position.tsUs}000`, 20, "latin1");
     this.rest = Buffer.alloc(0);
     const writer = new RowWriter(buffer, partition, offset, this.room);
     this.batch = { buffer, at: header, end, writer };
-    this.nsAt = 20;
     this.nowMs = Date.now();
     return writer;
   }
 
+  /** where the digits of the commit time in ns are */
   private nsAt = 20;
+  private nsEnd = 20;
   private nowMs = 0;
 
   /** Decodes until the bytes end (true) or a relation must be looked up (false: see `relation`). */
@@ -140,6 +142,12 @@ export class StreamDecoder {
 
   get items(): SourceItem[] {
     return this.batch!.writer.items;
+  }
+
+  /** Where to go on from after what was decoded; while a stream is being repeated, that is where it was cut. */
+  get resumable(): StreamPosition {
+    const inTx = Math.max(this.skipTx ? 0 : this.position.inTx, this.skipping);
+    return { ...this.position, inTx };
   }
 
   /** Gives the relation that stopped `run` its table; null: not captured. */
@@ -190,7 +198,7 @@ export class StreamDecoder {
         pos.tsUs = s64(b, m + 9) + epoch2000us;
         pos.txId = u32(b, m + 17);
         this.nsAt = p;
-        b.write(`${pos.tsUs}000`, p, "latin1");
+        this.nsEnd = p + b.write(`${pos.tsUs}000`, p, "latin1");
         if (this.variant.origin !== null) this.setVariant(this.variant.first, null);
         this.open = true;
         if (!this.skipTx) this.events.begin(this.batch!.writer, this.skipping > 0);
@@ -202,7 +210,8 @@ export class StreamDecoder {
         if (!this.skipTx) this.events.commit(this.batch!.writer, endLsn);
         this.open = false;
         pos.inTx = 0;
-        this.skipping = 0;
+        // the transaction that was cut is the first one not stored whole: those before it do not use up its count
+        if (!this.skipTx) this.skipping = 0;
         this.skipTx = false;
         if (endLsn > pos.commitLsn) pos.commitLsn = endLsn;
         if (this.variant.first) this.setVariant(false, this.variant.origin);
@@ -422,7 +431,7 @@ export class StreamDecoder {
     const { offsets, slots } = writer;
     const e = o + 2 * columns - 4;
     offsets[e] = this.nsAt;
-    offsets[e + 1] = this.nsAt + 19;
+    offsets[e + 1] = this.nsEnd;
     offsets[e + 2] = 0;
     offsets[e + 3] = 19;
     const s = writer.slotBase;

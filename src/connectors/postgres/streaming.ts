@@ -207,7 +207,7 @@ export class Streaming {
 
   /** Fills in the batch's offset, and adds it alone where the log went on without a record. */
   private complete(offset: Record<string, unknown>, items: SourceItem[]): void {
-    const { position } = this.decoder;
+    const position = this.decoder.resumable;
     const safe = Math.max(position.commitLsn, this.caughtUp);
     if (this.segments.length && safe >= Math.max(...this.segments.map((s) => s.lsn))) this.segments = [];
     this.position = { ...position, commitLsn: safe };
