@@ -148,7 +148,7 @@ export class Streaming {
     const key = t.model.primary.map((i) =>
       offsets[o + 2 * i]! < 0 ? "" : b.toString("utf8", offsets[o + 2 * i]!, offsets[o + 2 * i + 1]!),
     );
-    return covered(this.segments, t.model, key, this.decoder.position.txId);
+    return covered(this.segments, t.model, key, this.decoder.position.txId, this.context.rules);
   }
 
   /**
