@@ -6,8 +6,12 @@ export type Labels = Readonly<Record<string, string>>;
 
 export class Counter {
   value = 0;
+  constructor(readonly read?: () => number) {}
   add(n = 1): void {
     this.value += n;
+  }
+  current(): number {
+    return this.read ? this.read() : this.value;
   }
 }
 
@@ -60,8 +64,8 @@ interface Family {
 export class Metrics {
   private readonly families = new Map<string, Family>();
 
-  counter(name: string, help: string, labels: Labels = {}): Counter {
-    return this.get(name, help, labels, () => new Counter());
+  counter(name: string, help: string, labels: Labels = {}, read?: () => number): Counter {
+    return this.get(name, help, labels, () => new Counter(read));
   }
   gauge(name: string, help: string, labels: Labels = {}, read?: () => number): Gauge {
     return this.get(name, help, labels, () => new Gauge(read));
@@ -87,8 +91,7 @@ export class Metrics {
       const type = first instanceof Counter ? "counter" : first instanceof Gauge ? "gauge" : "summary";
       lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${type}`);
       for (const { labels, metric } of members) {
-        if (metric instanceof Counter) lines.push(`${name}${format(labels)} ${metric.value}`);
-        else if (metric instanceof Gauge) lines.push(`${name}${format(labels)} ${metric.current()}`);
+        if (metric instanceof Counter || metric instanceof Gauge) lines.push(`${name}${format(labels)} ${metric.current()}`);
         else {
           for (const q of [0.5, 0.99]) lines.push(`${name}${format({ ...labels, quantile: String(q) })} ${metric.quantile(q)}`);
           lines.push(`${name}_sum${format(labels)} ${metric.sum}`, `${name}_count${format(labels)} ${metric.count}`);

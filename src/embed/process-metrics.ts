@@ -6,7 +6,7 @@ export function processMetrics(metrics: Metrics): { close(): void } {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   metrics.gauge("millrace_process_resident_memory_bytes", "Resident memory of the process", {}, () => process.memoryUsage.rss());
-  metrics.gauge("millrace_process_cpu_seconds_total", "CPU time used", {}, () => {
+  metrics.counter("millrace_process_cpu_seconds_total", "CPU time used", {}, () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });

@@ -283,8 +283,10 @@ export class ConnectWorker implements ConnectorAdmin {
 
   /** @throws NOT_FOUND for the class; CONFIG_INVALID where the config names another one */
   async validate(name: string, config: ConnectorConfig): Promise<ConfigInfos> {
-    const plugin = this.pluginSet.connectors.get(name);
     const named = config["connector.class"];
+    const bare = (className: string) => className.replace(/Connector$/, "");
+    // Two plug-ins may share the simple name that the path gives: the config's full one then decides, as in Connect.
+    const plugin = this.pluginSet.connectors.get(named !== undefined && bare(named).endsWith(bare(name)) ? named : name);
     if (named !== undefined && this.pluginSet.connectors.find(named) !== plugin)
       throw new MillraceError("CONFIG_INVALID", `Included connector type ${named} does not match request type ${name}`);
     return (await this.checked({ "connector.class": name, ...config }, plugin)).infos;

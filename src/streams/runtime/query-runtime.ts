@@ -73,7 +73,7 @@ export class QueryRuntime implements QueryHandle {
   private badRecords = 0;
   private commits = 0;
   private lastRecordAt: number | null = null;
-  private readonly latency = new Histogram();
+  private readonly latency: Histogram;
 
   constructor(private readonly options: QueryOptions) {
     this.applicationId = options.applicationId;
@@ -90,11 +90,14 @@ export class QueryRuntime implements QueryHandle {
       committed: (queue) => this.committed.get(queue)!,
     });
     const { metrics } = options;
+    const labels = { query: this.applicationId };
+    this.latency =
+      metrics?.histogram("millrace_query_seconds", "From the source's commit to committed in the query's output", labels) ??
+      new Histogram();
     if (metrics) {
-      const labels = { query: this.applicationId };
-      metrics.gauge("millrace_query_records_in_total", "Records that the query has read", labels, () => this.recordsIn);
-      metrics.gauge("millrace_query_records_out_total", "Records that the query has written", labels, () => this.recordsOut);
-      metrics.gauge("millrace_query_bad_records_total", "Records that the query has set aside", labels, () => this.badRecords);
+      metrics.counter("millrace_query_records_in_total", "Records that the query has read", labels, () => this.recordsIn);
+      metrics.counter("millrace_query_records_out_total", "Records that the query has written", labels, () => this.recordsOut);
+      metrics.counter("millrace_query_bad_records_total", "Records that the query has set aside", labels, () => this.badRecords);
     }
   }
 
@@ -225,9 +228,20 @@ export class QueryRuntime implements QueryHandle {
       for (let partition = 0; partition < this.layout.tasks[sub.id]!; partition++) this.tasks.push(new StreamTask(sub, partition, host));
     }
     for (const task of this.tasks) await this.openQueues(task);
+    this.measureLag();
     for (const task of this.tasks) await this.restore(task);
     this.collectOutputs();
     this.setState("RUNNING");
+  }
+
+  private measureLag(): void {
+    for (const topic of new Set(this.queues.map((q) => q.topic)))
+      this.options.metrics?.gauge(
+        "millrace_query_lag",
+        "Records that the query has not committed yet",
+        { query: this.applicationId, topic },
+        () => this.queues.reduce((sum, q) => (q.topic === topic ? sum + Math.max(0, q.end - (this.committed.get(q) ?? q.end)) : sum), 0),
+      );
   }
 
   private async openQueues(task: StreamTask): Promise<void> {
@@ -540,7 +554,8 @@ export class QueryRuntime implements QueryHandle {
         const from = queue.fetchPosition;
         const { batches, next } = dataBatches(result, from, true);
         if (next > from) queue.add(batches, from, next);
-        queue.caughtUp = queue.fetchPosition >= result.lastStableOffset;
+        queue.end = result.lastStableOffset;
+        queue.caughtUp = queue.fetchPosition >= queue.end;
         any ||= next > from;
       }
     }

@@ -8,6 +8,8 @@ export class RecordQueue {
   hasHead = false;
   /** The next offset to be processed, past markers: what a commit stores. */
   position: number;
+  /** The log's last stable offset when it was last asked. */
+  end = 0;
   /** Nothing more was in the log up to its last stable offset when it was last asked. */
   caughtUp = false;
   bytes = 0;
