@@ -70,20 +70,22 @@ const psql = (database, ...args) =>
   });
 const sql = (text, database = "zoo") => psql(database, "-c", text).trim();
 
-let failures = 0;
-try {
-  for (const name of names) {
-    try {
-      const count = await record(name);
-      console.log(`${name}: ${count} records`);
-    } catch (e) {
-      failures++;
-      console.error(`${name}: ${e.stack ?? e}`);
-    }
-  }
-} finally {
+// also where a test's time runs out and it ends this process: the server must not stay behind
+process.on("exit", () => {
   execFileSync(service, ["stop", home, String(port)], { stdio: "ignore" });
   rmSync(home, { recursive: true, force: true });
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
+
+let failures = 0;
+for (const name of names) {
+  try {
+    const count = await record(name);
+    console.log(`${name}: ${count} records`);
+  } catch (e) {
+    failures++;
+    console.error(`${name}: ${e.stack ?? e}`);
+  }
 }
 process.exit(failures ? 1 : 0);
 
