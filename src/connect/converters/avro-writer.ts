@@ -113,7 +113,10 @@ function columnCode(node: ColumnNode, type: string, prefix: string): ((giveUp: s
   const whole = type === "int" || type === "long";
   switch (text.as) {
     case "int":
-      return whole ? (giveUp) => `${parseInteger(giveUp)}\n${prefix}\np = putVarint(out, p, n);` : undefined;
+      return whole
+        ? (giveUp) => `if (e - s > 15 && onlyDigits(b, s, e)) {\n${prefix}\np = putLongDigits(out, p, b, s, e);
+} else {\n${parseInteger(giveUp)}\n${prefix}\np = putVarint(out, p, n);\n}`
+        : undefined;
     case "utf8":
       return type === "string" ? () => `${prefix}\np = putVarint(out, p, e - s);\np = copyText(out, p, b, s, e);` : undefined;
     case "bool":

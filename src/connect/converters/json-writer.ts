@@ -4,7 +4,7 @@ import { type JsonDataOptions, valueToJson } from "../../serde/formats/json/conn
 import { jsonString } from "../../serde/formats/json/json-text.js";
 import type { NodeWriter } from "../api/converter.js";
 import type { ColumnNode, Node } from "../api/shape.js";
-import { parseDecimal, parseInteger, WriterCode } from "./writer-code.js";
+import { parseDecimal, WriterCode } from "./writer-code.js";
 
 /** A writer of the node's rows as JSON between constant text: the envelope with the schema, or nothing. */
 export function compileJsonWriter(node: Node, head: string, tail: string, options: JsonDataOptions): NodeWriter {
@@ -59,8 +59,9 @@ function columnCode(
     case "int":
       // the digits as they are, once they are known to be what the number would be written as
       return whole
-        ? (giveUp) => `${parseInteger(giveUp)}
-if (b[q] === 48 && (e - q > 1 || q > s)) ${giveUp}
+        ? (
+            giveUp,
+          ) => `q = b[s] === 45 ? s + 1 : s; if (!onlyDigits(b, q, e) || (b[q] === 48 && (e - q > 1 || q > s))) ${giveUp}
 for (i = s; i < e; i++) out[p++] = b[i];`
         : undefined;
     case "utf8":

@@ -157,6 +157,39 @@ export function putSlotText(out: Buffer, p: number, n: number): number {
   return p + out.latin1Write(slotText(n), p);
 }
 
+/** Whether the text is decimal digits and nothing else, and surely within 64 bits: below 9 × 10^18. */
+export function onlyDigits(b: Buffer, s: number, e: number): boolean {
+  if (e - s > 18 && (e - s > 19 || b[s]! > 56)) return false;
+  for (let i = s; i < e; i++) if (b[i]! < 48 || b[i]! > 57) return false;
+  return e > s;
+}
+
+/** The zigzag varint of 16 to 19 digits below 9 × 10^18: a double would not hold them, and a bigint costs an object a row. */
+export function putLongDigits(out: Buffer, p: number, b: Buffer, s: number, e: number): number {
+  let high = 0;
+  let low = 0;
+  for (let i = s; i < e - 9; i++) high = high * 10 + b[i]! - 48;
+  for (let i = e - 9; i < e; i++) low = low * 10 + b[i]! - 48;
+  // twice (high × 10^9 + low) as a × 2^15 + c, both exact, then in parts of 28 bits
+  const upper = Math.floor(high / 0x4000);
+  const a = upper * 1e9;
+  const c = 2 * ((high - upper * 0x4000) * 1e9 + low);
+  const below = (a % 0x2000) * 0x8000 + (c % 0x1000_0000);
+  const first = below % 0x1000_0000;
+  let rest = Math.floor(a / 0x2000) + Math.floor(c / 0x1000_0000) + (below - first) / 0x1000_0000;
+  out[p] = (first & 0x7f) | 0x80;
+  out[p + 1] = ((first >>> 7) & 0x7f) | 0x80;
+  out[p + 2] = ((first >>> 14) & 0x7f) | 0x80;
+  out[p + 3] = (first >>> 21) | 0x80;
+  p += 4;
+  while (rest >= 128) {
+    out[p++] = (rest % 128) | 0x80;
+    rest = Math.floor(rest / 128);
+  }
+  out[p++] = rest;
+  return p;
+}
+
 export function copyText(out: Buffer, p: number, b: Buffer, s: number, e: number): number {
   if (e - s > 40) {
     b.copy(out, p, s, e);
