@@ -58,8 +58,8 @@ export function errorsCommand(io: Io = processIo): Command {
       const { total, errors } = await client.call<{ total: number; errors: Summary[] }>("GET", `/errors?${query(options)}`);
       if (total === 0) io.out("Nothing was set aside.");
       else {
-        const rows = errors.map((e) => [e.id, e.stage, e.time, e.message.length > 80 ? `${e.message.slice(0, 79)}…` : e.message]);
-        io.out(table(["Id", "Stage", "Time", "Cause"], rows));
+        const rows = errors.map((e) => [e.id, e.stage, e.time, e.message]);
+        io.out(table(["Id", "Stage", "Time", "Cause"], rows, process.stdout.columns ?? 0));
         if (total > errors.length) io.out(`${total - errors.length} more`);
       }
     }, list),

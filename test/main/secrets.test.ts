@@ -148,7 +148,11 @@ describe("a password", () => {
     await end();
     const searched: string[] = [];
     for (const secret of secrets) {
-      for (const answer of answers) if (answer.includes(secret)) throw new Error(`an answer shows ${secret}: ${answer.slice(0, 80)} … ${answer.slice(Math.max(0, answer.indexOf(secret) - 300)).slice(0, 400)}`);
+      for (const answer of answers)
+        if (answer.includes(secret))
+          throw new Error(
+            `an answer shows ${secret}: ${answer.slice(0, 80)} … ${answer.slice(Math.max(0, answer.indexOf(secret) - 300)).slice(0, 400)}`,
+          );
       for (const log of logs)
         if (log.includes(secret)) throw new Error(`the log shows ${secret}: ${log.split("\n").find((l) => l.includes(secret))}`);
       for (const form of [secret, Buffer.from(secret).toString("base64").slice(0, 24), encodeURIComponent(secret)])

@@ -51,6 +51,6 @@ export function generic(code: number, message: string): ErrorReply {
 /** The message begins with `line 1:8: ` where the position is known and the text does not say it already. */
 function withPosition(error: MillraceError): string {
   const { line, column } = error.context;
-  if (line === undefined || column === undefined || /^line \d+:\d+/.test(error.message)) return error.message;
+  if (line === undefined || column === undefined || /^line(:)? \d+/i.test(error.message)) return error.message;
   return `line ${String(line)}:${String(column)}: ${error.message}`;
 }
