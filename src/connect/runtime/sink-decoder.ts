@@ -1,4 +1,5 @@
 import type { PolledPartition } from "../../broker/api/reader.js";
+import { nextTurn, sliceEnd } from "../../common/turn.js";
 import { SOURCE_TIME_HEADER } from "../../data/headers.js";
 import type { ErrorStage } from "../../errors/entry.js";
 import { recordCount } from "../../protocol/record-batch.js";
@@ -30,6 +31,7 @@ export class SinkDecoder {
     await this.prepare(this.converters.value, polled, (c) => [c.valueStart, c.valueEnd]);
     const out: SinkRecord[] = [];
     const cursor = new RecordCursor();
+    let until = sliceEnd();
     for (const batch of polled.batches) {
       cursor.open(batch);
       while (cursor.next()) {
@@ -38,6 +40,10 @@ export class SinkDecoder {
           out.push(this.record(topic, polled.partition, cursor));
         } catch (error) {
           await this.refuse("deserialize", error, raw(topic, polled.partition, cursor));
+        }
+        if (performance.now() >= until) {
+          await nextTurn();
+          until = sliceEnd();
         }
       }
     }
@@ -79,11 +85,16 @@ export class SinkDecoder {
     let left = 0;
     for (const batch of polled.batches) left += recordCount(batch);
     let run: Run | undefined;
+    let until = sliceEnd();
     for (const batch of polled.batches) {
       cursor.open(batch);
       const { bytes } = cursor;
       while (cursor.next()) {
         left--;
+        if ((left & 63) === 0 && performance.now() >= until) {
+          await nextTurn();
+          until = sliceEnd();
+        }
         if (cursor.offset < from) continue;
         let keyReader: ColumnReader | undefined;
         let valueReader: ColumnReader | undefined;

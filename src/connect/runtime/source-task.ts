@@ -1,6 +1,7 @@
 import { current, ensureTopic } from "../../broker/api/compacted-topic.js";
 import { TransactionalProducer } from "../../broker/api/producer.js";
 import { readToEnd } from "../../broker/api/reader.js";
+import { nextTurn } from "../../common/turn.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { ConnectorConfig, ConnectorTopic, SourceConnector, SourceItem, SourceTask, SourceTaskContext } from "../api/source.js";
@@ -181,10 +182,6 @@ export class SourceTaskRunner extends TaskRunner {
       },
     };
   }
-}
-
-function nextTurn(): Promise<undefined> {
-  return new Promise((resolve) => setImmediate(resolve, undefined));
 }
 
 const codecs = ["none", "gzip", "snappy", "lz4", "zstd"] as const;

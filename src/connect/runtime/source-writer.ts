@@ -1,6 +1,7 @@
 import { partitionFor } from "../../broker/api/partitioner.js";
 import type { BatchProducer } from "../../broker/api/producer.js";
 import type { Clock } from "../../common/time.js";
+import { nextTurn, sliceEnd } from "../../common/turn.js";
 import type { RecordHeader } from "../../data/headers.js";
 import type { Schema } from "../../data/schema.js";
 import type { ErrorStage } from "../../errors/entry.js";
@@ -43,6 +44,7 @@ export class SourceWriter {
   private lastPartition: unknown;
   private lastKey = "";
   private rotation = 0;
+  private until = 0;
   /** Source commit times of the records since `takeOffsets`, for latency: least and greatest, µs. */
   oldestTime = Number.POSITIVE_INFINITY;
   newestTime = Number.NEGATIVE_INFINITY;
@@ -53,10 +55,12 @@ export class SourceWriter {
   async write(items: readonly SourceItem[]): Promise<number> {
     const { producer } = this.options;
     this.rotation++;
+    this.until = sliceEnd();
     let written = 0;
     for (const item of items) {
       if ("shape" in item) written += await this.chunk(item);
       else if (!("progress" in item) && (await this.record(item, -1))) written++;
+      if (performance.now() >= this.until) await this.rest();
       this.note(item.sourcePartition, item.sourceOffset);
       if (producer.congested) await producer.room();
     }
@@ -93,7 +97,10 @@ export class SourceWriter {
     if (plan === "drop") return 0;
     let written = 0;
     if (plan === "records") {
-      for (let row = 0; row < chunk.count; row++) if (await this.record(materializeRecord(chunk, row), row)) written++;
+      for (let row = 0; row < chunk.count; row++) {
+        if (await this.record(materializeRecord(chunk, row), row)) written++;
+        if (performance.now() >= this.until) await this.rest();
+      }
       return written;
     }
     const { encoder, partitions } = plan;
@@ -109,9 +116,15 @@ export class SourceWriter {
         // The general way finds out what is wrong with this row, by stage, and the policy what becomes of it.
         if (await this.record(materializeRecord(chunk, row), row)) written++;
       }
+      if ((row & 63) === 63 && performance.now() >= this.until) await this.rest();
     }
     this.times(chunk);
     return written;
+  }
+
+  private async rest(): Promise<void> {
+    await nextTurn();
+    this.until = sliceEnd();
   }
 
   /** The chunk's first and last commit times: rows are in the order of the source's log. */

@@ -1,5 +1,6 @@
 import type { Logger } from "../../common/logger.js";
 import type { Metrics } from "../../common/metrics.js";
+import { nextTurn, sliceEnd } from "../../common/turn.js";
 import type { RecordShape } from "../../connect/api/shape.js";
 import type { SourceItem } from "../../connect/api/source.js";
 import type { CaptureRules } from "./capture-rules.js";
@@ -15,6 +16,8 @@ import type { TypeRegistry } from "./types/type-info.js";
 import type { WireSession } from "./wire-session.js";
 
 const batchBytes = 1 << 20;
+/** Chunks of the socket that are decoded between two looks at the time. */
+const chunksAtOnce = 2;
 
 export interface SnapshotContext {
   readonly settings: PostgresSettings;
@@ -124,7 +127,7 @@ export class Snapshot {
     const decoder = this.decoder!;
     const offset: Record<string, unknown> = {};
     const before = decoder.rows;
-    const items = decoder.decode(pending.length ? [pending, ...chunks] : chunks, { server: this.context.settings.prefix }, offset);
+    const items = await this.decode(decoder, pending.length ? [pending, ...chunks] : chunks, offset);
     const { table, key } = this.plans[this.index]!;
     this.total += decoder.rows - before;
     const at = { table: [table.schema, table.name] as const, key: key.length ? (decoder.lastKey ?? this.after) : null, done: decoder.done };
@@ -134,6 +137,19 @@ export class Snapshot {
       this.decoder = null;
       this.after = null;
       if (this.index === this.plans.length - 1) items.push(...(await this.finish()));
+    }
+    return items;
+  }
+
+  private async decode(decoder: CopyDecoder, chunks: readonly Buffer[], offset: Record<string, unknown>): Promise<SourceItem[]> {
+    const partition = { server: this.context.settings.prefix };
+    const items: SourceItem[] = [];
+    let until = sliceEnd();
+    for (let i = 0; i < chunks.length; i += chunksAtOnce) {
+      items.push(...decoder.decode(chunks.slice(i, i + chunksAtOnce), partition, offset));
+      if (performance.now() < until || i + chunksAtOnce >= chunks.length) continue;
+      await nextTurn();
+      until = sliceEnd();
     }
     return items;
   }

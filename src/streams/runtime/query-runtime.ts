@@ -8,6 +8,7 @@ import { asError, describeError, MillraceError } from "../../common/errors.js";
 import { type Logger, silentLogger } from "../../common/logger.js";
 import { Histogram } from "../../common/metrics.js";
 import { type Clock, systemClock } from "../../common/time.js";
+import { nextTurn, sliceEnd } from "../../common/turn.js";
 import type { ChangelogTarget } from "../state/keyed-store.js";
 import type { StoreView } from "../state/store.js";
 import type { Topology } from "../topology/topology.js";
@@ -22,9 +23,8 @@ import { StreamTask, type TaskHost } from "./stream-task.js";
 /** Raw bytes of one partition that may wait to be processed. */
 const QUEUE_BYTES = 2 << 20;
 const TURN_RECORDS = 5_000;
-const TURN_MS = 4;
-/** Rows of a commit between two chances for others to run. */
-const SLICE = 2_000;
+/** Rows of a commit between two looks at the time. */
+const SLICE = 250;
 const SLOW_COMMIT_MS = 50;
 const PURGE_MS = 5_000;
 /** Written to a store before its next snapshot, at least; and at least as much as the store holds. */
@@ -396,12 +396,13 @@ export class QueryRuntime implements QueryHandle {
       if (this.pollError !== undefined) throw this.pollError;
       this.poll();
       const begun = performance.now();
+      const until = sliceEnd();
       let done = 0;
       // A different task begins each turn, so that a busy one cannot keep the others from theirs.
       for (let i = 0; i < this.tasks.length; i++) {
         const task = this.tasks[(turn + i) % this.tasks.length]!;
         task.punctuate(this.clock.now());
-        if (task.waiting === undefined) done += task.run(TURN_RECORDS, begun + TURN_MS);
+        if (task.waiting === undefined) done += task.run(TURN_RECORDS, until);
         if (task.waiting !== undefined) {
           await task.waiting;
           task.waiting = undefined;
@@ -425,7 +426,7 @@ export class QueryRuntime implements QueryHandle {
       ) {
         await this.commit();
       } else if (done === 0) await this.sleepUntilWoken(this.dirty ? this.commitInterval : undefined);
-      else await new Promise<void>((resolve) => setImmediate(resolve));
+      else await nextTurn();
     }
     await this.commit();
   }
@@ -433,8 +434,8 @@ export class QueryRuntime implements QueryHandle {
   private async commit(): Promise<void> {
     if (!this.dirty) return;
     const begun = performance.now();
-    for (const task of this.tasks) while (!task.flush(SLICE)) await this.breathe();
-    for (const task of this.tasks) while (!task.writeChangelogs(SLICE)) await this.breathe();
+    await this.sliced((task) => task.flush(SLICE));
+    await this.sliced((task) => task.writeChangelogs(SLICE));
     const offsets: OffsetCommit[] = [];
     // Stream time goes with the offsets: after a restart the same records are late as without one.
     for (const { queues, streamTime } of this.tasks)
@@ -462,7 +463,7 @@ export class QueryRuntime implements QueryHandle {
     }
     await this.producer.commit();
     // Only now: a store that took the writes earlier would be ahead of its changelog if the commit failed.
-    for (const task of this.tasks) while (!task.applyCommit(SLICE)) await this.breathe();
+    await this.sliced((task) => task.applyCommit(SLICE));
     for (const queue of this.queues) this.committed.set(queue, queue.position);
     this.producer.begin();
     this.dirty = false;
@@ -475,10 +476,16 @@ export class QueryRuntime implements QueryHandle {
     for (const resolve of this.commitWaiters.splice(0)) resolve();
   }
 
-  /** Lets everybody else run, and the broker catch up, between the slices of a large commit. */
-  private async breathe(): Promise<void> {
-    if (this.producer.congested) await this.producer.room();
-    await new Promise<void>((resolve) => setImmediate(resolve));
+  /** A part of a commit for each task. Everybody else runs, and the broker catches up, between the slices of a large one. */
+  private async sliced(step: (task: StreamTask) => boolean): Promise<void> {
+    let until = sliceEnd();
+    for (const task of this.tasks)
+      while (!step(task)) {
+        if (performance.now() < until && !this.producer.congested) continue;
+        if (this.producer.congested) await this.producer.room();
+        await nextTurn();
+        until = sliceEnd();
+      }
   }
 
   private afterCommit(): void {

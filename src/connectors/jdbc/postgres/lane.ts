@@ -126,7 +126,10 @@ export class Lane {
       void this.recover(undefined);
       return;
     }
-    while (this.flying.length < IN_FLIGHT && this.head < this.queue.length && !this.recovering) this.send(this.take());
+    if (this.flying.length >= IN_FLIGHT) return;
+    this.send(this.take());
+    // one a turn: the statements of a full batch take tens of milliseconds to make
+    if (this.flying.length < IN_FLIGHT && this.head < this.queue.length) setImmediate(() => this.pump());
   }
 
   /** The next segments of one partition and plan, up to the batch's size. */
