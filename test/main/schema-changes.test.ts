@@ -63,6 +63,9 @@ async function nothingFailed(): Promise<void> {
   expect((await running.call<{ errors: unknown[] }>("console", "GET", "/errors")).json.errors).toEqual([]);
 }
 
+const errors = async () =>
+  (await running.call<{ errors: { id: string; stage: string; code: string; message: string }[] }>("console", "GET", "/errors")).json.errors;
+
 const columns =
   "SELECT column_name || ' ' || data_type AS c FROM information_schema.columns WHERE table_name = 't' ORDER BY ordinal_position";
 const id = { name: "id", type: "int" };
@@ -180,7 +183,6 @@ it("a column widened to bigint goes on; what its old readers cannot hold is set 
     [id, v, { name: "n", type: ["null", "long"] }],
   ]);
 
-  const errors = async () => (await running.call<{ errors: { id: string; message: string }[] }>("console", "GET", "/errors")).json.errors;
   await until("both readers set the large row aside", async () => (await errors()).length === 2);
   const [bySink, byQuery] = (await errors()).sort((a, b) => (a.id < b.id ? -1 : 1));
   expect(bySink).toMatchObject({ message: expect.stringMatching(/integer out of range/) });
@@ -204,4 +206,30 @@ it("a column widened to bigint goes on; what its old readers cannot hold is set 
   ]);
   expect(await running.cli(["errors", "delete", "--all"])).toMatchObject({ code: 0 });
   await nothingFailed();
+});
+
+it("a change that the registry refuses sets rows aside at the source, and one that no reader can take at each of them", async () => {
+  const { origin, target } = await pipeline("refused");
+  await origin.query("ALTER TABLE t ALTER COLUMN n TYPE text USING n::text");
+  await origin.query("INSERT INTO t VALUES (2, 'two', 'twenty')");
+  await until("the source set the row aside", async () => (await errors()).length === 1);
+  expect((await errors())[0]).toMatchObject({ stage: "convert", code: "SCHEMA_INCOMPATIBLE", message: expect.stringMatching(/BACKWARD/) });
+  expect(await versions("refused")).toHaveLength(1);
+
+  await running.call("registry", "PUT", "/config/refused.public.t-value", { compatibility: "NONE" });
+  await origin.query("INSERT INTO t VALUES (3, 'three', 'thirty')");
+  await until("both readers set the next row aside", async () => (await errors()).length === 3);
+  expect((await errors()).map((e) => e.stage).sort()).toEqual(["convert", "deserialize", "sink"]);
+  expect(await versions("refused")).toMatchObject([
+    [id, v, n],
+    [id, v, { name: "n", type: ["null", "string"] }],
+  ]);
+  await origin.query("ALTER TABLE t ALTER COLUMN n TYPE int USING NULL");
+  await origin.query("INSERT INTO t VALUES (4, 'four', 40)");
+  await untilRows(target, "SELECT * FROM t ORDER BY id", [first, { id: 4, v: "four", n: 40 }]);
+  await untilQuery("refused", [
+    [1, "one", 10],
+    [4, "four", 40],
+  ]);
+  expect(await running.call("console", "GET", "/health")).toMatchObject({ status: 200 });
 });

@@ -135,10 +135,22 @@ export class AvroRowSerde implements RowSerde {
   }
 
   private async learn(id: number): Promise<void> {
+    try {
+      this.readers[id] = await this.readerOf(id);
+    } catch (error) {
+      // A registry that is away is asked again; a schema that does not fit is an error of each of its records, not of the query.
+      if (!(error instanceof MillraceError) || error.domain !== "user") throw error;
+      this.readers[id] = () => {
+        throw error;
+      };
+    }
+  }
+
+  private async readerOf(id: number): Promise<Read> {
     const stored = this.registry.cached(id) ?? (await this.registry.getById(id));
     if (stored.schemaType !== "AVRO") throw new MillraceError("DESERIALIZATION", `Schema ${id} is ${stored.schemaType}, not AVRO`);
     const avro = parseAvro(stored.schema, await this.registry.resolveReferences(stored.references));
-    this.readers[id] = this.options.unwrapped ? this.bareReader(avro) : this.recordReader(avro, id);
+    return this.options.unwrapped ? this.bareReader(avro) : this.recordReader(avro, id);
   }
 
   private bareReader(avro: AvroSchema): Read {
