@@ -78,6 +78,10 @@ export class MillraceProcess {
     return started;
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   url(surface: keyof Ports): string {
     return `http://127.0.0.1:${this.ports[surface]}`;
   }
