@@ -9,7 +9,7 @@ import type { Segment } from "./segment.js";
 import type { TransactionIndexEntry } from "./transaction-index.js";
 
 /** Keys of one round; what a round cannot hold waits for the next. */
-const MAX_KEYS = 1_000_000;
+const MAX_KEYS = 1_500_000;
 const CHUNK = 1024 * 1024;
 const SLICE_MS = 4;
 

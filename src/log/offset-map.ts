@@ -1,78 +1,83 @@
 const TABLES = 256;
 const FIRST_SLOTS = 16;
+/** 32-bit words of a slot: three of the key's hash, then the offset from the first one, plus one; 0 where the slot is empty. */
+const SLOT = 4;
+const OFFSET = 3;
+/** Kept well below the 32 bits of a slot's offset: `isFull` is asked once a batch. */
+const LARGEST_DISTANCE = 2 ** 31;
 
 /**
- * Latest offset by key, for compaction. Keys are known by their 128-bit hash alone (MurmurHash3 x86_128, Appleby, public domain): as in Kafka's
- * cleaner, two keys of one hash would count as one, which at a million keys has a chance of 10^-27. 256 small open-addressing tables
- * that grow one by one: no step takes long.
+ * Latest offset by key, for compaction. Keys are known by 96 bits of their hash alone (MurmurHash3 x86_128, Appleby, public domain; its fourth
+ * word says nothing new of keys of up to 8 bytes): as in Kafka's cleaner, two keys of one hash would count as one, which at a million keys has
+ * a chance of 10^-17. 256 small open-addressing tables that grow one by one: no step takes long.
  */
 export class OffsetMap {
-  private readonly hashes = Array.from({ length: TABLES }, () => new Uint32Array(FIRST_SLOTS * 4));
-  private readonly offsets = Array.from({ length: TABLES }, () => new Float64Array(FIRST_SLOTS).fill(-1));
+  private readonly tables = Array.from({ length: TABLES }, () => new Uint32Array(FIRST_SLOTS * SLOT));
   private readonly counts = new Uint32Array(TABLES);
   size = 0;
+  private first = -1;
+  private last = -1;
   private h1 = 0;
   private h2 = 0;
   private h3 = 0;
-  private h4 = 0;
 
-  /** @param capacity keys; about 50 bytes of memory each */
+  /** @param capacity keys; 21 to 43 bytes of memory each */
   constructor(private readonly capacity: number) {}
 
   get isFull(): boolean {
-    return this.size >= this.capacity;
+    return this.size >= this.capacity || this.last - this.first >= LARGEST_DISTANCE;
   }
 
   /** Offsets must come in rising order. */
   put(key: Uint8Array, start: number, end: number, offset: number): void {
+    if (this.first < 0) this.first = offset;
+    this.last = offset;
     this.hash(key, start, end);
-    const table = this.h1 & (TABLES - 1);
+    const number = this.h1 & (TABLES - 1);
+    let table: Uint32Array = this.tables[number]!;
     let slot = this.slot(table);
-    if (this.offsets[table]![slot]! < 0) {
-      if ((this.counts[table]! + 1) * 4 > this.offsets[table]!.length * 3) {
-        this.grow(table);
+    if (table[slot + OFFSET] === 0) {
+      if ((this.counts[number]! + 1) * SLOT * 4 > table.length * 3) {
+        table = this.grow(number);
         slot = this.slot(table);
       }
-      this.hashes[table]!.set([this.h1, this.h2, this.h3, this.h4], slot * 4);
-      this.counts[table]!++;
+      table[slot] = this.h1;
+      table[slot + 1] = this.h2;
+      table[slot + 2] = this.h3;
+      this.counts[number]!++;
       this.size++;
     }
-    this.offsets[table]![slot] = offset;
+    table[slot + OFFSET] = offset - this.first + 1;
   }
 
   /** -1 where the key is not known */
   get(key: Uint8Array, start: number, end: number): number {
     this.hash(key, start, end);
-    const table = this.h1 & (TABLES - 1);
-    return this.offsets[table]![this.slot(table)]!;
+    const table = this.tables[this.h1 & (TABLES - 1)]!;
+    const distance = table[this.slot(table) + OFFSET]!;
+    return distance === 0 ? -1 : this.first + distance - 1;
   }
 
-  private slot(table: number): number {
-    const hashes = this.hashes[table]!;
-    const offsets = this.offsets[table]!;
-    const mask = offsets.length - 1;
-    for (let slot = this.h2 & mask; ; slot = (slot + 1) & mask) {
-      if (offsets[slot]! < 0) return slot;
-      const i = slot * 4;
-      if (hashes[i] === this.h1 && hashes[i + 1] === this.h2 && hashes[i + 2] === this.h3 && hashes[i + 3] === this.h4) return slot;
+  private slot(table: Uint32Array): number {
+    const mask = table.length - 1;
+    for (let slot = (this.h2 * SLOT) & mask; ; slot = (slot + SLOT) & mask) {
+      if (table[slot + OFFSET] === 0) return slot;
+      if (table[slot] === this.h1 && table[slot + 1] === this.h2 && table[slot + 2] === this.h3) return slot;
     }
   }
 
-  private grow(table: number): void {
-    const hashes = this.hashes[table]!;
-    const offsets = this.offsets[table]!;
-    const size = offsets.length * 2;
-    const newHashes = new Uint32Array(size * 4);
-    const newOffsets = new Float64Array(size).fill(-1);
-    for (let i = 0; i < offsets.length; i++) {
-      if (offsets[i]! < 0) continue;
-      let slot = hashes[i * 4 + 1]! & (size - 1);
-      while (newOffsets[slot]! >= 0) slot = (slot + 1) & (size - 1);
-      newOffsets[slot] = offsets[i]!;
-      newHashes.set(hashes.subarray(i * 4, i * 4 + 4), slot * 4);
+  private grow(number: number): Uint32Array {
+    const old = this.tables[number]!;
+    const grown = new Uint32Array(old.length * 2);
+    const mask = grown.length - 1;
+    for (let i = 0; i < old.length; i += SLOT) {
+      if (old[i + OFFSET] === 0) continue;
+      let slot = (old[i + 1]! * SLOT) & mask;
+      while (grown[slot + OFFSET] !== 0) slot = (slot + SLOT) & mask;
+      for (let w = 0; w < SLOT; w++) grown[slot + w] = old[i + w]!;
     }
-    this.hashes[table] = newHashes;
-    this.offsets[table] = newOffsets;
+    this.tables[number] = grown;
+    return grown;
   }
 
   private hash(b: Uint8Array, start: number, end: number): void {
@@ -116,7 +121,6 @@ export class OffsetMap {
     this.h1 = h1 >>> 0;
     this.h2 = (h2 + h1) >>> 0;
     this.h3 = (h3 + h1) >>> 0;
-    this.h4 = (h4 + h1) >>> 0;
   }
 }
 

@@ -213,6 +213,23 @@ test("readers and writers go on while a round runs, and the event loop is not he
   expect(existsSync(dir)).toBe(true);
 });
 
+test("the offset map ends where an offset would not fit, and keeps large ones and short keys apart", () => {
+  const map = new OffsetMap(2_000_000);
+  const first = 2 ** 45;
+  const key = Buffer.alloc(4);
+  for (let i = 0; i < 1_000_000; i++) {
+    key.writeInt32BE(i);
+    map.put(key, 0, 4, first + i);
+  }
+  expect(map.size).toBe(1_000_000);
+  key.writeInt32BE(777_777);
+  expect(map.get(key, 0, 4)).toBe(first + 777_777);
+  expect(map.isFull).toBe(false);
+  map.put(key, 0, 4, first + 2 ** 31);
+  expect(map.get(key, 0, 4)).toBe(first + 2 ** 31);
+  expect(map.isFull).toBe(true);
+});
+
 test("the offset map agrees with a Map", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 300 }), (keys) => {
