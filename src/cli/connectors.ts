@@ -48,8 +48,10 @@ export function connectorsCommand(io: Io = processIo): Command {
     const all = await client.call<Record<string, { status: Status }>>("GET", "/connectors?expand=status");
     const rows = Object.values(all).map(({ status: s }) => [s.name, s.type, s.connector.state, tasksText(s)]);
     io.out(rows.length ? table(["Name", "Type", "State", "Tasks"], rows) : "There are no connectors.");
-    for (const { status: s } of Object.values(all))
+    for (const { status: s } of Object.values(all)) {
+      if (s.connector.state === "FAILED") io.out(`${s.name}: ${(s.connector.trace ?? "failed").split("\n")[0]}`);
       for (const t of s.tasks) if (t.state === "FAILED") io.out(`${s.name} task ${t.id}: ${(t.trace ?? "failed").split("\n")[0]}`);
+    }
   });
   add<[string]>("status <name>", "A connector's and its tasks' states, with what went wrong", async (client, name) => {
     const s = await client.call<Status>("GET", at(name, "/status"));

@@ -165,6 +165,7 @@ async function health(worker: ConnectWorker, engine: Engine) {
   const failed: string[] = [];
   for (const name of await worker.list()) {
     const status = await worker.status(name);
+    if (status.connector.state === "FAILED") failed.push(name);
     for (const task of status.tasks) if (task.state === "FAILED") failed.push(`${name} task ${task.id}`);
   }
   const queries = engine.persistentQueries.all().filter((query) => query.state === "ERROR");

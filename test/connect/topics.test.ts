@@ -92,6 +92,11 @@ describe("secrets", () => {
     await bed.reopen({ secretKey: "another key" });
     await until("the other runs", async () => (await bed.worker.status("d")).tasks[0]?.state === "RUNNING");
     expect(bed.log.join()).toContain("encrypted with another key");
+    expect((await bed.worker.status("c")).connector).toMatchObject({ state: "FAILED", trace: expect.stringContaining("another key") });
+    expect((await bed.worker.config("c"))["password"]).toBe("********");
+    await expect(bed.worker.putConfig("c", await bed.worker.config("c"))).rejects.toThrow("another key");
+    await bed.worker.putConfig("c", { ...(await bed.worker.config("c")), password: "open" });
+    await until("it runs with a new secret", async () => (await bed.worker.status("c")).tasks[0]?.state === "RUNNING");
     await bed.worker.delete("c");
     expect(await bed.worker.list()).toEqual(["d"]);
   });

@@ -116,6 +116,35 @@ it("is unhealthy, by name, while a connector or a query has failed", async () =>
   expect((await health()).status).toBe(200);
 });
 
+it("is unhealthy where a connector cannot start again, and tells why, while the others run", async () => {
+  await running.stop();
+  const restart = async (env: Record<string, string>) => {
+    running = await MillraceProcess.start(folder.path, [], { env });
+  };
+  await restart({ SINK_PASSWORD: "postgres" });
+  const config = sinkConfig(postgres.port, "shop", "spent", {
+    "connection.password": "${env:SINK_PASSWORD}",
+    "collection.name.format": "again",
+    "primary.key.fields": "customer",
+  });
+  await running.createConnector({ name: "referring", config });
+  await running.running("referring");
+  await running.stop();
+  await restart({});
+  const unset = await health();
+  expect({ status: unset.status, detail: unset.json.parts["connect"]!.detail }).toEqual({ status: 503, detail: "failed: referring" });
+  expect((await running.cli(["connectors"])).stdout).toContain("referring: connection.password: ${env:SINK_PASSWORD} is not set");
+  await running.stop();
+  await restart({ SINK_PASSWORD: "postgres", MILLRACE_SECRET_KEY: "another one" });
+  const sealed = await health();
+  expect({ status: sealed.status, detail: sealed.json.parts["connect"]!.detail }).toEqual({
+    status: 503,
+    detail: "failed: orders-source, spent-sink",
+  });
+  await running.running("referring");
+  expect((await running.cli(["connectors"])).stdout).toMatch(/spent-sink: .*encrypted with another key/);
+});
+
 const health = () => running.call<Health>("console", "GET", "/health");
 
 interface Sample {

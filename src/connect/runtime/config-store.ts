@@ -1,7 +1,7 @@
 import type { Broker } from "../../broker/api/broker.js";
 import { CompactedTopic, type StoredRecord } from "../../broker/api/compacted-topic.js";
 import { MillraceError } from "../../common/errors.js";
-import type { SecretKey } from "../../common/secrets.js";
+import { HIDDEN, type SecretKey } from "../../common/secrets.js";
 
 export type TargetState = "STARTED" | "PAUSED" | "STOPPED";
 
@@ -40,6 +40,12 @@ export class ConfigStore {
   get(name: string): StoredConnector | undefined {
     const config = this.configs.get(name);
     return config && { config: this.decrypted(config), target: this.targets.get(name) ?? "STARTED" };
+  }
+
+  /** As `get`, for showing: what no key opens is `********`. */
+  shown(name: string): StoredConnector | undefined {
+    const config = this.configs.get(name);
+    return config && { config: this.decrypted(config, HIDDEN), target: this.targets.get(name) ?? "STARTED" };
   }
 
   /** @param secrets the settings to encrypt */
@@ -86,12 +92,16 @@ export class ConfigStore {
     else this.targets.set(target, ((value["state.v2"] ?? value["state"]) as TargetState) ?? "STARTED");
   }
 
-  private decrypted(config: Record<string, string>): Record<string, string> {
+  private decrypted(config: Record<string, string>, unopened?: string): Record<string, string> {
     const out: Record<string, string> = {};
     for (const [k, v] of Object.entries(config)) {
       try {
         out[k] = this.key.decrypt(v);
       } catch (cause) {
+        if (unopened !== undefined) {
+          out[k] = unopened;
+          continue;
+        }
         throw new MillraceError("CONFIG_INVALID", `${k}: ${(cause as Error).message}`, { cause });
       }
     }

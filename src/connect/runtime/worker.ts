@@ -1,7 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
 import { type Logger, scrubbedLogger, silentLogger } from "../../common/logger.js";
 import { Metrics } from "../../common/metrics.js";
-import { Scrubber, SecretKey, secretsInUrls } from "../../common/secrets.js";
+import { HIDDEN, Scrubber, SecretKey, secretsInUrls } from "../../common/secrets.js";
 import { systemClock } from "../../common/time.js";
 import type { ErrorEntry } from "../../errors/entry.js";
 import type { ConnectorAdmin, ConnectorStatus } from "../api/admin.js";
@@ -53,6 +53,8 @@ export class ConnectWorker implements ConnectorAdmin {
   private readonly runners = new Map<string, ConnectorRunner>();
   /** Changes to one connector come one after another. */
   private readonly turns = new Map<string, Promise<unknown>>();
+  /** Why a stored connector could not even be set up when this worker opened. */
+  private readonly notLaunched = new Map<string, string>();
   private readonly detach = new Map<string, () => void>();
 
   private constructor(
@@ -104,6 +106,7 @@ export class ConnectWorker implements ConnectorAdmin {
       configs.names().map((name) =>
         worker.launch(name).catch((error) => {
           // One connector whose secrets no key opens must not keep the others from starting.
+          worker.notLaunched.set(name, (error as Error).message);
           worker.logger.error(`connector ${name} cannot be started: ${(error as Error).message}`, { connector: name });
         }),
       ),
@@ -134,12 +137,10 @@ export class ConnectWorker implements ConnectorAdmin {
   /** Creates the connector or gives it a new config. Returns whether it is new. @throws CONFIG_INVALID */
   async putConfig(name: string, config: ConnectorConfig): Promise<boolean> {
     return this.turn(name, async () => {
-      const there = this.configs.get(name);
-      await this.store(
-        name,
-        there ? keepStoredSecrets(config, there.config, this.secretsOf(there.config)) : config,
-        there ? undefined : "STARTED",
-      );
+      const there = this.configs.shown(name);
+      const kept = there ? keepStoredSecrets(config, there.config, this.secretsOf(there.config)) : config;
+      if (Object.values(kept).includes(HIDDEN)) this.configs.get(name); // throws where it stands for what no key opens
+      await this.store(name, kept, there ? undefined : "STARTED");
       return !there;
     });
   }
@@ -163,28 +164,30 @@ export class ConnectWorker implements ConnectorAdmin {
       await this.halt(name);
       await this.configs.delete(name);
       this.statuses.delete(name);
+      this.notLaunched.delete(name);
       this.services.metrics.remove({ connector: name });
     });
   }
 
   async config(name: string): Promise<ConnectorConfig> {
-    const { config } = this.stored(name);
+    const { config } = this.shown(name);
     return maskConfig(config, this.secretsOf(config));
   }
 
   info(name: string): ConnectorInfo {
-    const { config } = this.stored(name);
+    const { config } = this.shown(name);
     const tasks = (this.runners.get(name)?.tasks ?? []).map((_, task) => ({ connector: name, task }));
     return { name, config: maskConfig(config, this.secretsOf(config)), tasks, type: this.pluginOf(config)?.type ?? "source" };
   }
 
   async status(name: string): Promise<ConnectorStatus> {
-    const { config } = this.stored(name);
+    const { config } = this.shown(name);
     const runner = this.runners.get(name);
     const worker_id = this.workerId;
+    const trace = runner ? runner.trace : this.notLaunched.get(name);
     return {
       name,
-      connector: { state: runner?.state ?? "UNASSIGNED", worker_id, ...(runner?.trace ? { trace: runner.trace } : {}) },
+      connector: { state: runner?.state ?? (trace ? "FAILED" : "UNASSIGNED"), worker_id, ...(trace ? { trace } : {}) },
       tasks: (runner?.tasks ?? []).map((t, id) => ({ id, state: t.state, worker_id, ...(t.trace ? { trace: t.trace } : {}) })),
       type: this.pluginOf(config)?.type ?? "source",
     };
@@ -192,7 +195,7 @@ export class ConnectWorker implements ConnectorAdmin {
 
   /** Each task's config, secrets masked. */
   tasks(name: string): { id: { connector: string; task: number }; config: Readonly<Record<string, string>> }[] {
-    const { config } = this.stored(name);
+    const { config } = this.shown(name);
     const secrets = this.secretsOf(config);
     return (this.runners.get(name)?.tasks ?? []).map((t, task) => ({
       id: { connector: name, task },
@@ -364,6 +367,7 @@ export class ConnectWorker implements ConnectorAdmin {
       this.workerId,
     );
     this.runners.set(name, runner);
+    this.notLaunched.delete(name);
     const off = this.options.errorStore?.attach(
       { kind: "connector", name },
       { replay: (entry, { force }) => this.replay(name, entry, force) },
@@ -435,6 +439,12 @@ export class ConnectWorker implements ConnectorAdmin {
       store: this.offsetStore,
       hosts: this.options.hosts ?? {},
     });
+  }
+
+  private shown(name: string) {
+    const there = this.configs.shown(name);
+    if (!there) throw new MillraceError("NOT_FOUND", `Connector ${name} not found`);
+    return there;
   }
 
   private stored(name: string) {
