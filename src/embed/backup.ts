@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import { crc32 } from "node:zlib";
@@ -19,12 +19,15 @@ interface Manifest {
 
 const manifestName = "backup.json";
 
+/** Written in place, over zeros: by the time a link to it were copied it would tell of transactions that are not in the cut. */
+const writtenInPlace = /(^|\/)transactions\.log$/;
+
 /**
  * Copies one consistent cut of a data folder into `target`, while the process that owns the folder goes on. State of queries is
  * left out: it is rebuilt from its changelogs.
  *
- * Appends are synchronous and files only grow or are replaced by a rename, so links and sizes taken within one turn of the
- * event loop are the log as it was at one moment; the copying afterwards takes its time.
+ * Appends are synchronous and files only grow or are replaced by a rename, but for one that is copied at once, so links and sizes
+ * taken within one turn of the event loop are the log as it was at one moment; the copying afterwards takes its time.
  * @throws MillraceError ALREADY_EXISTS where the target is not empty; DISK_FULL, DISK_FAILED
  */
 export async function backup(dir: string, target: string): Promise<BackupResult> {
@@ -109,7 +112,8 @@ function linkFile(path: string, root: string, staging: string, files: Map<string
   const name = relative(root, path);
   try {
     mkdirSync(dirname(join(staging, name)), { recursive: true });
-    linkSync(path, join(staging, name));
+    if (writtenInPlace.test(name)) copyFileSync(path, join(staging, name));
+    else linkSync(path, join(staging, name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
