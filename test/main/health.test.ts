@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { startPostgres, type TestPostgres } from "../support/postgres.js";
 import { MillraceProcess, sinkConfig, sourceConfig, temporary, until, untilRows } from "./process.js";
@@ -90,7 +91,11 @@ it("measures rates, lag and latency of every connector, query and topic", async 
     }
   }
   expect(one("millrace_process_resident_memory_bytes", {})).toBeGreaterThan(1e7);
-  for (const [name, type] of metrics.types) if (name.endsWith("_total")) expect(type, name).toBe("counter");
+  const documented = readFileSync(new URL("../../docs/reference/metrics.md", import.meta.url), "utf8");
+  for (const [name, type] of metrics.types) {
+    if (name.endsWith("_total")) expect(type, name).toBe("counter");
+    expect(documented).toContain(`\`${name}\``);
+  }
 });
 
 it("is unhealthy, by name, while a connector or a query has failed", async () => {
