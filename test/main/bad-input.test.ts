@@ -136,10 +136,11 @@ describe("a record that goes wrong", () => {
       const schema = `{"type":"struct","fields":[{"field":"id","type":"int32"},{"field":"v","type":"string"}]}`;
       const rows = ['{"id":1,"v":"one"}', "this is not JSON", '{"id":3,"v":"three"}'];
       const described = rows.map((row) => (row.startsWith("{") ? `{"schema":${schema},"payload":${row}}` : row));
-      for (const [topic, values] of [["mixed", rows] as const, ["described", described] as const]) {
+      const avro = [Buffer.from([0, 0, 0, 3, 231, 2]), Buffer.alloc(0), Buffer.from([0, 0])]; // an unknown schema, nothing, too short
+      for (const [topic, values] of Object.entries({ mixed: rows, described, avro })) {
         await inProcess.broker.createTopics([{ name: topic, partitions: 1 }]);
         const batch = new RecordBatchBuilder();
-        for (const [i, value] of values.entries()) batch.append(Date.now(), Buffer.from(`k${i}`), Buffer.from(value));
+        for (const [i, value] of values.entries()) batch.append(Date.now(), Buffer.from(`k${i}`), Buffer.from(value as string));
         const [result] = await inProcess.broker.produce({ acks: "all", batches: [{ topic, partition: 0, batch: batch.finish() }] });
         expect(result!.error).toBeUndefined();
       }
@@ -180,6 +181,22 @@ describe("a record that goes wrong", () => {
       '"text": "this is not JSON"',
     );
     expect((await running.cli(["errors", "delete", "--connector", "described-sink"])).stdout).toContain("1 deleted");
+
+    await running.ksql(
+      `CREATE STREAM avro (k STRING KEY, v STRING, w INT) WITH (KAFKA_TOPIC='avro', VALUE_FORMAT='AVRO');
+       CREATE STREAM avro_copy AS SELECT * FROM avro;`,
+      { "auto.offset.reset": "earliest" },
+    );
+    await running.createConnector({
+      name: "avro-sink",
+      config: sinkConfig(postgres.port, "target", "avro", { "key.converter": "org.apache.kafka.connect.storage.StringConverter" }),
+    });
+    await until("both set all three aside", async () => (await errors()).total === 1 + 3 + 3);
+    for (const owner of ["connector.avro-sink", "query.CSAS_AVRO_COPY"])
+      expect((await errors()).errors.filter((e) => e.id.startsWith(owner)).map((e) => e.message)).toEqual(
+        expect.arrayContaining([expect.stringContaining("Schema 999 not found"), expect.stringContaining("Unknown magic byte!")]),
+      );
+    expect((await running.call("console", "GET", "/health")).status).toBe(200);
   });
 });
 
