@@ -3,9 +3,11 @@
 //   node bench/memory.mjs [pipeline] [snapshot]        both where none is named; BENCH_SCALE shrinks the snapshot
 import { readFileSync } from "node:fs";
 import { columns, converters, rows, SCALE, source } from "./pipeline.mjs";
-import { bound, median, newFolder, pause, resident, spawnMillrace } from "./spawned.mjs";
+import { bound, cpuSeconds, median, newFolder, pause, resident, spawnMillrace } from "./spawned.mjs";
 import { startBenchPostgres } from "./support.mjs";
 
+/** The key map of one round of compaction, and the last round's until it is collected. */
+const COMPACTION_MB = 70;
 const COUNT = Math.round(10_000_000 * SCALE);
 const wanted = process.argv.slice(2);
 const results = [];
@@ -122,14 +124,10 @@ async function heldBack() {
     const found = /^millrace_connector_records_total\{[^}]*connector="source"[^}]*\} (\d+)/m.exec(await metrics());
     return Number(found?.[1] ?? 0) / COUNT;
   };
-  const cpu = () => {
-    const fields = readFileSync(`/proc/${millrace.pid}/stat`, "utf8").split(") ")[1].split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  };
-  const [begun, used] = [performance.now(), cpu()];
+  const [begun, used] = [performance.now(), cpuSeconds(millrace.pid)];
   const samples = await sampled(millrace.pid, written);
   const seconds = (performance.now() - begun) / 1000;
-  const spent = cpu() - used;
+  const spent = cpuSeconds(millrace.pid) - used;
   const waited = await target.query("SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted AND relation = 'big'::regclass");
   const { rows: stored } = await target.query("SELECT count(*)::int AS n FROM big");
   const series = samples.map((sample) => sample.bytes);
@@ -141,12 +139,14 @@ async function heldBack() {
     `snapshot of ${COUNT} rows with its sink held back (${stored[0].n} rows stored, ${waited.rows[0].n} sessions waiting for the lock): ${seconds.toFixed(0)} s, ${(COUNT / seconds).toFixed(0)} rows/s, ${((spent / COUNT) * 1e6).toFixed(1)} CPU s per million`,
   );
   console.log(
-    `  resident ${megabytes(idle)} MB before it; median of the first third ${megabytes(first)} MB, of the last ${megabytes(last)} MB; peak ${megabytes(most)} MB; slope ${slope.toFixed(2)} MB per million rows over the last two thirds`,
+    `  resident ${megabytes(idle)} MB before it; median of the first third ${megabytes(first)} MB, of the last ${megabytes(last)} MB (${Math.round((last / first) * 100)} %); peak ${megabytes(most)} MB; slope ${slope.toFixed(2)} MB per million rows over the last two thirds`,
   );
   if (process.env.BENCH_SERIES) console.log(`  ${samples.map((s) => `${s.progress.toFixed(2)}:${megabytes(s.bytes)}`).join(" ")}`);
   const peakMB = megabytes(most);
   results.push(bound("resident during the snapshot, peak", peakMB, 400, "MB", { peakMB }));
-  results.push(bound("the last third's median of the first third's", Math.round((last / first) * 100), 115, "%"));
+  // Once the topic's first segment is full (1 GB, after some 6 million rows) it is compacted beside the snapshot: what that needs is
+  // bounded by the keys of one round, not by the rows. Fewer rows than that say little, because the process has hardly warmed up.
+  results.push(bound("growth from the first third's median to the last third's", megabytes(last - first), COMPACTION_MB, "MB"));
   await target.query("COMMIT");
   await millrace.stop();
   await folder.remove();

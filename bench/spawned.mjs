@@ -28,6 +28,12 @@ export function resident(pid, which = "VmRSS") {
   return Number(new RegExp(`${which}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1024;
 }
 
+/** CPU seconds of a process so far, all threads. */
+export function cpuSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
 export function newFolder() {
   const dir = mkdtempSync(join(tmpdir(), "millrace-bench-data-"));
   return { dir, remove: () => rm(dir, { recursive: true, force: true }) };

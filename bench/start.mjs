@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { EmbeddedBroker } from "../dist/broker/embedded/embedded-broker.js";
 import { RecordBatchBuilder } from "../dist/protocol/record-batch-builder.js";
-import { answered, bound, median, newFolder, pause, resident, spawnMillrace } from "./spawned.mjs";
+import { answered, bound, cpuSeconds, median, newFolder, pause, resident, spawnMillrace } from "./spawned.mjs";
 import { freePort } from "./support.mjs";
 
 const RUNS = 7;
@@ -42,21 +42,23 @@ async function fillFolder(dir) {
 
 async function runs(start) {
   const times = [];
+  const cpu = [];
   for (let i = 0; i < RUNS; i++) {
     const started = await start();
     times.push(started.milliseconds);
+    cpu.push(cpuSeconds(started.pid) * 1000);
     await started.stop();
   }
-  return { median: Math.round(median(times)), max: Math.round(Math.max(...times)) };
+  return { median: Math.round(median(times)), max: Math.round(Math.max(...times)), cpu: Math.round(median(cpu)) };
 }
 
 const bare = await runs(bareServer);
-console.log(`a bare HTTP server of Node: ${bare.median} ms, at most ${bare.max}`);
+console.log(`a bare HTTP server of Node: median ${bare.median} ms, most ${bare.max} ms, ${bare.cpu} ms of CPU`);
 const results = [];
 async function startTimes(name, start) {
   const ours = await runs(start);
   console.log(
-    `${name}: median ${ours.median} ms, most ${ours.max} ms of ${RUNS} runs; ${(ours.median / bare.median).toFixed(1)} bare servers`,
+    `${name}: median ${ours.median} ms, most ${ours.max} ms of ${RUNS} runs; ${ours.cpu} ms of CPU; ${(ours.median / bare.median).toFixed(1)} bare servers`,
   );
   results.push(bound(`cold start, ${name}`, ours.median, 1500, "ms"));
 }
