@@ -14,7 +14,12 @@ export class RestClient {
       throw new Error(`nothing answers at ${this.base} (is millrace running? --url names another address)`, { cause });
     }
     const text = await response.text();
-    const answer = text === "" ? undefined : (JSON.parse(text) as { message?: string });
+    let answer: { message?: string } | undefined;
+    try {
+      if (text !== "") answer = JSON.parse(text) as { message?: string };
+    } catch (cause) {
+      throw new Error(`${this.base} answered ${response.status} without JSON: --url names another address`, { cause });
+    }
     if (!response.ok) throw new Error(answer?.message ?? `${response.status} ${response.statusText}`);
     return answer as T;
   }

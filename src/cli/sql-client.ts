@@ -128,7 +128,9 @@ async function* lines(response: Response, signal?: AbortSignal): AsyncGenerator<
     }
   } catch (error) {
     if (signal?.aborted) return;
-    throw error;
+    throw new MillraceError("CONNECT_FAILED", "The server closed the connection before the query had ended: was it stopped?", {
+      cause: error,
+    });
   }
   if (pending.trim()) yield pending;
 }
