@@ -215,6 +215,10 @@ it("a change that the registry refuses sets rows aside at the source, and one th
   await until("the source set the row aside", async () => (await errors()).length === 1);
   expect((await errors())[0]).toMatchObject({ stage: "convert", code: "SCHEMA_INCOMPATIBLE", message: expect.stringMatching(/BACKWARD/) });
   expect(await versions("refused")).toHaveLength(1);
+  const [refused] = await errors();
+  expect((await running.cli(["errors", "show", refused!.id])).stdout).toContain("twenty");
+  const replayed = await running.cli(["errors", "replay", refused!.id]);
+  expect(replayed).toMatchObject({ code: 1, stderr: expect.stringContaining("correct it in the source") });
 
   await running.call("registry", "PUT", "/config/refused.public.t-value", { compatibility: "NONE" });
   await origin.query("INSERT INTO t VALUES (3, 'three', 'thirty')");
