@@ -92,7 +92,7 @@ export class SourceWriter {
   }
 
   private async chunk(chunk: RowChunk): Promise<number> {
-    const { producer, clock } = this.options;
+    const { clock } = this.options;
     const plan = this.plans.get(chunk.shape) ?? (await this.plan(chunk.shape));
     if (plan === "drop") return 0;
     let written = 0;
@@ -103,23 +103,36 @@ export class SourceWriter {
       }
       return written;
     }
-    const { encoder, partitions } = plan;
-    const { topic } = encoder.shape;
     const now = clock.now();
-    const only = partitions === 1 ? producer.partition(topic, 0) : undefined;
-    for (let row = 0; row < chunk.count; row++) {
-      try {
-        const to = only ?? producer.partition(topic, partitionFor(encoder.key(chunk, row), partitions, this.rotation));
-        encoder.append(to.open(), chunk, row, now);
-        written++;
-      } catch {
-        // The general way finds out what is wrong with this row, by stage, and the policy what becomes of it.
-        if (await this.record(materializeRecord(chunk, row), row)) written++;
-      }
-      if ((row & 63) === 63 && performance.now() >= this.until) await this.rest();
+    for (let row = 0; row < chunk.count; ) {
+      const reached = this.encode(plan, chunk, row, now);
+      const failed = reached < 0;
+      const end = failed ? ~reached : reached;
+      written += end - row;
+      row = end;
+      // The general way finds out what is wrong with this row, by stage, and the policy what becomes of it.
+      if (failed && (await this.record(materializeRecord(chunk, row), row++))) written++;
+      if (row < chunk.count && performance.now() >= this.until) await this.rest();
     }
     this.times(chunk);
     return written;
+  }
+
+  /** Returns the row it came to when the slice ended or the chunk did; `~row` where one could not be written. Synchronous, to be compiled well. */
+  private encode({ encoder, partitions }: Exclude<Plan, string>, chunk: RowChunk, from: number, now: number): number {
+    const { producer } = this.options;
+    const { topic } = encoder.shape;
+    const only = partitions === 1 ? producer.partition(topic, 0) : undefined;
+    for (let row = from; row < chunk.count; row++) {
+      try {
+        const to = only ?? producer.partition(topic, partitionFor(encoder.key(chunk, row), partitions, this.rotation));
+        encoder.append(to.open(), chunk, row, now);
+      } catch {
+        return ~row;
+      }
+      if ((row & 63) === 63 && performance.now() >= this.until) return row + 1;
+    }
+    return chunk.count;
   }
 
   private async rest(): Promise<void> {

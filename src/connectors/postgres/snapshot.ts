@@ -17,7 +17,7 @@ import type { WireSession } from "./wire-session.js";
 
 const batchBytes = 1 << 20;
 /** Chunks of the socket that are decoded between two looks at the time. */
-const chunksAtOnce = 2;
+const chunksAtOnce = 4;
 
 export interface SnapshotContext {
   readonly settings: PostgresSettings;
