@@ -1,9 +1,9 @@
 // The Postgres source alone: COPY's bytes to chunks of rows, and a slot's bytes to chunks, nothing encoded or stored.
 
+import pg from "pg";
 import { silentLogger } from "../dist/common/logger.js";
 import { Metrics } from "../dist/common/metrics.js";
 import { systemClock } from "../dist/common/time.js";
-import pg from "pg";
 import { postgresSource } from "../dist/connectors/postgres/connector.js";
 import { measure, report, startBenchPostgres } from "./support.mjs";
 

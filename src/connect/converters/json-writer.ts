@@ -59,9 +59,7 @@ function columnCode(
     case "int":
       // the digits as they are, once they are known to be what the number would be written as
       return whole
-        ? (
-            giveUp,
-          ) => `q = b[s] === 45 ? s + 1 : s; if (!onlyDigits(b, q, e) || (b[q] === 48 && (e - q > 1 || q > s))) ${giveUp}
+        ? (giveUp) => `q = b[s] === 45 ? s + 1 : s; if (!onlyDigits(b, q, e) || (b[q] === 48 && (e - q > 1 || q > s))) ${giveUp}
 for (i = s; i < e; i++) out[p++] = b[i];`
         : undefined;
     case "utf8":

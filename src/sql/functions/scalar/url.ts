@@ -4,7 +4,7 @@ import type { FunctionDeclaration } from "../declaration.js";
 const uri = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/;
 function parts(url: string): (string | null)[] | null {
   const m = /[\s<>"{}|\\^`]/.test(url) ? null : uri.exec(url);
-  return m && m.slice(1).map((p) => p ?? null);
+  return m ? m.slice(1).map((p) => p ?? null) : null;
 }
 const hostOf = (authority: string | null) => authority?.replace(/^.*@/, "").replace(/:\d*$/, "") || null;
 function portOf(authority: string | null): number | null {
