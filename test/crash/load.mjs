@@ -5,12 +5,8 @@ export class Load {
   #stopping = false;
 
   constructor(servers, random) {
-    this.servers = servers;
     this.random = random;
-  }
-
-  get source() {
-    return this.servers.source;
+    this.source = servers.source.connection();
   }
 
   async prepare() {

@@ -30,7 +30,7 @@ try {
   millrace = await start();
   await pipeline();
   const target = new Target(servers);
-  await target.equals(load.source, "before the first disaster");
+  await target.equals(servers.source, "before the first disaster");
   const disasters = new Disasters(servers, { kill: restart });
   const counts = {};
   for (let round = 1; round <= rounds; round++) {
@@ -40,7 +40,7 @@ try {
     await disasters.strike(kind, random);
     await sleep(between(0, 300));
     await load.stop();
-    const waited = await target.equals(load.source, `after disaster ${round} (${kind})`);
+    const waited = await target.equals(servers.source, `after disaster ${round} (${kind})`);
     counts[kind] = (counts[kind] ?? 0) + 1;
     console.log(`${round}/${rounds} ${kind}: ${load.writes} writes so far, the target equals the source ${waited} ms after the load ended`);
   }

@@ -11,7 +11,7 @@ const account = "postgres";
 
 /** One server on a fixed port, started and stopped as a process of its own. */
 export class Server {
-  #client;
+  #own = {};
   constructor(name, folder, port, bin) {
     Object.assign(this, { name, folder, port, bin });
   }
@@ -60,23 +60,57 @@ export class Server {
     await gone;
   }
 
-  async query(text, database = this.name) {
-    if (this.#client?.database !== database) {
-      await this.#drop();
-      const client = new pg.Client({ host: "127.0.0.1", port: this.port, user: "postgres", password: "postgres", database });
-      client.on("error", () => this.#drop());
+  /** On a connection of this object's own; whoever runs beside others takes one with `connection`. */
+  query(text, database = this.name) {
+    this.#own[database] ??= this.connection(database);
+    return this.#own[database].query(text);
+  }
+
+  connection(database = this.name) {
+    return new Connection(() => this.port, database);
+  }
+
+  async #drop() {
+    const own = Object.values(this.#own);
+    this.#own = {};
+    for (const connection of own) await connection.drop();
+  }
+}
+
+/** Made anew for the next statement after it was lost. */
+class Connection {
+  #client;
+  constructor(port, database) {
+    Object.assign(this, { port, database });
+  }
+
+  async query(text) {
+    if (!this.#client) {
+      const client = new pg.Client({
+        host: "127.0.0.1",
+        port: this.port(),
+        user: "postgres",
+        password: "postgres",
+        database: this.database,
+      });
+      client.on("error", () => {});
       await client.connect();
       this.#client = client;
     }
+    const client = this.#client;
     try {
-      return await this.#client.query(text);
+      return await client.query(text);
     } catch (error) {
-      if (!error.code || error.code.startsWith("57") || error.code.startsWith("08")) await this.#drop();
+      if (
+        (!error.code || error.code.startsWith("57") || error.code.startsWith("08") || /^[A-Z]+$/.test(error.code)) &&
+        this.#client === client
+      )
+        await this.drop();
       throw error;
     }
   }
 
-  async #drop() {
+  async drop() {
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => {});
