@@ -8,7 +8,7 @@ import { confluentJdbcSink } from "../dist/connectors/jdbc/connectors.js";
 import { Decimal, logical, optional, primitive, structOf } from "../dist/data/schema.js";
 import { measure, report, startBenchPostgres } from "./support.mjs";
 
-const COUNT = Number(process.env.ROWS ?? 1_000_000);
+const COUNT = Math.round(1_000_000 * Number(process.env.BENCH_SCALE ?? 1));
 const server = await startBenchPostgres();
 const db = await server.client();
 const table = (name) =>
