@@ -23,7 +23,6 @@ import type { WireSession } from "./wire-session.js";
 
 const batchBytes = 1 << 20;
 const aliveMs = 1000;
-const smallRead = 32 << 10;
 /** bytes a second from which on a stream is under load */
 const busyRate = 4_000_000;
 const epoch2000us = 946_684_800_000_000n;
@@ -158,8 +157,6 @@ export class Streaming {
   async next(ms: number): Promise<SourceItem[]> {
     const { session, decoder, settings } = { ...this, settings: this.context.settings };
     if (this.listener) await this.listener.between();
-    // Under load small reads cost more than what is in them: a millisecond gathers more. A quiet stream never waits.
-    if (this.busy && session.queue.bytes < smallRead && session.local === false) await new Promise((r) => setTimeout(r, 1));
     const first = session.takePending();
     let chunks = session.queue.take(batchBytes);
     if (!first.length && !chunks.length) {
@@ -191,6 +188,8 @@ export class Streaming {
     const now = Date.now();
     if (now - this.busySince < 50) return;
     this.busy = (this.busyBytes / (now - this.busySince)) * 1000 > busyRate;
+    // a quiet stream never waits, nor does a unix socket, which is slower with pauses
+    this.session.gather = this.busy && !this.session.local;
     this.busySince = now;
     this.busyBytes = 0;
   }

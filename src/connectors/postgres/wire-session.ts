@@ -16,6 +16,8 @@ export class ServerError extends Error {
 }
 
 const queueBytes = 8 << 20;
+/** bytes; the walsender sends what fills its buffer of 8 kB, unless the kernel has gathered more */
+const smallRead = 32 << 10;
 
 /**
  * A connection whose socket is taken over from `pg` after the handshake. Simple queries only; COPY and replication data stay
@@ -23,6 +25,8 @@ const queueBytes = 8 << 20;
  */
 export class WireSession {
   readonly queue: ByteQueue;
+  /** Under load a short read costs more than what is in it: the kernel gathers for a millisecond before the next. */
+  gather = false;
   private readonly socket: Socket;
   private failure: Error | null = null;
   private closing = false;
@@ -38,11 +42,17 @@ export class WireSession {
         this.socket.resume();
       }
     });
+    const resume = () => {
+      if (!paused) this.socket.resume();
+    };
     this.socket.on("data", (chunk: Buffer) => {
       this.queue.push(chunk);
-      if (this.queue.full && !paused) {
+      if (this.queue.full) {
+        if (!paused) this.socket.pause();
         paused = true;
+      } else if (this.gather && chunk.length < smallRead) {
         this.socket.pause();
+        setTimeout(resume, 1);
       }
     });
     const fail = (e: Error) => {
