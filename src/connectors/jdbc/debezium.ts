@@ -1,10 +1,5 @@
 import { ConfigDef } from "../../common/config-def.js";
-import { fieldFilter, ownSettings, parseJdbcUrl, requireUrl, type SinkSettings } from "./settings.js";
-
-const checkUrl = (value: unknown) => {
-  const url = parseJdbcUrl(String(value));
-  return typeof url === "string" ? url : undefined;
-};
+import { checkUrl, fieldFilter, ownSettings, requireUrl, type SinkSettings } from "./settings.js";
 
 /** Settings of `io.debezium.connector.jdbc.JdbcSinkConnector` with its names and defaults. */
 export const debeziumConfig = new ConfigDef([

@@ -59,6 +59,12 @@ export function parseJdbcUrl(text: string): JdbcUrl | string {
   };
 }
 
+/** What is wrong with a `connection.url`, for its declaration. */
+export function checkUrl(value: unknown): string | undefined {
+  const url = parseJdbcUrl(String(value));
+  return typeof url === "string" ? url : undefined;
+}
+
 export function requireUrl(config: Config, setting: string): JdbcUrl {
   const url = parseJdbcUrl(config.string(setting));
   if (typeof url === "string") throw new TypeError(`${setting} was checked before`);
