@@ -1,6 +1,6 @@
+import { javaDouble } from "../data/java-number.js";
 import type { Decimal } from "../data/schema.js";
 import type { SqlType } from "../data/sql-type.js";
-import { javaDouble } from "../serde/java-number.js";
 
 /** Writes a value of one SQL type as the JSON text that ksqlDB's REST answers carry; null becomes `null`. */
 export type JsonWriter = (value: unknown) => string;

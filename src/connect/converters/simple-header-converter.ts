@@ -1,6 +1,6 @@
+import { javaDouble, javaFloat } from "../../data/java-number.js";
 import { Decimal, type Schema, type SchemaType, Struct, type Value } from "../../data/schema.js";
 import { DATE, DECIMAL, TIME, TIMESTAMP } from "../../serde/formats/avro/connect-names.js";
-import { javaDouble, javaFloat } from "../../serde/java-number.js";
 import type { Converter } from "../api/converter.js";
 
 type Parsed = { schema: Schema | null; value: Value };

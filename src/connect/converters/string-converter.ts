@@ -1,7 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
+import { javaDecimal, javaDouble, javaFloat } from "../../data/java-number.js";
 import { Decimal, type Schema, Struct, type Value } from "../../data/schema.js";
 import { DATE, TIME, TIMESTAMP } from "../../serde/formats/avro/connect-names.js";
-import { javaDecimal, javaDouble, javaFloat } from "../../serde/java-number.js";
 import { utf8Text } from "../../serde/text-cache.js";
 import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
 import type { Node } from "../api/shape.js";

@@ -1,7 +1,7 @@
 import { MillraceError } from "../../../common/errors.js";
+import { javaDouble, javaFloat } from "../../../data/java-number.js";
 import { arrayOf, Decimal, logical, mapOf, primitive, type Schema, Struct, structOf, type Value } from "../../../data/schema.js";
 import { formatSqlType, type SqlField, type SqlType } from "../../../data/sql-type.js";
-import { javaDouble, javaFloat } from "../../java-number.js";
 import { fitDecimal } from "../json/sql-json.js";
 import { DATE, DECIMAL, PRECISION_PARAMETER, TIME, TIMESTAMP } from "./connect-names.js";
 

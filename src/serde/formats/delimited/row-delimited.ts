@@ -1,8 +1,8 @@
 import { MillraceError } from "../../../common/errors.js";
 import type {} from "../../../data/buffer-text.js";
+import { javaDouble } from "../../../data/java-number.js";
 import { Decimal } from "../../../data/schema.js";
 import { formatSqlType, type SqlField, type SqlType } from "../../../data/sql-type.js";
-import { javaDouble } from "../../java-number.js";
 import type { Row, RowSerde } from "../../row-serde.js";
 import { fitDecimal } from "../json/sql-json.js";
 

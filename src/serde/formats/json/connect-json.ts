@@ -1,6 +1,6 @@
 import { MillraceError } from "../../../common/errors.js";
+import { javaDecimal, javaDouble, javaFloat } from "../../../data/java-number.js";
 import { arrayOf, Decimal, mapOf, primitive, type Schema, type SchemaType, Struct, structOf, type Value } from "../../../data/schema.js";
-import { javaDecimal, javaDouble, javaFloat } from "../../java-number.js";
 import { DECIMAL } from "../avro/connect-names.js";
 import { type Json, jsonString } from "./json-text.js";
 

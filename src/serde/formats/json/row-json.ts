@@ -1,8 +1,8 @@
 import type {} from "../../../data/buffer-text.js";
+import { javaDouble } from "../../../data/java-number.js";
 import { Decimal } from "../../../data/schema.js";
 import type { SqlField } from "../../../data/sql-type.js";
 import { putDigits } from "../../digits.js";
-import { javaDouble } from "../../java-number.js";
 import type { Row, RowSerde } from "../../row-serde.js";
 import { jsonString, parseJson } from "./json-text.js";
 import { holdsDecimal, JsonRowReader } from "./row-reader.js";

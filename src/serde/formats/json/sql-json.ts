@@ -1,7 +1,7 @@
 import { MillraceError } from "../../../common/errors.js";
+import { javaDecimal, javaDouble } from "../../../data/java-number.js";
 import { Decimal } from "../../../data/schema.js";
 import { formatSqlType, type SqlType } from "../../../data/sql-type.js";
-import { javaDecimal, javaDouble } from "../../java-number.js";
 import { parseDate, parseTime, parseTimestamp } from "../../temporal-text.js";
 import { isObject } from "./connect-json.js";
 import { type Json, jsonString } from "./json-text.js";
