@@ -8,17 +8,37 @@ export interface TableModel {
   readonly columns: readonly ColumnModel[];
   /** column names of the primary key in key order, or else of the first unique key without nullable columns; empty: none */
   readonly keyColumns: readonly string[];
+  /** the primary key first, then unique keys without nullable columns, then the rest, as the server sorts them */
+  readonly indexes: readonly IndexModel[];
   readonly defaultCharset: string | null;
+  /** as written; null: the character set's own */
+  readonly defaultCollation: string | null;
   readonly comment: string | null;
+}
+
+export interface IndexModel {
+  /** PRIMARY for the primary key */
+  readonly name: string;
+  readonly unique: boolean;
+  /** null for a part that is an expression */
+  readonly columns: readonly (string | null)[];
+  /** whether a part is only a prefix of its column */
+  readonly prefix: boolean;
+  /** made by the server for a foreign key; goes when another index does its work */
+  readonly generated: boolean;
 }
 
 export interface ColumnModel {
   readonly name: string;
-  /** upper case, without arguments and attributes, as Debezium's `typeName` starts: INT, VARCHAR, ENUM, DOUBLE, GEOMETRY … */
+  /**
+   * Upper case, without arguments and attributes: INT, VARCHAR, ENUM, DOUBLE, GEOMETRY … Synonyms are what SHOW CREATE TABLE makes of
+   * them (BOOLEAN: TINYINT(1), NUMERIC: DECIMAL, REAL: DOUBLE, TEXT(100): TINYTEXT or TEXT), so that snapshot and stream agree.
+   * MariaDB's JSON, a LONGTEXT checked by json_valid, is JSON.
+   */
   readonly type: string;
   /** display width, length or precision; null where none is written */
   readonly length: number | null;
-  /** digits after the point, or of fractional seconds for temporal types as their `length`; null where none is written */
+  /** digits after the point (DECIMAL always, FLOAT and DOUBLE where written); null else: fractional seconds are the `length` */
   readonly scale: number | null;
   readonly unsigned: boolean;
   readonly zerofill: boolean;
@@ -31,7 +51,14 @@ export interface ColumnModel {
   readonly autoIncrement: boolean;
   /** STORED, VIRTUAL or null */
   readonly generated: "STORED" | "VIRTUAL" | null;
-  /** undefined: no default; null: DEFAULT NULL; else the literal's text without quotes (an expression keeps its parentheses) */
+  /** ON UPDATE CURRENT_TIMESTAMP */
+  readonly onUpdateNow: boolean;
+  /**
+   * undefined: no default; null: DEFAULT NULL; else the literal's text without quotes, of BIT its binary digits, of hexadecimal
+   * literals the characters (of BINARY, VARBINARY: a character a byte); with `defaultExpression` the expression's source text
+   */
   readonly defaultValue: string | null | undefined;
+  /** whether `defaultValue` is an expression or a function (CURRENT_TIMESTAMP(3)) and no literal */
+  readonly defaultExpression: boolean;
   readonly comment: string | null;
 }
