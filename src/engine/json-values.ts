@@ -71,12 +71,12 @@ function base64(bytes: Uint8Array): string {
 }
 
 export function formatDate(days: number): string {
-  return new Date(days * 86_400_000).toISOString().slice(0, 10);
+  return new Date(days * 86_400_000).toISOString().slice(0, -14);
 }
 export function formatTime(ms: number): string {
   const text = new Date(ms).toISOString().slice(11, 23);
   return text.endsWith(".000") ? text.slice(0, 8) : text;
 }
 export function formatTimestamp(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 23);
+  return new Date(ms).toISOString().slice(0, -1);
 }

@@ -2,6 +2,7 @@ import { MillraceError } from "../../../common/errors.js";
 import { javaDouble, javaFloat } from "../../../data/java-number.js";
 import { arrayOf, Decimal, logical, mapOf, primitive, type Schema, Struct, structOf, type Value } from "../../../data/schema.js";
 import { formatSqlType, type SqlField, type SqlType } from "../../../data/sql-type.js";
+import { parseTimestamp } from "../../temporal-text.js";
 import { fitDecimal } from "../json/sql-json.js";
 import { DATE, DECIMAL, PRECISION_PARAMETER, TIME, TIMESTAMP } from "./connect-names.js";
 
@@ -98,6 +99,14 @@ export function connectToSql(schema: Schema, path: string): SqlType {
 
 type Convert = (value: unknown) => unknown;
 
+/** Debezium's names of numbers that count finer than SQL's milliseconds. */
+const partsOfMillisecond: Readonly<Record<string, number | undefined>> = {
+  "io.debezium.time.MicroTimestamp": 1_000,
+  "io.debezium.time.NanoTimestamp": 1_000_000,
+  "io.debezium.time.MicroTime": 1_000,
+  "io.debezium.time.NanoTime": 1_000_000,
+};
+
 /**
  * How a value of the Connect schema becomes one of the SQL type; undefined where it already is.
  * @throws DESERIALIZATION where the types do not go together
@@ -119,10 +128,20 @@ export function sqlFromConnect(type: SqlType, schema: Schema, path: string): Con
       break;
     case "BIGINT":
     case "DATE":
-    case "TIME":
-    case "TIMESTAMP":
       if (whole) return undefined;
       break;
+    case "TIME":
+    case "TIMESTAMP": {
+      const parts = partsOfMillisecond[schema.name ?? ""];
+      if (whole) return parts === undefined ? undefined : (v) => Math.floor(Number(v) / parts);
+      if (type.base === "TIMESTAMP" && schema.name === "io.debezium.time.ZonedTimestamp")
+        return (v) => {
+          const ms = parseTimestamp(v as string);
+          if (ms === undefined) throw new MillraceError("DESERIALIZATION", `${v} is no time, path: ${path}`);
+          return ms;
+        };
+      break;
+    }
     case "DOUBLE":
       if (schema.type === "float64" || schema.type === "float32" || schema.type === "int32") return undefined;
       if (whole) return (v) => Number(v);
