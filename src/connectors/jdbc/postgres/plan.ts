@@ -1,9 +1,10 @@
 import pg from "pg";
+import { type ValueKind, valueKind } from "../../../cdc/value-kind.js";
 import { MillraceError } from "../../../common/errors.js";
 import type { SinkRows } from "../../../connect/api/sink.js";
 import { type Field, primitive, type Schema, type Value } from "../../../data/schema.js";
 import type { SinkSettings } from "../settings.js";
-import { toText, type ValueKind, valueKind } from "../value-kind.js";
+import { toText } from "../value-kind.js";
 import { addColumns, createTable, type NewColumn, quoteName, readTable, splitName, type Table } from "./table.js";
 import { type ColumnWriter, columnType, columnWriter } from "./types.js";
 

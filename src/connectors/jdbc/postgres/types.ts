@@ -1,5 +1,6 @@
+import type { ValueKind } from "../../../cdc/value-kind.js";
 import { Decimal, type Schema, type Value } from "../../../data/schema.js";
-import { formatTimestampMicros, toMicros, toText, type ValueKind } from "../value-kind.js";
+import { formatTimestampMicros, toMicros, toText } from "../value-kind.js";
 import type { BinaryArray } from "./binary-array.js";
 
 /** How a column's values go into an `unnest`: the array's element type, a writer, and the cast to the column's type if any. */
