@@ -1,7 +1,8 @@
+import { type Room, RowWriter } from "../../cdc/row-writer.js";
+import type { SnapshotMarker } from "../../cdc/snapshot-marker.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
-import { type Room, RowWriter } from "./row-writer.js";
-import type { SnapshotMarker, SnapshotShapes } from "./snapshot-shapes.js";
+import type { SnapshotShapes } from "./snapshot-shapes.js";
 import { errorOf } from "./wire-session.js";
 
 const header = 20;

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { anchored } from "../../cdc/filters.js";
 import { IncrementalState } from "../../cdc/incremental-state.js";
+import type { RowWriter } from "../../cdc/row-writer.js";
 import { type Signal, snapshotRequest } from "../../cdc/signals.js";
 import type { Logger } from "../../common/logger.js";
 import type { SourceOffset } from "../../connect/api/record.js";
@@ -8,7 +9,6 @@ import type { RecordShape, RowChunk } from "../../connect/api/shape.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { type CatalogTable, identifier, literal, loadTables, loadTypes, tableName } from "./catalog.js";
 import { CopyDecoder } from "./copy-decoder.js";
-import type { RowWriter } from "./row-writer.js";
 import type { PostgresSettings } from "./settings.js";
 import { readSlot, SnapshotShapes } from "./snapshot-shapes.js";
 import type { StreamPosition } from "./stream-decoder.js";

@@ -1,10 +1,10 @@
 import { optionalInt64, optionalString, transactionBlock } from "../../cdc/envelope.js";
+import { constant, digits } from "../../cdc/nodes.js";
+import type { SnapshotMarker } from "../../cdc/snapshot-marker.js";
 import type { Node, RecordShape } from "../../connect/api/shape.js";
 import { primitive, type Value } from "../../data/schema.js";
-import { constant, sourceNode } from "./source-block.js";
+import { sourceNode } from "./source-block.js";
 import type { TableModel } from "./table-model.js";
-
-export type SnapshotMarker = "first" | "first_in_data_collection" | "true" | "last_in_data_collection" | "last" | "incremental";
 
 /** Slots of a row that was read and not streamed; the later ones are those of incremental snapshots. */
 export const readSlot = { nowMs: 0, nowUs: 1, tsMs: 2, tsUs: 3, lsn: 4 } as const;
@@ -97,8 +97,4 @@ export class SnapshotShapes {
       lsn: source.lsn,
     };
   }
-}
-
-function digits(column: number): Node {
-  return { kind: "column", schema: optionalInt64, column, text: { as: "int" }, decode: (b, s, e) => BigInt(b.toString("latin1", s, e)) };
 }

@@ -1,3 +1,4 @@
+import { markerOf } from "../../cdc/snapshot-marker.js";
 import type { Logger } from "../../common/logger.js";
 import type { Metrics } from "../../common/metrics.js";
 import { nextTurn, sliceEnd } from "../../common/turn.js";
@@ -10,7 +11,7 @@ import { parseLsn } from "./lsn.js";
 import { type SnapshotSegment, type SnapshotState, type StoredOffset, writeOffset } from "./offsets.js";
 import type { PostgresSettings } from "./settings.js";
 import { copyStatement, planTables, type TablePlan } from "./snapshot-plan.js";
-import { type SnapshotMarker, SnapshotShapes, type SnapshotSource } from "./snapshot-shapes.js";
+import { SnapshotShapes, type SnapshotSource } from "./snapshot-shapes.js";
 import { TableModel } from "./table-model.js";
 import type { TypeRegistry } from "./types/type-info.js";
 import type { WireSession } from "./wire-session.js";
@@ -159,17 +160,10 @@ export class Snapshot {
     if (!plan) return false;
     const relaxed = new Set<number>();
     const shapes = () => new SnapshotShapes(this.model(plan.table, relaxed), this.context.headers, this.source);
-    const first = this.index === 0;
-    const last = this.index === this.plans.length - 1;
-    const resumed = this.after !== null;
+    const place = { first: this.index === 0, last: this.index === this.plans.length - 1, resumed: this.after !== null };
     const initial = shapes();
     this.decoder = new CopyDecoder(initial, {
-      marker: (firstRow, lastRow): SnapshotMarker => {
-        if (lastRow && last && !(firstRow && first)) return "last";
-        if (firstRow && first && !resumed) return last && lastRow ? "last" : "first";
-        if (lastRow) return "last_in_data_collection";
-        return firstRow && !resumed ? "first_in_data_collection" : "true";
-      },
+      marker: (firstRow, lastRow) => markerOf(firstRow, lastRow, place),
       key: plan.key.map((k) => plan.table.columns.findIndex((c) => c.name === k.name)),
       relax: (i) => {
         relaxed.add(i);

@@ -1,4 +1,5 @@
 import { optionalInt64, optionalString, snapshotSchema } from "../../cdc/envelope.js";
+import { structNode } from "../../cdc/nodes.js";
 import type { Node } from "../../connect/api/shape.js";
 import { primitive, structOf, type Value } from "../../data/schema.js";
 
@@ -30,37 +31,7 @@ export const sourceSchema = structOf(
   { name: "io.debezium.connector.postgresql.Source", version: 1 },
 );
 
-export function constant(schema: Node["schema"], value: Value): Node {
-  return { kind: "const", schema, value };
-}
-
 /** The source block as a node, from the parts that differ; the others are constants. */
 export function sourceNode(prefix: string, db: string, schema: string, table: string, parts: Partial<Record<string, Node | Value>>): Node {
-  const all: Record<string, Node | Value> = {
-    version: sourceVersion,
-    connector: "postgresql",
-    name: prefix,
-    db,
-    schema,
-    table,
-    sequence: null,
-    txId: null,
-    lsn: null,
-    xmin: null,
-    origin: null,
-    origin_lsn: null,
-    ...(parts as Record<string, Node | Value>),
-  };
-  return {
-    kind: "struct",
-    schema: sourceSchema,
-    fields: sourceSchema.fields!.map((f) => {
-      const part = all[f.name] as Node | Value;
-      return isNode(part) ? part : constant(f.schema, part);
-    }),
-  };
-}
-
-function isNode(part: Node | Value): part is Node {
-  return part !== null && typeof part === "object" && "kind" in part;
+  return structNode(sourceSchema, { version: sourceVersion, connector: "postgresql", name: prefix, db, schema, table, ...parts });
 }

@@ -1,8 +1,8 @@
+import { type Room, RowWriter } from "../../cdc/row-writer.js";
 import { MillraceError } from "../../common/errors.js";
 import type { SourceOffset } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
 import { type Relation, readRelation } from "./pgoutput-relation.js";
-import { type Room, RowWriter } from "./row-writer.js";
 import { narrowSlots, type StreamVariant, slot, wideSlots } from "./stream-shapes.js";
 import type { StreamTable } from "./stream-table.js";
 import { errorOf } from "./wire-session.js";

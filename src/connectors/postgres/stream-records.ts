@@ -1,13 +1,5 @@
-import {
-  collectionSchema,
-  heartbeatKey,
-  heartbeatValue,
-  optionalInt64,
-  optionalString,
-  transactionBlock,
-  transactionKey,
-  transactionValue,
-} from "../../cdc/envelope.js";
+import { ConnectorRecords } from "../../cdc/connector-records.js";
+import { optionalInt64, optionalString, transactionBlock } from "../../cdc/envelope.js";
 import type { SourceOffset, SourceRecord } from "../../connect/api/record.js";
 import { primitive, Struct, structOf, type Value } from "../../data/schema.js";
 import { sourceSchema, sourceVersion } from "./source-block.js";
@@ -36,50 +28,13 @@ const messageValue = structOf(
 /** What a transaction's END record counts logical messages under. */
 export const messageCollection = "io.debezium.connector.postgresql.LogicalDecodingMessageMonitor$LogicalDecodingMessageId";
 
-export class StreamRecords {
+export class StreamRecords extends ConnectorRecords {
   constructor(
-    private readonly prefix: string,
+    prefix: string,
     private readonly db: string,
-    private readonly topics: { heartbeat: string; transaction: string; message: string },
-  ) {}
-
-  private record(topic: string, key: Struct, value: Struct, offset: SourceOffset, sourceTimeUs?: number): SourceRecord {
-    return {
-      topic,
-      partition: null,
-      keySchema: key.schema,
-      key,
-      valueSchema: value.schema,
-      value,
-      timestamp: null,
-      headers: [],
-      sourcePartition: { server: this.prefix },
-      sourceOffset: offset,
-      ...(sourceTimeUs === undefined ? {} : { sourceTimeUs }),
-    };
-  }
-
-  heartbeat(now: number, offset: SourceOffset): SourceRecord {
-    return this.record(this.topics.heartbeat, new Struct(heartbeatKey, [this.prefix]), new Struct(heartbeatValue, [now]), offset);
-  }
-
-  transactionBegin(id: string, tsMs: number, offset: SourceOffset): SourceRecord {
-    return this.record(
-      this.topics.transaction,
-      new Struct(transactionKey, [id]),
-      new Struct(transactionValue, ["BEGIN", id, null, null, tsMs]),
-      offset,
-    );
-  }
-
-  transactionEnd(id: string, tsMs: number, count: number, collections: readonly [string, number][], offset: SourceOffset): SourceRecord {
-    const list = collections.map(([name, n]) => new Struct(collectionSchema, [name, n]));
-    return this.record(
-      this.topics.transaction,
-      new Struct(transactionKey, [id]),
-      new Struct(transactionValue, ["END", id, count, list, tsMs]),
-      offset,
-    );
+    private readonly named: { readonly heartbeat: string; readonly transaction: string; readonly message: string },
+  ) {
+    super(prefix, named);
   }
 
   message(
@@ -112,7 +67,7 @@ export class StreamRecords {
       null,
     ]);
     const value = new Struct(messageValue, ["m", Date.now(), source, transaction, new Struct(messageBody, [prefix, Buffer.from(content)])]);
-    return this.record(this.topics.message, new Struct(messageKey, [prefix]), value, offset, us);
+    return this.record(this.named.message, new Struct(messageKey, [prefix]), value, offset, us);
   }
 }
 

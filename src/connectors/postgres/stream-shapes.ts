@@ -1,7 +1,9 @@
+import { changeShape, hasBoth, type RecordKind } from "../../cdc/change-shapes.js";
 import { optionalInt64, optionalString, transactionBlock } from "../../cdc/envelope.js";
+import { constant, digits } from "../../cdc/nodes.js";
 import type { Node, RecordShape } from "../../connect/api/shape.js";
 import { primitive } from "../../data/schema.js";
-import { constant, sourceNode } from "./source-block.js";
+import { sourceNode } from "./source-block.js";
 import type { TableModel } from "./table-model.js";
 
 /** Slots of a streamed row. The wide ones are there with transaction metadata or a replication origin alone. */
@@ -16,32 +18,8 @@ export interface StreamVariant {
   readonly origin: string | null;
 }
 
-export type RecordKind =
-  | "insert"
-  | "update"
-  | "updateFull"
-  | "delete"
-  | "deleteFull"
-  | "tombstone"
-  | "tombstoneFull"
-  | "moveDelete"
-  | "moveTombstone"
-  | "moveCreate"
-  | "truncate";
-
 const string = primitive("string");
 const int64 = primitive("int64");
-
-/** The headers that every data record carries. */
-export function contextHeaders(prefix: string, taskId: number, runId: string): RecordShape["headers"] {
-  const entry = (name: string, value: string) => ({ key: `__debezium.context.${name}`, node: constant(string, value) });
-  return [
-    entry("connectorLogicalName", prefix),
-    entry("taskId", String(taskId)),
-    entry("connectorName", "postgresql"),
-    entry("runId", runId),
-  ];
-}
 
 /**
  * The shapes of one table's streamed records. Columns of a chunk: the new row's (or of a delete the old row's) 0..n-1; where
@@ -64,61 +42,33 @@ export class StreamShapes {
     return shape;
   }
 
-  /** Rows have both images where a before-image comes with a new row. */
-  static hasBoth(kind: RecordKind): boolean {
-    return kind === "updateFull" || kind.startsWith("move");
-  }
-
   private build(kind: RecordKind, variant: StreamVariant, absent: string): RecordShape {
     const { table } = this;
     const n = table.columns.length;
-    const both = StreamShapes.hasBoth(kind);
+    const both = hasBoth(kind);
     const rows = kind === "truncate" ? 0 : both ? 2 * n : n;
     const oldAt = (i: number) => (both ? n + i : i);
-    const newAt = (i: number) => i;
-    const after = () => table.rowNode((i) => (absent[i] === "1" ? table.unavailableNode(i) : table.valueNode(i, i)));
-    const before = () =>
-      table.rowNode((i) => {
-        const c = table.columns[i]!;
-        return this.fullIdentity || c.identity ? table.valueNode(i, oldAt(i)) : table.absentNode(i);
-      });
-    const none = constant(table.row, null);
-    const oldKey = () => (this.fullIdentity ? table.keyNode(oldAt) : table.oldKeyNode(oldAt));
-    const envelope = (op: string, b: Node, a: Node) => this.envelope(op, b, a, rows, variant);
-    const base = {
-      topic: table.topic,
+    return changeShape(kind, {
+      base: {
+        topic: table.topic,
+        timestampSlot: null,
+        sourceTimeSlot: slot.tsUs,
+        columnCount: rows + 2,
+        slotCount: this.slotCount(variant),
+      },
       headers: this.headers,
-      timestampSlot: null,
-      sourceTimeSlot: slot.tsUs,
-      columnCount: rows + 2,
-      slotCount: this.slotCount(variant),
-    };
-    const moved = (name: "newkey" | "oldkey") => {
-      const node = name === "newkey" ? table.keyNode(newAt) : this.fullIdentity ? table.keyNode(oldAt) : table.oldKeyHeader(oldAt);
-      return node ? [...this.headers, { key: `__debezium.${name}`, node }] : this.headers;
-    };
-    switch (kind) {
-      case "insert":
-        return { ...base, key: table.keyNode(newAt), value: envelope("c", none, after()) };
-      case "update":
-        return { ...base, key: table.keyNode(newAt), value: envelope("u", none, after()) };
-      case "updateFull":
-        return { ...base, key: table.keyNode(newAt), value: envelope("u", before(), after()) };
-      case "delete":
-      case "deleteFull":
-        return { ...base, key: oldKey(), value: envelope("d", before(), none) };
-      case "tombstone":
-      case "tombstoneFull":
-        return { ...base, key: oldKey(), value: null };
-      case "moveDelete":
-        return { ...base, key: oldKey(), value: envelope("d", before(), none), headers: moved("newkey") };
-      case "moveTombstone":
-        return { ...base, key: oldKey(), value: null, headers: moved("newkey") };
-      case "truncate":
-        return { ...base, key: null, value: envelope("t", none, none) };
-      case "moveCreate":
-        return { ...base, key: table.keyNode(newAt), value: envelope("c", none, after()), headers: moved("oldkey") };
-    }
+      none: constant(table.row, null),
+      before: () =>
+        table.rowNode((i) => {
+          const c = table.columns[i]!;
+          return this.fullIdentity || c.identity ? table.valueNode(i, oldAt(i)) : table.absentNode(i);
+        }),
+      after: () => table.rowNode((i) => (absent[i] === "1" ? table.unavailableNode(i) : table.valueNode(i, i))),
+      newKey: () => table.keyNode((i) => i),
+      oldKey: () => (this.fullIdentity ? table.keyNode(oldAt) : table.oldKeyNode(oldAt)),
+      oldKeyHeader: () => (this.fullIdentity ? table.keyNode(oldAt) : table.oldKeyHeader(oldAt)),
+      envelope: (op, b, a) => this.envelope(op, b, a, rows, variant),
+    });
   }
 
   private slotCount(variant: StreamVariant): number {
@@ -129,16 +79,6 @@ export class StreamShapes {
     const { table } = this;
     const { settings } = table;
     const at = (s: number, schema = int64): Node => ({ kind: "slot", schema, slot: s });
-    const digits = (column: number): Node => ({
-      kind: "column",
-      schema: optionalInt64,
-      column,
-      text: { as: "int" },
-      decode: (b, s, e) => {
-        const big = BigInt(b.toString("latin1", s, e));
-        return big <= 9007199254740991n ? Number(big) : big;
-      },
-    });
     const source = sourceNode(settings.prefix, settings.dbname, table.schema, table.name, {
       ts_ms: at(slot.tsMs),
       snapshot: "false",

@@ -1,4 +1,5 @@
 import { transactionBlock } from "../../cdc/envelope.js";
+import type { RowWriter } from "../../cdc/row-writer.js";
 import { TransactionOrder } from "../../cdc/transaction-order.js";
 import type { Logger } from "../../common/logger.js";
 import type { SourceOffset } from "../../connect/api/record.js";
@@ -9,7 +10,6 @@ import type { CaptureRules } from "./capture-rules.js";
 import { loadTable, loadTypes, type Querier } from "./catalog.js";
 import { type SnapshotSegment, type StoredOffset, writeOffset } from "./offsets.js";
 import type { Relation } from "./pgoutput-relation.js";
-import type { RowWriter } from "./row-writer.js";
 import { covered } from "./segment-filter.js";
 import type { PostgresSettings } from "./settings.js";
 import { StreamDecoder, type StreamEvents, type StreamPosition } from "./stream-decoder.js";

@@ -1,12 +1,13 @@
-import { envelopeSchema, keySchema, rowSchema } from "../../cdc/envelope.js";
-import { adjustSchemaName } from "../../cdc/names.js";
+import { applyRule, type ColumnRule } from "../../cdc/column-rules.js";
+import { keySchema } from "../../cdc/envelope.js";
+import { constant } from "../../cdc/nodes.js";
+import { namedDecoder, type RecordColumn, RecordTable } from "../../cdc/record-table.js";
 import type { ColumnNode, Node } from "../../connect/api/shape.js";
 import { fieldNamed, optional as optionalSchema, type Schema, type Value } from "../../data/schema.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { columnDefault } from "./column-default.js";
-import { applyRule, type ColumnRule } from "./column-rules.js";
 import { fieldName, type PostgresSettings } from "./settings.js";
-import { constant, sourceSchema } from "./source-block.js";
+import { sourceSchema } from "./source-block.js";
 import type { ColumnType } from "./types/column-type.js";
 import { resolveColumnType } from "./types/resolve.js";
 import type { TypeRegistry } from "./types/type-info.js";
@@ -22,28 +23,13 @@ export interface IncomingColumn {
   readonly identity: boolean;
 }
 
-export interface Column extends IncomingColumn {
-  readonly field: string;
+export interface Column extends IncomingColumn, RecordColumn {
   readonly resolved: ColumnType | undefined;
-  readonly schema: Schema | undefined;
   readonly rule: ColumnRule | undefined;
-  /** part of the row's value */
-  readonly included: boolean;
 }
 
 /** One version of a table: its columns as they come, and the schemas of its records. */
-export class TableModel {
-  readonly topic: string;
-  readonly fullName: string;
-  readonly columns: readonly Column[];
-  /** positions of the key's columns, in the key's order; empty: no key */
-  readonly key: readonly number[];
-  /** positions of the primary key's columns, whatever the records' key is */
-  readonly primary: readonly number[];
-  readonly keySchema: Schema | null;
-  readonly row: Schema;
-  readonly envelope: Schema;
-
+export class TableModel extends RecordTable<Column> {
   constructor(
     readonly schema: string,
     readonly name: string,
@@ -55,48 +41,14 @@ export class TableModel {
     /** the stream's version of a column may lack its value, see ColumnType.nullInStream */
     private readonly streaming: boolean,
   ) {
-    this.fullName = `${schema}.${name}`;
-    this.topic = rules.topics.table([schema, name]);
-    const key = rules.keyColumns(schema, name) ?? primaryKey;
-    this.columns = incoming.map((c) => this.column(c, rules, types));
-    this.key = key.map((k) => this.columns.findIndex((c) => c.name === k)).filter((i) => i >= 0 && this.columns[i]!.schema);
-    this.primary = primaryKey.map((k) => this.columns.findIndex((c) => c.name === k)).filter((i) => i >= 0);
-    const naming = adjustSchemaName(this.topic, settings.schemaNames);
-    this.keySchema = this.key.length
-      ? keySchema(
-          naming,
-          this.key.map((i) => [this.columns[i]!.field, this.columns[i]!.schema!]),
-        )
-      : null;
-    this.row = rowSchema(
-      naming,
-      this.columns.filter((c) => c.included).map((c) => [c.field, c.schema!]),
-    );
-    this.envelope = envelopeSchema(naming, this.row, sourceSchema);
-  }
-
-  private column(c: IncomingColumn, rules: CaptureRules, types: TypeRegistry): Column {
-    const resolved = resolveColumnType(c.type, c.modifier, types, this.settings);
-    const names = [`${this.fullName}.${c.name}`, `${this.settings.dbname}.${this.fullName}.${c.name}`, c.name];
-    let schema: Schema | undefined;
-    if (resolved) {
-      const value = columnDefault(c.default, resolved);
-      const parameters = propagated(c, names, this.fullName, rules, types);
-      schema = Object.freeze({
-        ...resolved.schema,
-        optional: !c.required,
-        ...(parameters ? { parameters: { ...resolved.schema.parameters, ...parameters } } : {}),
-        ...(value === undefined ? {} : { default: value }),
-      });
-    }
-    return {
-      ...c,
-      field: fieldName(c.name, this.settings),
-      resolved,
-      schema,
-      rule: resolved && isText(resolved.schema) ? rules.masks.find(names.slice(0, 2)) : undefined,
-      included: resolved !== undefined && rules.column(`${this.fullName}.${c.name}`),
-    };
+    super({
+      parts: [schema, name],
+      columns: incoming.map((c) => column(`${schema}.${name}`, c, settings, rules, types)),
+      primaryKey,
+      rules,
+      schemaNames: settings.schemaNames,
+      source: sourceSchema,
+    });
   }
 
   /** The value of column i of the row, its bytes being column `at` of the chunk. */
@@ -131,20 +83,7 @@ export class TableModel {
     return constant(c.schema!, c.required ? (c.schema!.default ?? c.resolved!.zero) : null);
   }
 
-  /** The row's struct; `value` gives each included column's node. */
-  rowNode(value: (i: number) => Node): Node {
-    const fields: Node[] = [];
-    for (let i = 0; i < this.columns.length; i++) if (this.columns[i]!.included) fields.push(value(i));
-    return { kind: "struct", schema: this.row, fields };
-  }
-
-  /** The key's struct of columns that are all there. */
-  keyNode(at: (i: number) => number): Node | null {
-    if (!this.keySchema) return null;
-    return { kind: "struct", schema: this.keySchema, fields: this.key.map((i) => this.keyField(i, at(i))) };
-  }
-
-  private keyField(i: number, at: number): Node {
+  protected keyField(i: number, at: number): Node {
     const c = this.columns[i]!;
     return {
       kind: "column",
@@ -167,7 +106,7 @@ export class TableModel {
       const { default: _, ...schema } = c.schema!;
       return [c.field, c.identity ? c.schema! : optionalSchema(schema as Schema)];
     });
-    const schema = keySchema(adjustSchemaName(this.topic, this.settings.schemaNames), fields);
+    const schema = keySchema(this.naming, fields);
     return {
       kind: "struct",
       schema,
@@ -196,13 +135,30 @@ export class TableModel {
 }
 
 function decoder(parse: (text: string) => Value, name: string): ColumnNode["decode"] {
-  return (buffer, start, end) => {
-    const text = buffer.toString("utf8", start, end);
-    try {
-      return parse(text);
-    } catch (e) {
-      throw new RangeError(`column ${name}: ${(e as Error).message}`);
-    }
+  return namedDecoder((buffer, start, end) => parse(buffer.toString("utf8", start, end)), name);
+}
+
+function column(table: string, c: IncomingColumn, settings: PostgresSettings, rules: CaptureRules, types: TypeRegistry): Column {
+  const resolved = resolveColumnType(c.type, c.modifier, types, settings);
+  const names = [`${table}.${c.name}`, `${settings.dbname}.${table}.${c.name}`, c.name];
+  let schema: Schema | undefined;
+  if (resolved) {
+    const value = columnDefault(c.default, resolved);
+    const parameters = propagated(c, names, table, rules, types);
+    schema = Object.freeze({
+      ...resolved.schema,
+      optional: !c.required,
+      ...(parameters ? { parameters: { ...resolved.schema.parameters, ...parameters } } : {}),
+      ...(value === undefined ? {} : { default: value }),
+    });
+  }
+  return {
+    ...c,
+    field: fieldName(c.name, settings),
+    resolved,
+    schema,
+    rule: resolved && isText(resolved.schema) ? rules.masks.find(names.slice(0, 2)) : undefined,
+    included: resolved !== undefined && rules.column(`${table}.${c.name}`),
   };
 }
 

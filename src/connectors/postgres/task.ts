@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { contextHeaders } from "../../cdc/nodes.js";
 import { asError, MillraceError } from "../../common/errors.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { RecordShape } from "../../connect/api/shape.js";
@@ -14,7 +15,6 @@ import { type PostgresSettings, readSettings } from "./settings.js";
 import { createSlot, findSlot, lostSlot, type SlotInfo } from "./slot.js";
 import { Snapshot } from "./snapshot.js";
 import { startReplication } from "./start-replication.js";
-import { contextHeaders } from "./stream-shapes.js";
 import { Streaming } from "./streaming.js";
 import { WireSession } from "./wire-session.js";
 
@@ -50,7 +50,7 @@ export class PostgresSourceTask implements SourceTask {
     this.settings = readSettings(config);
     this.rules = new CaptureRules(this.settings);
     this.context = context;
-    const headers = contextHeaders(this.settings.prefix, context.taskId, randomUUID());
+    const headers = contextHeaders("postgresql", this.settings.prefix, context.taskId, randomUUID());
     this.headers = this.settings.config.boolean("extended.headers.enabled") ? headers : [];
     this.partition = { server: this.settings.prefix };
     const offset = context.offset(this.partition);

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { anchored, splitList } from "../../cdc/filters.js";
-import type { RawConfig } from "../../common/config-def.js";
-import { MillraceError } from "../../common/errors.js";
-import type { Value } from "../../data/schema.js";
+import type { RawConfig } from "../common/config-def.js";
+import { MillraceError } from "../common/errors.js";
+import type { Value } from "../data/schema.js";
+import { anchored, splitList } from "./filters.js";
 
 /** What `column.mask.*` and `column.truncate.*` make of a text column's value. */
 export type ColumnRule =

@@ -1,6 +1,6 @@
-import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
-import type { RecordShape, RowChunk } from "../../connect/api/shape.js";
-import type { SourceItem } from "../../connect/api/source.js";
+import type { SourceOffset, SourcePartition } from "../connect/api/record.js";
+import type { RecordShape, RowChunk } from "../connect/api/shape.js";
+import type { SourceItem } from "../connect/api/source.js";
 
 /** Entries of the two arrays a byte of the buffer. */
 export interface Room {
