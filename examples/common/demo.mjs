@@ -1,0 +1,98 @@
+// What the demos share: lines with the time, the ports' HTTP, and that nothing is left running at the end.
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Millrace } from "millrace";
+
+const started = performance.now();
+export const say = (line) => console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${line}`);
+export const bold = (text) => (process.stdout.isTTY ? `\x1b[1m${text}\x1b[0m` : text);
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const closers = [];
+/** Run at the end, the last one first. */
+export const atEnd = (closer) => closers.unshift(closer);
+
+/** The demo's own folder, gone at its end. */
+export const folder = mkdtempSync(join(tmpdir(), "millrace-demo-"));
+chmodSync(folder, 0o755); // a database runs as an account of its own when this runs as root
+
+/** Runs a demo to its end: exit code 0, or one sentence and 1. */
+export async function demo(main) {
+  process.once("SIGINT", stopped).once("SIGTERM", stopped);
+  try {
+    await Promise.race([main(), interrupted]);
+  } catch (error) {
+    console.error(`The demo stopped: ${error.code === "ENOSPC" ? "the disk is full." : error.message}`);
+    process.exitCode = 1;
+  }
+  for (const closer of closers.splice(0)) await Promise.resolve(closer()).catch(() => {});
+  rmSync(folder, { recursive: true, force: true });
+  process.exit();
+}
+
+let stopped;
+const interrupted = new Promise((resolve) => {
+  stopped = resolve;
+});
+/** With --keep: until Ctrl-C. */
+export const untilInterrupted = () => interrupted;
+
+/** Everything in this process, on the standard ports or (for tests) on free ones. */
+export async function startMillrace(hosts, freePorts) {
+  const before = performance.now();
+  const ports = freePorts ? { registry: 0, connect: 0, sql: 0, console: 0 } : {};
+  const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts, ports, logLevel: "warn" });
+  atEnd(() => millrace.close());
+  say(
+    `Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`,
+  );
+  return millrace;
+}
+
+export async function post(url, body, type = "application/json") {
+  const response = await fetch(url, { method: "POST", headers: { "content-type": type }, body });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${answer.message ?? JSON.stringify(answer)}`);
+  return answer;
+}
+
+export const get = async (url) => (await fetch(url)).json();
+
+/** Statements through the SQL port. */
+export const ksql = (millrace, text) =>
+  post(
+    `http://127.0.0.1:${millrace.ports.sql}/ksql`,
+    JSON.stringify({ ksql: text, streamsProperties: {} }),
+    "application/vnd.ksql.v1+json",
+  );
+
+export async function poll(what, test, seconds = 30) {
+  for (const deadline = performance.now() + seconds * 1000; performance.now() < deadline; await pause(20)) if (await test()) return;
+  throw new Error(`${what} did not happen within ${seconds} s`);
+}
+
+/** Resolves when a task of the connector runs. */
+export const running = (connect, name) =>
+  poll(`the start of ${name}`, async () => {
+    const status = await get(`${connect}/connectors/${name}/status`);
+    const failed = status.tasks?.find((task) => task.state === "FAILED");
+    if (failed) throw new Error(`${name} failed: ${failed.trace.split("\n")[0]}`);
+    return status.tasks?.some((task) => task.state === "RUNNING");
+  });
+
+/** Resolves when the connector has written to so many topics. */
+export const topics = (connect, name, count) =>
+  poll(`the first records of ${name}`, async () => (await get(`${connect}/connectors/${name}/topics`))[name]?.topics.length >= count);
+
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+      .once("error", reject)
+      .listen(0, "127.0.0.1", () => {
+        const { port } = probe.address();
+        probe.close(() => resolve(port));
+      });
+  });
+}

@@ -1,0 +1,67 @@
+// Real servers from test/services: installed into .services on first use, each instance a fresh one.
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { freePort } from "./demo.mjs";
+
+const scripts = fileURLToPath(new URL("../../test/services/", import.meta.url));
+const root = process.env.MILLRACE_SERVICES ?? fileURLToPath(new URL("../../.services/", import.meta.url));
+const signs = {
+  mysql: () => existsSync(`${root}/mysql/root/usr/sbin/mysqld`),
+  mariadb: () => existsSync("/usr/sbin/mariadbd"),
+  cassandra: () => existsSync(`${root}/cassandra/lib`),
+  kafka: () => existsSync(`${root}/kafka/lib`),
+  postgres: () => existsSync("/usr/lib/postgresql"),
+};
+
+export const installed = (name) => signs[name]();
+
+async function call(name, env, ...args) {
+  try {
+    return await promisify(execFile)("bash", [`${scripts}${name}.sh`, ...args], { env: { ...process.env, ...env } });
+  } catch (error) {
+    const last = String(error.stderr || error.stdout || error.message)
+      .trim()
+      .split("\n")
+      .at(-1);
+    throw new Error(`${name}.sh ${args[0]}: ${last}`);
+  }
+}
+
+/** @throws Error with the script's last line where it cannot be had here */
+export async function install(name) {
+  if (!existsSync(`${scripts}${name}.sh`)) throw new Error("test/services is not part of the package: run it from a checkout");
+  await call(name, {}, "install", `${root}/${name}`);
+}
+
+/** An instance on a free port; `kill` as `kill -9`, `start` again with its data, `stop` removes it. */
+export async function startService(name, env = {}) {
+  const port = await freePort();
+  const home = `${root}/${name}`;
+  const start = () => call(name, env, "start", home, String(port));
+  await start();
+  return {
+    host: "127.0.0.1",
+    port,
+    start,
+    halt: () => call(name, env, "stop", home, String(port)),
+    async kill() {
+      process.kill(Number(readFileSync(`${home}/instances/${port}/pid`, "utf8")), "SIGKILL");
+      while (await answers(port)) await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+    async stop() {
+      await call(name, env, "stop", home, String(port));
+      rmSync(`${home}/instances/${port}`, { recursive: true, force: true });
+      rmSync(`${home}/root/instances/${port}`, { recursive: true, force: true });
+    },
+  };
+}
+
+function answers(port) {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(true));
+    socket.once("error", () => resolve(false)).once("connect", () => socket.destroy());
+  });
+}

@@ -1,0 +1,2 @@
+describe mysql_orders_enriched extended;
+describe "ALL_ORDERS" extended;
