@@ -1,7 +1,7 @@
+import { javaTimeFormat } from "../../../common/java-time-format.js";
+import { fromLocal, zoneOffset } from "../../../common/zone.js";
 import type { Long } from "../../evaluate/long.js";
 import type { FunctionDeclaration, ScalarOverload } from "../declaration.js";
-import { javaTimeFormat } from "../java-time-format.js";
-import { fromLocal, zoneOffset } from "../zone.js";
 
 const category = "DATE / TIME" as const;
 const day = 86_400_000;
