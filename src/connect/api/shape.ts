@@ -32,12 +32,21 @@ export interface ColumnNode {
  * itself (already unescaped); decimal: a plain decimal for Connect's Decimal at the schema's scale; date: `YYYY-MM-DD` to
  * days; timestamp: `YYYY-MM-DD hh:mm:ss[.ffffff]` to `unit`s since the epoch; timestamptz-utc: the same with `+00`, to an
  * ISO string `…T…Z` (io.debezium.time.ZonedTimestamp), the fraction padded with zeros to `fraction` digits or else as it is;
- * other: always `decode`.
+ * number: any bytes of which `read` makes what is written: a whole number for int8..int64, a number for float32 and float64, the
+ * unscaled value at the schema's scale for Connect's Decimal; NaN: `decode`;
+ * ascii: any bytes of which `write` makes a string of at most `most` characters that need no escape, returning its end, or -1:
+ * `decode`; other: always `decode`.
  */
 export type ColumnText =
   | { readonly as: "int" | "float" | "bool" | "utf8" | "decimal" | "date" | "other" }
   | { readonly as: "timestamptz-utc"; readonly fraction?: number }
-  | { readonly as: "timestamp"; readonly unit: "ms" | "us" | "ns" };
+  | { readonly as: "timestamp"; readonly unit: "ms" | "us" | "ns" }
+  | { readonly as: "number"; readonly read: (buffer: Buffer, start: number, end: number) => number }
+  | {
+      readonly as: "ascii";
+      readonly most: number;
+      readonly write: (out: Buffer, position: number, buffer: Buffer, start: number, end: number) => number;
+    };
 
 /** A number of the row beside its columns (a position, a time): `slots[row * slotCount + slot]`, NaN for null. */
 export interface SlotNode {

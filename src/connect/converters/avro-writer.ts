@@ -51,7 +51,7 @@ class AvroWalk {
       code.slot(node, onNull, write, whole ? `${code.store(prefix)} p = putVarint(out, p, n);` : undefined);
       return;
     }
-    const fast = columnCode(node, branch.type, code.store(prefix));
+    const fast = columnCode(code, node, branch.type, code.store(prefix));
     code.column(node, onNull, (b, s, e) => write(node.decode(b, s, e)), fast);
   }
 
@@ -108,7 +108,7 @@ function branchOf(avro: AvroSchema): { type: string; index: number } {
 }
 
 /** Code for the column's text, or undefined where only the general encoder does. */
-function columnCode(node: ColumnNode, type: string, prefix: string): ((giveUp: string) => string) | undefined {
+function columnCode(code: WriterCode, node: ColumnNode, type: string, prefix: string): ((giveUp: string) => string) | undefined {
   const { text, schema } = node;
   const whole = type === "int" || type === "long";
   switch (text.as) {
@@ -152,6 +152,21 @@ ${prefix}
 n = ${target} === 0 ? 20 : 21 + ${target};
 out[p++] = n << 1; p = putUtc(out, p, b, s, c, ${target});`;
     }
+    case "number": {
+      const read = `n = ${code.keep(text.read)}(b, s, e); if (n !== n) `;
+      if (whole) return (giveUp) => `${read}${giveUp}\nif (n > 4e15 || n < -4e15) ${giveUp}\n${prefix}\np = putVarint(out, p, n);`;
+      if (type === "double") return (giveUp) => `${read}${giveUp}\n${prefix}\nd.setFloat64(p, n, true); p += 8;`;
+      if (type === "float") return (giveUp) => `${read}${giveUp}\n${prefix}\nd.setFloat32(p, n, true); p += 4;`;
+      return type === "bytes" && schema.name === DECIMAL
+        ? (giveUp) => `${read}${giveUp}\nif (n > 9e15 || n < -9e15) ${giveUp}\n${prefix}\np = putDecimal(out, p, n);`
+        : undefined;
+    }
+    case "ascii":
+      // the length is one byte of a varint
+      return type === "string" && text.most < 30
+        ? (giveUp) => `q = p;\n${prefix}\ni = ${code.keep(text.write)}(out, p + 1, b, s, e); if (i < 0) { p = q; ${giveUp} }
+out[p] = (i - p - 1) << 1; p = i;`
+        : undefined;
     default:
       return undefined;
   }

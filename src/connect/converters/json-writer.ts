@@ -1,4 +1,4 @@
-import type { Value } from "../../data/schema.js";
+import type { Schema, Value } from "../../data/schema.js";
 import { DECIMAL } from "../../serde/formats/avro/connect-names.js";
 import { type JsonDataOptions, valueToJson } from "../../serde/formats/json/connect-json.js";
 import { jsonString } from "../../serde/formats/json/json-text.js";
@@ -109,7 +109,21 @@ for (i = s; i < e; i++) out[p++] = b[i];`;
       return (giveUp) => `c = utcFraction(b, s, e); if (c < 0 || c > ${target}) ${giveUp}
 out[p++] = 34; p = putUtc(out, p, b, s, c, ${target}); out[p++] = 34;`;
     }
+    case "number":
+      return numberCode(schema, whole, `n = ${code.keep(text.read)}(b, s, e); if (n !== n) `, options);
+    case "ascii":
+      return schema.type === "string" && text.most < 30
+        ? (giveUp) => `i = ${code.keep(text.write)}(out, p + 1, b, s, e); if (i < 0) ${giveUp}
+out[p] = 34; p = i; out[p++] = 34;`
+        : undefined;
     default:
       return undefined;
   }
+}
+
+function numberCode(schema: Schema, whole: boolean, read: string, options: JsonDataOptions): ((giveUp: string) => string) | undefined {
+  if (whole) return (giveUp) => `${read}${giveUp}\np = putDigits(out, p, n);`;
+  if (schema.name === DECIMAL && !options.numericDecimals)
+    return (giveUp) => `${read}${giveUp}\nif (n > 9e15 || n < -9e15) ${giveUp}\np = putBase64Decimal(out, p, n);`;
+  return undefined;
 }
