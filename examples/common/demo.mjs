@@ -1,6 +1,5 @@
 // What the demos share: lines with the time, the ports' HTTP, and that nothing is left running at the end.
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Millrace } from "millrace";
@@ -85,14 +84,3 @@ export const running = (connect, name) =>
 /** Resolves when the connector has written to so many topics. */
 export const topics = (connect, name, count) =>
   poll(`the first records of ${name}`, async () => (await get(`${connect}/connectors/${name}/topics`))[name]?.topics.length >= count);
-
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-      .once("error", reject)
-      .listen(0, "127.0.0.1", () => {
-        const { port } = probe.address();
-        probe.close(() => resolve(port));
-      });
-  });
-}

