@@ -1,0 +1,131 @@
+import type { ColumnModel } from "../table-model.js";
+import { charsetName, charsetOfCollation, charsetWidth, collationName } from "./charsets.js";
+import { type DataType, literalBytes } from "./data-type.js";
+import type { CharsetDefaults, ColumnDefinition, DefaultValue } from "./statement.js";
+
+export interface Charset {
+  readonly charset: string;
+  /** null: the character set's own */
+  readonly collation: string | null;
+}
+
+export interface ColumnRules {
+  readonly flavor: "mysql" | "mariadb";
+  /** of the session; false is the default of MySQL 5.7 and of MariaDB before 10.10 */
+  readonly explicitDefaultsForTimestamp: boolean;
+}
+
+const characters = new Set(["CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM", "SET"]);
+const binaryTypes: Readonly<Record<string, string>> = {
+  CHAR: "BINARY",
+  VARCHAR: "VARBINARY",
+  TINYTEXT: "TINYBLOB",
+  TEXT: "BLOB",
+  MEDIUMTEXT: "MEDIUMBLOB",
+  LONGTEXT: "LONGBLOB",
+};
+const textSizes = [
+  ["TINY", 2 ** 8],
+  ["", 2 ** 16],
+  ["MEDIUM", 2 ** 24],
+  ["LONG", Number.POSITIVE_INFINITY],
+] as const;
+
+/** What the written character set and collation come to, over those that apply where nothing is written. */
+export function charsetOf(written: CharsetDefaults, inherited: Charset): Charset {
+  if (written.collation !== undefined) {
+    const collation = collationName(written.collation);
+    const charset = charsetOfCollation(collation) ?? (written.charset === undefined ? inherited.charset : charsetName(written.charset));
+    return { charset, collation };
+  }
+  return written.charset === undefined ? inherited : { charset: charsetName(written.charset), collation: null };
+}
+
+/** The column that a definition makes in a table; the key's part in it (NOT NULL) comes with the indexes. */
+export function resolveColumn(d: ColumnDefinition, table: Charset, rules: ColumnRules): ColumnModel {
+  const json = rules.flavor === "mariadb" && (d.type.type === "JSON" || (d.checksJson && d.type.type === "LONGTEXT"));
+  const charset = characters.has(d.type.type) ? textCharset(d, table) : null;
+  const type = json ? { ...d.type, type: "JSON" } : sized(d.type, charset?.charset ?? null);
+  const legacy = type.type === "TIMESTAMP" && !rules.explicitDefaultsForTimestamp && !d.generated;
+  const nullable = d.nullable ?? !(d.autoIncrement || (legacy && d.default?.kind !== "null"));
+  const isText = type.type in binaryTypes || type.type === "ENUM" || type.type === "SET";
+  return {
+    name: d.name,
+    type: type.type,
+    length: type.length,
+    scale: type.scale,
+    unsigned: type.unsigned,
+    zerofill: type.zerofill,
+    values: type.values,
+    charset: json ? "utf8mb4" : isText ? charset!.charset : null,
+    collation: json ? "utf8mb4_bin" : isText ? charset!.collation : null,
+    nullable: nullable && !d.autoIncrement,
+    autoIncrement: d.autoIncrement,
+    generated: d.generated,
+    onUpdateNow: d.onUpdateNow,
+    ...columnDefault(d.default, type, nullable && !d.generated),
+    comment: d.comment === "" ? null : d.comment,
+  };
+}
+
+function textCharset(d: ColumnDefinition, table: Charset): Charset {
+  const written: CharsetDefaults = {};
+  if (d.charset !== undefined) written.charset = d.charset;
+  if (d.collation !== undefined) written.collation = d.collation;
+  const { charset, collation } = charsetOf(written, table);
+  return d.binary && charset !== "binary" ? { charset, collation: `${charset}_bin` } : { charset, collation };
+}
+
+/** TEXT(100) and BLOB(100) as the smallest type that holds them; text of the character set binary as binary. */
+function sized(type: DataType, charset: string | null): DataType {
+  let name = type.type;
+  let { length } = type;
+  if ((name === "TEXT" || name === "BLOB") && length !== null) {
+    name = textOf(length * (charset ? charsetWidth(charset) : 1), name);
+    length = null;
+  }
+  if (charset === "binary") name = binaryTypes[name] ?? name;
+  return { ...type, type: name, length };
+}
+
+/** @param base TEXT or BLOB */
+function textOf(bytes: number, base: string): string {
+  return textSizes.find(([, bound]) => bytes < bound)![0] + base;
+}
+
+/** CONVERT TO CHARACTER SET: texts grow into a type that holds as many characters as before. */
+export function convertColumn(column: ColumnModel, to: Charset): ColumnModel {
+  if (column.charset === null || column.type === "JSON") return column;
+  let { type } = column;
+  const size = textSizes.find(([prefix]) => `${prefix}TEXT` === type)?.[1];
+  if (size !== undefined && Number.isFinite(size))
+    type = textOf(Math.floor((size - 1) / charsetWidth(column.charset)) * charsetWidth(to.charset), "TEXT");
+  if (to.charset !== "binary") return { ...column, type, charset: to.charset, collation: to.collation };
+  const binary = binaryTypes[type];
+  if (!binary) return { ...column, charset: "binary", collation: null };
+  const length = column.length === null ? null : column.length * charsetWidth(column.charset);
+  return { ...column, type: binary, length, charset: null, collation: null };
+}
+
+type Default = Pick<ColumnModel, "defaultValue" | "defaultExpression">;
+
+/** A default as the model has it, by the type that it is for. */
+export function columnDefault(written: DefaultValue | undefined, type: { type: string }, nullable: boolean): Default {
+  if (written === undefined) return { defaultValue: nullable ? null : undefined, defaultExpression: false };
+  if (written.kind === "null") return { defaultValue: null, defaultExpression: false };
+  if (written.kind === "expression") return { defaultValue: written.text, defaultExpression: true };
+  return { defaultValue: literal(written.kind, written.text, type.type), defaultExpression: false };
+}
+
+function literal(kind: "text" | "number" | "hex" | "bits", text: string, type: string): string {
+  if (type === "BIT") {
+    if (kind === "bits") return text;
+    if (kind === "number" && /^[0-9]+$/.test(text)) return BigInt(text).toString(2);
+    if (kind === "hex") return BigInt(`0x${text || "0"}`).toString(2);
+    return text;
+  }
+  if (kind !== "hex" && kind !== "bits") return text;
+  if (characters.has(type)) return literalBytes(kind, text).toString("utf8");
+  if (type.endsWith("BINARY") || type.endsWith("BLOB")) return literalBytes(kind, text).toString("latin1");
+  return BigInt(`${kind === "hex" ? "0x" : "0b"}${text || "0"}`).toString();
+}
