@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { describeError, MillraceError } from "./common/errors.js";
 import { createLogger, type Level } from "./common/logger.js";
-import { flagOf, readSettings, settingsDef, variableOf, workerSettings } from "./embed/settings.js";
+import { flagOf, loggerLevels, readSettings, settingsDef, variableOf, workerSettings } from "./embed/settings.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 
@@ -61,6 +61,8 @@ async function run(flags: Record<string, string>): Promise<void> {
     level: settings.string("log.level") as Level,
     format: (settings.optionalString("log.format") as "text" | "json" | null) ?? (process.stderr.isTTY ? "text" : "json"),
   });
+  const workerConfig = workerSettings(process.env, settings.raw);
+  for (const [name, level] of loggerLevels(workerConfig)) logger.levels?.change(name, level, Date.now());
   const { Millrace } = await import("./embed/millrace.js");
   const millrace = await Millrace.start({
     dir: settings.string("dir"),
@@ -74,7 +76,7 @@ async function run(flags: Record<string, string>): Promise<void> {
     },
     hosts: Object.fromEntries(settings.list("host").map(hostEntry)),
     secretKey: settings.optionalString("secret.key") ?? undefined,
-    workerConfig: workerSettings(process.env),
+    workerConfig,
     logger,
   });
   logger.info("ready", {

@@ -1,3 +1,5 @@
+import { LogLevels } from "./log-levels.js";
+
 /** Structured logs: one JSON line an event on stderr, or readable text on a terminal. Never pass a secret as a field. */
 export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Readonly<Record<string, unknown>>;
@@ -7,13 +9,16 @@ export interface Logger {
   info(message: string, fields?: Fields): void;
   warn(message: string, fields?: Fields): void;
   error(message: string, fields?: Fields): void;
-  /** A logger that adds these fields to every line. */
+  /** A logger that adds these fields to every line. Its level goes by the fields `logger` (a dotted name) or `part`. */
   child(fields: Fields): Logger;
+  /** Of this logger and all its relatives; absent where nothing can be set. */
+  readonly levels?: LogLevels;
 }
 
 const order: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
 export interface LoggerOptions {
+  /** of `root`; "info" if absent */
   level?: Level;
   format?: "json" | "text";
   write?: (line: string) => void;
@@ -27,10 +32,20 @@ function plain(value: unknown): unknown {
   return typeof value === "bigint" ? value.toString() : value;
 }
 
-export function createLogger(options: LoggerOptions = {}, bound: Fields = {}): Logger {
-  const least = order[options.level ?? "info"];
+export function createLogger(options: LoggerOptions = {}): Logger {
+  return makeLogger(options, new LogLevels(options.level), {});
+}
+
+function makeLogger(options: LoggerOptions, levels: LogLevels, bound: Fields): Logger {
+  const name = levels.nameOf(bound);
+  let least = levels.threshold(name);
+  let version = levels.version;
   const write = options.write ?? ((line: string) => void process.stderr.write(line));
   const log = (level: Level, message: string, fields?: Fields) => {
+    if (version !== levels.version) {
+      least = levels.threshold(name);
+      version = levels.version;
+    }
     if (order[level] < least) return;
     const all: Record<string, unknown> = {};
     for (const [k, v] of Object.entries({ ...bound, ...fields })) all[k] = plain(v);
@@ -48,7 +63,8 @@ export function createLogger(options: LoggerOptions = {}, bound: Fields = {}): L
     info: (m, f) => log("info", m, f),
     warn: (m, f) => log("warn", m, f),
     error: (m, f) => log("error", m, f),
-    child: (f) => createLogger(options, { ...bound, ...f }),
+    child: (f) => makeLogger(options, levels, { ...bound, ...f }),
+    levels,
   };
 }
 
@@ -76,5 +92,6 @@ export function scrubbedLogger(logger: Logger, scrub: (text: string) => string):
     warn: (m, f) => logger.warn(scrub(m), fieldsOf(f)),
     error: (m, f) => logger.error(scrub(m), fieldsOf(f)),
     child: (f) => scrubbedLogger(logger.child(fieldsOf(f) ?? {}), scrub),
+    ...(logger.levels ? { levels: logger.levels } : {}),
   };
 }

@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Broker } from "../broker/api/broker.js";
 import { EmbeddedBroker } from "../broker/embedded/embedded-broker.js";
@@ -119,7 +120,7 @@ async function open(
   own[standardPorts.registry] = { host: "127.0.0.1", port: registryPort };
 
   const worker = keep(
-    await ConnectWorker.open({
+    await ConnectWorker.prepare({
       broker,
       sources,
       sinks,
@@ -139,6 +140,7 @@ async function open(
     }),
   );
   const connectPort = (await surface(wanted.connect, "connect", (app) => registerConnectRoutes(app, worker))).port;
+  await worker.start(advertised(options, connectPort));
   const engine = keep(
     await Engine.open({
       broker,
@@ -159,6 +161,13 @@ async function open(
     })
   ).port;
   return made({ registry: registryPort, connect: connectPort, sql: sqlPort, console: consolePort }, broker);
+}
+
+/** Where other workers and the user find the Connect REST interface: what status calls the worker. */
+function advertised({ listen: host = "127.0.0.1", workerConfig = {} }: MillraceOptions, port: number): string {
+  const any = host === "0.0.0.0" || host === "::";
+  const name = workerConfig["rest.advertised.host.name"] ?? (any ? hostname() : host.includes(":") ? `[${host}]` : host);
+  return `${name}:${workerConfig["rest.advertised.port"] ?? port}`;
 }
 
 async function health(worker: ConnectWorker, engine: Engine) {

@@ -75,10 +75,29 @@ function flatten(value: unknown, prefix: string, into: Record<string, string>): 
   else if (value !== null && value !== undefined) into[prefix] = String(value);
 }
 
-/** The Connect worker's own settings as its containers take them: `CONNECT_KEY_CONVERTER` → `key.converter`. */
-export function workerSettings(environment: NodeJS.ProcessEnv): Record<string, string> {
+/**
+ * The Connect worker's own settings: from `millrace.yaml` (`connect: { key.converter: … }`), and over it from the environment by
+ * the rule of its containers: `CONNECT_` taken off, lower case, and `_` is `.`, `__` is `-`, `___` is `_`.
+ */
+export function workerSettings(environment: NodeJS.ProcessEnv, file: Readonly<Record<string, string>> = {}): Record<string, string> {
   const found: Record<string, string> = {};
+  for (const [name, value] of Object.entries(file))
+    if (name.startsWith("connect.") && !settingsDef.find(name)) found[name.slice("connect.".length)] = value;
   for (const [name, value] of Object.entries(environment))
-    if (name.startsWith("CONNECT_") && value !== undefined) found[name.slice(8).toLowerCase().replace(/_/g, ".")] = value;
+    if (name.startsWith("CONNECT_") && value !== undefined)
+      found[
+        name
+          .slice("CONNECT_".length)
+          .toLowerCase()
+          .replace(/_{1,3}/g, (run) => [".", "-", "_"][run.length - 1]!)
+      ] = value;
   return found;
+}
+
+/** Levels as the containers take them, by logger: `CONNECT_LOG4J_LOGGERS=org.apache.kafka.connect=DEBUG,io.debezium=TRACE`. */
+export function loggerLevels(worker: Readonly<Record<string, string>>): [string, string][] {
+  return (worker["log4j.loggers"] ?? "")
+    .split(",")
+    .map((pair) => pair.split("=", 2).map((part) => part.trim()))
+    .filter((pair): pair is [string, string] => pair.length === 2 && pair[0] !== "");
 }

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readSettings, workerSettings } from "../../src/embed/settings.js";
+import { loggerLevels, readSettings, workerSettings } from "../../src/embed/settings.js";
 
 let dir: string;
 beforeAll(() => {
@@ -37,4 +37,15 @@ test("a Connect container's environment becomes the worker's settings", () => {
     "key.converter": "K",
     "value.converter.schema.registry.url": "http://x",
   });
+});
+
+test("the naming rule of the containers, over what the file says", () => {
+  const file = readSettings({}, {}, yaml("connect: { port: 1, key.converter: F, value.converter: V }")).raw;
+  const env = { CONNECT_KEY_CONVERTER: "K", CONNECT_A__B___C: "x", CONNECT_LOG4J_LOGGERS: "io.debezium=DEBUG, org.reflections=ERROR" };
+  const worker = workerSettings(env, file);
+  expect(worker).toEqual({ "key.converter": "K", "value.converter": "V", "a-b_c": "x", "log4j.loggers": env.CONNECT_LOG4J_LOGGERS });
+  expect(loggerLevels(worker)).toEqual([
+    ["io.debezium", "DEBUG"],
+    ["org.reflections", "ERROR"],
+  ]);
 });

@@ -7,9 +7,9 @@ import type { OffsetStore, PartitionOffset } from "./offset-store.js";
 import type { ConnectorPlugin } from "./plugins.js";
 import { groupOf } from "./sink-task.js";
 
-/** As `/offsets` shows them; a sink's are `{kafka_topic, kafka_partition}` and `{kafka_offset}`. */
+/** As `/offsets` shows and takes them; a sink's are `{kafka_topic, kafka_partition}` and `{kafka_offset}`. */
 export interface OffsetView {
-  readonly partition: Readonly<Record<string, unknown>>;
+  readonly partition: Readonly<Record<string, unknown>> | null;
   readonly offset: Readonly<Record<string, unknown>> | null;
 }
 export type AlteredOffset = OffsetView;
@@ -37,22 +37,28 @@ export class ConnectorOffsets {
     }));
   }
 
-  /** @throws CONFIG_INVALID */
-  async alter(offsets: readonly AlteredOffset[]): Promise<void> {
+  /** Returns whether the connector had a say, beside Connect's own offsets. @throws DATA_INVALID */
+  async alter(offsets: readonly AlteredOffset[]): Promise<boolean> {
     const { name, plugin, store } = this.options;
-    if (offsets.length === 0)
-      throw new MillraceError("CONFIG_INVALID", "Partitions / offsets need to be provided for an alter offsets request");
-    if (plugin.type === "source") {
-      plugin.checkOffsets?.(offsets);
-      await store.write(name, offsets as readonly PartitionOffset[]);
-    } else await this.alterSink(plugin, offsets.map(sinkOffset));
+    if (plugin.type === "sink") {
+      await this.alterSink(plugin, offsets.map(sinkOffset));
+      return plugin.alterOffsets !== undefined;
+    }
+    const given = offsets.map(({ partition, offset }): PartitionOffset => {
+      if (partition === null) throw invalid("The partition for a source connector offset cannot be null or missing");
+      return { partition, offset };
+    });
+    plugin.checkOffsets?.(given);
+    await store.write(name, given);
+    return plugin.checkOffsets !== undefined;
   }
 
-  async reset(): Promise<void> {
+  /** As `alter`, with every offset forgotten. */
+  async reset(): Promise<boolean> {
     const { name, plugin, store, broker, config } = this.options;
     if (plugin.type === "source") {
       await store.reset(name);
-      return;
+      return plugin.checkOffsets !== undefined;
     }
     await this.alterSink(
       plugin,
@@ -61,6 +67,7 @@ export class ConnectorOffsets {
     await broker.deleteGroups([groupOf(name, config)]).catch((error) => {
       if ((error as MillraceError).code !== "NOT_FOUND") throw error;
     });
+    return plugin.alterOffsets !== undefined;
   }
 
   private async committed(): Promise<OffsetCommit[]> {
@@ -87,21 +94,33 @@ export class ConnectorOffsets {
   }
 }
 
-function sinkOffset(o: AlteredOffset): SinkOffset {
-  const topic = o.partition["kafka_topic"];
-  const partition = Number(o.partition["kafka_partition"]);
-  const offset = o.offset === null ? null : Number(o.offset["kafka_offset"]);
-  if (typeof topic !== "string" || topic === "")
-    throw new MillraceError("CONFIG_INVALID", "The partition for a sink connector offset must contain the key 'kafka_topic'");
-  if (!Number.isSafeInteger(partition) || partition < 0)
-    throw new MillraceError(
-      "CONFIG_INVALID",
-      `Failed to parse the following Kafka partition value in the provided offsets: '${o.partition["kafka_partition"]}'`,
+function sinkOffset({ partition: where, offset: given }: AlteredOffset): SinkOffset {
+  if (where === null) throw invalid("The partition for a sink connector offset cannot be null or missing");
+  if (!("kafka_topic" in where && "kafka_partition" in where))
+    throw invalid("The partition for a sink connector offset must contain the keys 'kafka_topic' and 'kafka_partition'");
+  if (where["kafka_topic"] === null) throw invalid("Kafka topic names must be valid strings and may not be null");
+  if (where["kafka_partition"] === null) throw invalid("Kafka partitions must be valid numbers and may not be null");
+  const partition = whole(where["kafka_partition"]);
+  if (partition === undefined)
+    throw invalid(
+      `Failed to parse the following Kafka partition value in the provided offsets: '${where["kafka_partition"]}'. Partition values for sink connectors need to be integers.`,
     );
-  if (offset !== null && (!Number.isSafeInteger(offset) || offset < 0))
-    throw new MillraceError(
-      "CONFIG_INVALID",
-      `Failed to parse the following Kafka offset value in the provided offsets: '${o.offset?.["kafka_offset"]}'`,
+  const topic = String(where["kafka_topic"]);
+  if (given === null) return { topic, partition, offset: null };
+  if (!("kafka_offset" in given)) throw invalid("The offset for a sink connector should either be null or contain the key 'kafka_offset'");
+  const offset = whole(given["kafka_offset"]);
+  if (offset === undefined)
+    throw invalid(
+      `Failed to parse the following Kafka offset value in the provided offsets: '${given["kafka_offset"]}'. Offset values for sink connectors need to be integers.`,
     );
   return { topic, partition, offset };
+}
+
+function whole(value: unknown): number | undefined {
+  const n = typeof value === "number" ? value : /^\d+$/.test(String(value)) ? Number(value) : Number.NaN;
+  return Number.isSafeInteger(n) && n >= 0 ? n : undefined;
+}
+
+function invalid(message: string): MillraceError {
+  return new MillraceError("DATA_INVALID", message);
 }

@@ -100,9 +100,14 @@ export class ConnectorRunner {
 
   private taskConfigs(): ConnectorConfig[] {
     const { plugin, config, secrets } = this.setup;
-    const resolved = configToRun(config, secrets).config;
+    const resolved = configToRun(config, secrets, this.services.providers).config;
     const max = Math.max(1, Number(resolved["tasks.max"] ?? 1));
     const configs = plugin.taskConfigs(plugin.translate?.(resolved) ?? resolved, max);
+    if (configs.length > max && resolved["tasks.max.enforce"]?.trim().toLowerCase() !== "false")
+      throw new MillraceError(
+        "CONFIG_INVALID",
+        `The connector ${this.setup.name} has generated ${configs.length} tasks, which is greater than ${max}, the maximum number of tasks it is configured to create. The 'tasks.max.enforce' property can be set to false to let it`,
+      );
     // References go back in: they are resolved when each task starts, and what they stood for is kept nowhere.
     return configs.map((c) => Object.fromEntries(Object.entries(c).map(([k, v]) => [k, v === resolved[k] ? config[k]! : v])));
   }

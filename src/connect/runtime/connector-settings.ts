@@ -95,6 +95,26 @@ const common: readonly Setting[] = [
     doc: "What to do when a config provider says that a value has changed; values are read whenever a task starts.",
   },
   {
+    name: "tasks.restart.max",
+    type: "INT",
+    default: -1,
+    min: -1,
+    importance: "LOW",
+    group: "Error Handling",
+    displayName: "Tasks restart max",
+    doc: "How often in a row a task starts again by itself after a fault that may pass, before it stays FAILED; -1: without an end. A task that has worked since begins anew. Not one of Kafka Connect's.",
+  },
+  {
+    name: "tasks.restart.delay.max.ms",
+    type: "LONG",
+    default: 10_000,
+    min: 1,
+    importance: "LOW",
+    group: "Error Handling",
+    displayName: "Maximum delay before a task restarts",
+    doc: "Greatest wait in ms before a task starts again by itself; the first is 250 ms and each next one twice as long. Not one of Kafka Connect's.",
+  },
+  {
     name: "errors.retry.timeout",
     type: "LONG",
     default: 0,
@@ -170,7 +190,11 @@ const source: readonly Setting[] = [
     values: ["poll", "interval", "connector"],
     importance: "MEDIUM",
     group: "Exactly Once Support",
-    doc: "A transaction holds what one poll gave.",
+    doc: "A transaction holds what one poll gave; interval is accepted and no longer ones are made.",
+    check: (v) =>
+      v === "connector"
+        ? "The connector does not support connector-defined transaction boundaries with the given configuration. Please reconfigure it to use a different transaction boundary definition."
+        : undefined,
   },
   {
     name: "transaction.boundary.interval.ms",
@@ -253,11 +277,12 @@ export const runtimeFreeKeys: readonly RegExp[] = [
   /^(key|value|header)\.converter\.plugin\.version$/,
 ];
 
-export const topicCreationSettings = (group: string): Setting[] => [
+/** What a group leaves out is as in the default group, so that is what its defaults are. */
+export const topicCreationSettings = (group: string, config: Readonly<Record<string, string>>): Setting[] => [
   {
     name: `topic.creation.${group}.replication.factor`,
     type: "INT",
-    default: group === "default" ? -1 : null,
+    default: group === "default" ? -1 : (config["topic.creation.default.replication.factor"] ?? -1),
     min: -1,
     importance: "LOW",
     group: "Topic Creation",
@@ -266,7 +291,7 @@ export const topicCreationSettings = (group: string): Setting[] => [
   {
     name: `topic.creation.${group}.partitions`,
     type: "INT",
-    default: group === "default" ? -1 : null,
+    default: group === "default" ? -1 : (config["topic.creation.default.partitions"] ?? -1),
     min: -1,
     importance: "LOW",
     group: "Topic Creation",

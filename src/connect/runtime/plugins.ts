@@ -24,6 +24,7 @@ class ByName<P extends Named> {
     readonly all: readonly P[],
     private readonly what: string,
     suffix: RegExp,
+    private readonly broken: readonly BrokenPlugin[],
   ) {
     for (const plugin of all)
       for (const name of plugin.classes) {
@@ -41,12 +42,21 @@ class ByName<P extends Named> {
   get(name: string): P {
     const plugin = this.find(name);
     if (plugin) return plugin;
-    const there = this.all.map((p) => p.classes[0]).join(", ");
-    throw new MillraceError(
-      "NOT_FOUND",
-      `Failed to find any class that implements ${this.what} and which name matches ${name}, available are: ${there || "none"}`,
-    );
+    throw new MillraceError("NOT_FOUND", this.missing(name));
   }
+
+  /** What to say where there is no such class: it may be in a file that could not be loaded. */
+  missing(name: string): string {
+    const there = this.all.map((p) => p.classes[0]).join(", ");
+    const broken = this.broken.map((b) => `; ${b.file} could not be loaded: ${b.message}`).join("");
+    return `Failed to find any class that implements ${this.what} and which name matches ${name}, available ${this.what.toLowerCase()}s are: ${there || "none"}${broken}`;
+  }
+}
+
+/** A file of the user's that holds plug-ins and could not be loaded. */
+export interface BrokenPlugin {
+  readonly file: string;
+  readonly message: string;
 }
 
 export interface PluginSet {
@@ -55,6 +65,7 @@ export interface PluginSet {
   readonly converters: readonly ConverterPlugin[];
   readonly transforms: readonly TransformPlugin[];
   readonly predicates: readonly PredicatePlugin[];
+  readonly broken?: readonly BrokenPlugin[];
 }
 
 export class Plugins {
@@ -64,10 +75,11 @@ export class Plugins {
   readonly predicates: ByName<PredicatePlugin>;
 
   constructor(set: PluginSet) {
-    this.connectors = new ByName<ConnectorPlugin>([...set.sources, ...set.sinks], "Connector", /Connector$/);
-    this.converters = new ByName(set.converters, "Converter", /Converter$/);
-    this.transforms = new ByName(set.transforms, "Transformation", /$^/);
-    this.predicates = new ByName(set.predicates, "Predicate", /$^/);
+    const { broken = [] } = set;
+    this.connectors = new ByName<ConnectorPlugin>([...set.sources, ...set.sinks], "Connector", /Connector$/, broken);
+    this.converters = new ByName(set.converters, "Converter", /Converter$/, broken);
+    this.transforms = new ByName(set.transforms, "Transformation", /$^/, broken);
+    this.predicates = new ByName(set.predicates, "Predicate", /$^/, broken);
   }
 
   list(connectorsOnly: boolean): PluginListing[] {

@@ -5,6 +5,31 @@ import type { ErrorEntry } from "../../errors/entry.js";
 import type { ErrorStore } from "../../errors/error-store.js";
 import { idOf } from "../../errors/error-store.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
+import type { ConnectorRunner } from "./connector-runner.js";
+
+/**
+ * Sends a record that was set aside back through the task that it belongs to.
+ * @throws CONFLICT where that task does not run or a newer state of the key is there; UNSUPPORTED; what fails again
+ */
+export async function replayInto(
+  runner: ConnectorRunner | undefined,
+  broker: Broker,
+  store: ErrorStore,
+  entry: ErrorEntry,
+  force: boolean,
+): Promise<void> {
+  const { name } = entry.owner;
+  const task = entry.offset >= 0 ? runner?.taskOf(entry) : undefined;
+  if (!task)
+    throw new MillraceError(
+      entry.offset >= 0 ? "CONFLICT" : "UNSUPPORTED",
+      entry.offset >= 0
+        ? `connector ${name} does not read ${entry.topic}-${entry.partition} now, so the record cannot be sent back to it`
+        : `a record of stage ${entry.stage} was never in a topic: correct it in the source, or delete the entry`,
+    );
+  if (!force) await checkReplay(broker, store, entry);
+  await task.replay(entry);
+}
 
 /**
  * Refuses a replay that would put an old state over a newer one: where the topic holds a later record of the same key that

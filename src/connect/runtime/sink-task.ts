@@ -1,7 +1,8 @@
+import type { Isolation } from "../../broker/api/broker.js";
 import { current } from "../../broker/api/compacted-topic.js";
 import { BrokerError } from "../../broker/api/errors.js";
 import { dataBatches, PartitionReader, type PolledPartition } from "../../broker/api/reader.js";
-import { MillraceError } from "../../common/errors.js";
+import { describeError, MillraceError } from "../../common/errors.js";
 import type { Logger } from "../../common/logger.js";
 import type { Counter } from "../../common/metrics.js";
 import { formatTopicPartition, type TopicPartition } from "../../data/topic-partition.js";
@@ -11,13 +12,14 @@ import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { SinkRecord } from "../api/record.js";
 import type { SinkConnector, SinkRows, SinkTask, SinkTaskContext } from "../api/sink.js";
 import type { ConnectorConfig } from "../api/source.js";
+import { consumerOverrides } from "./client-overrides.js";
 import { Delivery } from "./delivery.js";
 import { type BadRecord, ErrorPolicy, isRetriable } from "./error-policy.js";
 import { resolveHost } from "./hosts.js";
 import { SinkDecoder } from "./sink-decoder.js";
 import { configToRun, convertersOf } from "./task-config.js";
 import { TaskRunner } from "./task-runner.js";
-import { TransformChain } from "./transform-chain.js";
+import { TransformChain, withPrefix } from "./transform-chain.js";
 
 const maxBytesInFlight = 16 * 1024 * 1024;
 const idleWaitMs = 500;
@@ -72,16 +74,22 @@ export class SinkTaskRunner extends TaskRunner {
     const { connector, id, secrets } = this.setup;
     const { services } = this;
     const { broker, metrics, clock } = services;
-    const { config, secrets: values } = configToRun(this.setup.config, secrets);
+    const { config, secrets: values } = configToRun(this.setup.config, secrets, services.providers);
     this.holdSecrets(values);
-    const logger = services.logger.child({ connector, task: id });
+    const logger = services.logger.child({ connector, task: id, logger: this.plugin.classes[0] });
     const policy = new ErrorPolicy({ ...services, connector, task: id, config, store: services.errorStore, logger });
     const chain = TransformChain.of(config, services.plugins);
+    const overrides = consumerOverrides.parse(withPrefix(config, "consumer.override."));
     const group = groupOf(connector, config);
     const task = this.plugin.createTask();
     const running: Running = {
       task,
-      reader: new PartitionReader({ broker }),
+      reader: new PartitionReader({
+        broker,
+        isolation: overrides.string("isolation.level") as Isolation,
+        maxBytes: overrides.number("fetch.max.bytes"),
+        maxPartitionBytes: overrides.number("max.partition.fetch.bytes"),
+      }),
       decoder: new SinkDecoder(convertersOf(config, services.plugins, services.hosts), (stage, error, record) =>
         policy.refuse(stage, error, record),
       ),
@@ -98,7 +106,7 @@ export class SinkTaskRunner extends TaskRunner {
     let opened = false;
     try {
       await task.start(config, this.context(running));
-      for (const [tp, offset] of await this.startOffsets(group, config)) {
+      for (const [tp, offset] of await this.startOffsets(group, overrides.string("auto.offset.reset") as "earliest" | "latest")) {
         running.reader.seek(tp.topic, tp.partition, offset);
         running.delivery.assign(tp, offset);
       }
@@ -231,12 +239,16 @@ export class SinkTaskRunner extends TaskRunner {
     const { clock } = this.services;
     for (let delay = 250; ; delay = Math.min(delay * 2, 10_000)) {
       try {
-        return await put();
+        await put();
+        if (delay > 250) this.running();
+        return;
       } catch (error) {
         if (!isRetriable(error) || r.signal.aborted) throw error;
         // A task that asked to go back does not want the same records: they come again by themselves.
         if (r.seeks.size) return;
-        r.logger.warn(`the target refused in passing; tried again in ${delay} ms`, { error: this.services.scrub(String(error)) });
+        const trouble = this.services.scrub(describeError(error));
+        r.logger.warn(`the target refused in passing; tried again in ${delay} ms`, { error: trouble });
+        this.running(`${trouble}\nThe target refused in passing; the same records are tried again in ${delay} ms.`);
         await clock.sleep(delay, r.signal);
       }
     }
@@ -268,12 +280,11 @@ export class SinkTaskRunner extends TaskRunner {
   }
 
   /** The group's offsets; where it has none, the beginning or the end by `consumer.override.auto.offset.reset`. */
-  private async startOffsets(group: string, config: ConnectorConfig): Promise<[TopicPartition, number][]> {
+  private async startOffsets(group: string, reset: "earliest" | "latest"): Promise<[TopicPartition, number][]> {
     const { broker } = this.services;
     const { partitions } = this.assignment;
     if (partitions.length === 0) return [];
     const committed = await broker.offsetFetch(group, partitions);
-    const timestamp = config["consumer.override.auto.offset.reset"]?.trim().toLowerCase() === "latest" ? "latest" : "earliest";
     const [starts, ends] = await Promise.all([
       broker.listOffsets({ partitions: partitions.map((p) => ({ ...p, timestamp: "earliest" as const })) }),
       broker.listOffsets({ partitions: partitions.map((p) => ({ ...p, timestamp: "latest" as const })) }),
@@ -283,7 +294,7 @@ export class SinkTaskRunner extends TaskRunner {
       const start = starts[i]!.offset;
       const end = ends[i]!.offset;
       // Outside the log (the topic was made anew, or its start has moved on) nothing could be read there.
-      return [tp, offset >= start && offset <= end ? offset : timestamp === "latest" && offset < 0 ? end : start];
+      return [tp, offset >= start && offset <= end ? offset : reset === "latest" && offset < 0 ? end : start];
     });
   }
 
@@ -336,7 +347,11 @@ export class SinkTaskRunner extends TaskRunner {
     builder.append(entry.timestamp, entry.key, entry.value, entry.headers);
     const { topic, partition, offset } = entry;
     const decoder = new SinkDecoder(
-      convertersOf(configToRun(this.setup.config, this.setup.secrets).config, this.services.plugins, this.services.hosts),
+      convertersOf(
+        configToRun(this.setup.config, this.setup.secrets, this.services.providers).config,
+        this.services.plugins,
+        this.services.hosts,
+      ),
       (_stage, error) => Promise.reject(error),
     );
     const [read] = await decoder.records({

@@ -5,6 +5,7 @@ import { nextTurn } from "../../common/turn.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { ConnectorConfig, ConnectorTopic, SourceConnector, SourceItem, SourceTask, SourceTaskContext } from "../api/source.js";
+import { type codecs, producerOverrides } from "./client-overrides.js";
 import { ErrorPolicy } from "./error-policy.js";
 import { resolveHost } from "./hosts.js";
 import { renderer } from "./render.js";
@@ -12,7 +13,7 @@ import { SourceWriter } from "./source-writer.js";
 import { configToRun, convertersOf } from "./task-config.js";
 import { TaskRunner } from "./task-runner.js";
 import { TopicCreation } from "./topic-creation.js";
-import { TransformChain } from "./transform-chain.js";
+import { TransformChain, withPrefix } from "./transform-chain.js";
 
 /**
  * poll → transforms → converters → one transaction with the source's offsets. The next poll runs while the transaction is
@@ -23,15 +24,15 @@ export class SourceTaskRunner extends TaskRunner {
   protected async run(signal: AbortSignal): Promise<void> {
     const { connector, id, secrets } = this.setup;
     const { services } = this;
-    const { config, secrets: values } = configToRun(this.setup.config, secrets);
+    const { config, secrets: values } = configToRun(this.setup.config, secrets, services.providers);
     this.holdSecrets(values);
-    const logger = services.logger.child({ connector, task: id });
+    const logger = services.logger.child({ connector, task: id, logger: this.plugin.classes[0] });
     const chain = TransformChain.of(config, services.plugins);
     const policy = new ErrorPolicy({ ...services, connector, task: id, config, store: services.errorStore, logger });
     const producer = new TransactionalProducer({
       broker: services.broker,
       transactionalId: `connect-source-${connector}-${id}`,
-      ...compressionOf(config),
+      ...producerOptions(config),
     });
     const task = this.plugin.createTask();
     let started = false;
@@ -184,9 +185,10 @@ export class SourceTaskRunner extends TaskRunner {
   }
 }
 
-const codecs = ["none", "gzip", "snappy", "lz4", "zstd"] as const;
-
-function compressionOf(config: ConnectorConfig): { compression?: (typeof codecs)[number] } {
-  const compression = codecs.find((c) => c === config["producer.override.compression.type"]?.trim().toLowerCase());
-  return compression ? { compression } : {};
+function producerOptions(config: ConnectorConfig) {
+  const overrides = producerOverrides.parse(withPrefix(config, "producer.override."));
+  return {
+    compression: overrides.string("compression.type") as (typeof codecs)[number],
+    transactionTimeoutMs: overrides.number("transaction.timeout.ms"),
+  };
 }

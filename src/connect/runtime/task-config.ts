@@ -1,4 +1,4 @@
-import { resolveReferences } from "../../common/config-providers.js";
+import { type ConfigProvider, resolveReferences } from "../../common/config-providers.js";
 import { MillraceError } from "../../common/errors.js";
 import { secretsInUrls } from "../../common/secrets.js";
 import type { Converter } from "../api/converter.js";
@@ -8,9 +8,16 @@ import type { Plugins } from "./plugins.js";
 import type { Converters } from "./row-encoder.js";
 import { withPrefix } from "./transform-chain.js";
 
+/** By the names that references use; undefined: the standard ones. */
+export type Providers = Readonly<Record<string, ConfigProvider>>;
+
 /** A config that is about to run: references replaced. `secrets` are the values to keep out of every text. */
-export function configToRun(config: ConnectorConfig, secretSettings: ReadonlySet<string>): { config: ConnectorConfig; secrets: string[] } {
-  const { config: resolved, resolved: found } = resolveReferences(config);
+export function configToRun(
+  config: ConnectorConfig,
+  secretSettings: ReadonlySet<string>,
+  providers: Providers | undefined,
+): { config: ConnectorConfig; secrets: string[] } {
+  const { config: resolved, resolved: found } = resolveReferences(config, providers);
   const secrets = [...found];
   for (const [key, value] of Object.entries(resolved)) secrets.push(...(secretSettings.has(key) ? [value] : secretsInUrls(value)));
   return { config: resolved, secrets };

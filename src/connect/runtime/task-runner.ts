@@ -10,6 +10,7 @@ import { isRetriable } from "./error-policy.js";
 import type { HostMap } from "./hosts.js";
 import type { OffsetStore } from "./offset-store.js";
 import type { Plugins } from "./plugins.js";
+import type { Providers } from "./task-config.js";
 
 /** What every task of a worker is given. */
 export interface TaskServices {
@@ -18,6 +19,7 @@ export interface TaskServices {
   readonly offsets: OffsetStore;
   readonly errorStore: ErrorStore | undefined;
   readonly hosts: HostMap;
+  readonly providers: Providers | undefined;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -38,12 +40,12 @@ export interface TaskSetup {
 }
 
 const firstBackoffMs = 250;
-const lastBackoffMs = 10_000;
+const longestBackoffMs = 10_000;
 const stopTimeoutMs = 10_000;
 
 /**
- * A task's life: it runs, fails and, where the fault may pass, starts again after a while that doubles up to 10 s. Subclasses
- * hold one run, from a fresh start of the task to its stop.
+ * A task's life: it runs, fails and, where the fault may pass, starts again after a while that doubles, by
+ * `tasks.restart.max` and `tasks.restart.delay.max.ms`. Subclasses hold one run, from a fresh start of the task to its stop.
  */
 export abstract class TaskRunner {
   state: TaskState = "UNASSIGNED";
@@ -122,14 +124,19 @@ export abstract class TaskRunner {
     this.forgetSecrets = this.services.holdSecrets(values);
   }
 
-  protected running(): void {
-    this.change(this.paused ? "PAUSED" : "RUNNING");
+  /** @param trouble what a task that goes on has met, as its trace; none: all is well */
+  protected running(trouble?: string): void {
+    this.change(this.paused ? "PAUSED" : "RUNNING", trouble);
   }
 
   private async live(): Promise<void> {
     const { signal } = this.stopping;
-    const { logger, clock } = this.services;
+    const { logger, clock, metrics, scrub } = this.services;
     const { connector, id } = this.setup;
+    const most = this.number("tasks.restart.max", -1);
+    const longest = this.number("tasks.restart.delay.max.ms", longestBackoffMs);
+    const counter = metrics.counter("millrace_connector_restarts_total", "Tasks that started again by themselves", { connector });
+    let restarts = 0;
     for (let backoff = firstBackoffMs; !signal.aborted; ) {
       this.worked = false;
       try {
@@ -137,22 +144,36 @@ export abstract class TaskRunner {
         if (signal.aborted) return;
       } catch (error) {
         if (signal.aborted) return;
-        const trace = this.services.scrub(traceOf(error));
-        if (!isRetriable(error)) {
-          logger.error(`task ${connector}-${id} failed and stays down until it is restarted`, { connector, task: id, error: trace });
-          this.change("FAILED", trace);
+        const trace = scrub(traceOf(error));
+        const passing = isRetriable(error);
+        if (this.worked) {
+          backoff = firstBackoffMs;
+          restarts = 0;
+        }
+        if (!passing || (most >= 0 && restarts >= most)) {
+          const tried = passing ? `The task has started again ${restarts} times in a row, as often as tasks.restart.max lets it.` : "";
+          logger.error(`task ${connector}-${id} failed and stays down until it is restarted`, { connector, task: id, error: trace, tried });
+          this.change("FAILED", withSecondLine(trace, tried));
           return;
         }
-        if (this.worked) backoff = firstBackoffMs;
-        logger.warn(`task ${connector}-${id} failed and starts again in ${backoff} ms`, { connector, task: id, error: trace });
-        this.change("RESTARTING", trace);
-        await clock.sleep(backoff, signal).catch(() => undefined);
-        backoff = Math.min(backoff * 2, lastBackoffMs);
+        restarts++;
+        const delay = Math.min(backoff, longest);
+        const again = `The task starts again by itself in ${delay} ms (restart ${restarts} in a row${most >= 0 ? ` of at most ${most}` : ""}).`;
+        logger.warn(`task ${connector}-${id} failed and starts again in ${delay} ms`, { connector, task: id, restarts, error: trace });
+        this.change("RESTARTING", withSecondLine(trace, again));
+        await clock.sleep(delay, signal).catch(() => undefined);
+        if (!signal.aborted) counter.add();
+        backoff = delay * 2;
       } finally {
         this.forgetSecrets?.();
         this.forgetSecrets = undefined;
       }
     }
+  }
+
+  private number(setting: string, fallback: number): number {
+    const n = Number(this.setup.config[setting] ?? fallback);
+    return Number.isNaN(n) ? fallback : n;
   }
 
   private change(state: TaskState, trace?: string): void {
@@ -161,6 +182,12 @@ export abstract class TaskRunner {
     this.trace = trace;
     this.setup.onState(state, trace);
   }
+}
+
+function withSecondLine(trace: string, line: string): string {
+  if (line === "") return trace;
+  const end = trace.indexOf("\n    at ");
+  return end < 0 ? `${trace}\n${line}` : `${trace.slice(0, end)}\n${line}${trace.slice(end)}`;
 }
 
 /** The first line says what is wrong, the stack below where. */

@@ -1,11 +1,14 @@
-import { ConfigDef, type Setting, type SettingResult } from "../../common/config-def.js";
+import type { Setting, SettingResult } from "../../common/config-def.js";
 import { isReference } from "../../common/config-providers.js";
 import { asError } from "../../common/errors.js";
 import { HIDDEN, hideInUrls } from "../../common/secrets.js";
 import type { CheckContext, ConfigProblem, ConnectorConfig } from "../api/source.js";
-import { runtimeFreeKeys, sinkDef, sourceDef, topicCreationSettings } from "./connector-settings.js";
+import { checkOverrides } from "./client-overrides.js";
+import { mask } from "./config-masks.js";
+import { type Part, partsOf } from "./config-parts.js";
+import { runtimeFreeKeys } from "./connector-settings.js";
 import type { ConnectorPlugin, Plugins } from "./plugins.js";
-import { listOf, withPrefix } from "./transform-chain.js";
+import { listOf } from "./transform-chain.js";
 
 /** Kafka Connect's answer to `/config/validate`. */
 export interface ConfigInfos {
@@ -43,96 +46,17 @@ export interface Validation {
   readonly warnings: readonly string[];
 }
 
-interface Part {
-  readonly prefix: string;
-  readonly def: ConfigDef;
-  readonly config: ConnectorConfig;
-  readonly free: readonly RegExp[];
-}
-
-const looksSecret = /(password|passwd|secret|credential|api\.?key|token|jaas\.config|user\.info)s?$/i;
-
-/** Every declared setting, of the connector and of what it names: transforms, predicates, converters. */
-function partsOf(config: ConnectorConfig, plugin: ConnectorPlugin, plugins: Plugins, problems: ConfigProblem[]): Part[] {
-  const base = plugin.type === "source" ? sourceDef : sinkDef;
-  const groups = plugin.type === "source" ? ["default", ...listOf(config["topic.creation.groups"])] : [];
-  const creation = Object.keys(config).some((k) => k.startsWith("topic.creation.")) ? groups.flatMap(topicCreationSettings) : [];
-  // The runtime's own declaration of a shared name holds (topics, name); the connector's others come after.
-  const own = [...plugin.config.settings.values()].filter((s) => !base.settings.has(s.name));
-  const parts: Part[] = [{ prefix: "", def: base.with([...creation, ...own]), config, free: plugin.freeKeys ?? [] }];
-  for (const setting of ["key.converter", "value.converter", "header.converter"]) {
-    const name = config[setting];
-    if (!name) continue;
-    const converter = plugins.converters.find(name);
-    if (converter) parts.push({ prefix: `${setting}.`, def: converter.config, config: withPrefix(config, `${setting}.`), free: [/./] });
-    else problems.push({ setting, message: `Class ${name} could not be found.` });
-  }
-  const predicates = listOf(config["predicates"]);
-  for (const name of listOf(config["transforms"])) {
-    const prefix = `transforms.${name}.`;
-    const settings = withPrefix(config, prefix);
-    const transform = settings["type"] === undefined ? undefined : plugins.transforms.find(settings["type"]);
-    parts.push({
-      prefix,
-      def: new ConfigDef(transformSettings).with([...(transform?.config.settings.values() ?? [])]),
-      config: settings,
-      free: [],
-    });
-    if (settings["type"] !== undefined && !transform)
-      problems.push({ setting: `${prefix}type`, message: `Class ${settings["type"]} could not be found.` });
-    const predicate = settings["predicate"];
-    if (predicate && !predicates.includes(predicate))
-      problems.push({
-        setting: `${prefix}predicate`,
-        message: `${predicate} is not one of the predicates (${predicates.join(", ") || "none"})`,
-      });
-  }
-  for (const name of predicates) {
-    const prefix = `predicates.${name}.`;
-    const settings = withPrefix(config, prefix);
-    const predicate = settings["type"] === undefined ? undefined : plugins.predicates.find(settings["type"]);
-    parts.push({
-      prefix,
-      def: new ConfigDef([typeSetting("Predicate")]).with([...(predicate?.config.settings.values() ?? [])]),
-      config: settings,
-      free: [],
-    });
-    if (settings["type"] !== undefined && !predicate)
-      problems.push({ setting: `${prefix}type`, message: `Class ${settings["type"]} could not be found.` });
-  }
-  return parts;
-}
-
-const typeSetting = (what: string): Setting => ({
-  name: "type",
-  type: "CLASS",
-  importance: "HIGH",
-  doc: `Class of the ${what.toLowerCase()}.`,
-});
-const transformSettings: readonly Setting[] = [
-  typeSetting("Transformation"),
-  {
-    name: "predicate",
-    type: "STRING",
-    default: "",
-    importance: "MEDIUM",
-    doc: "Alias of the predicate that says which records are transformed.",
-  },
-  {
-    name: "negate",
-    type: "BOOLEAN",
-    default: false,
-    importance: "MEDIUM",
-    doc: "Whether the records for which the predicate does not hold are transformed instead.",
-  },
-];
-
 /** Checks a config against everything that it names; with `check`, against the outside too. Values in the answer are masked. */
 export async function validate(
   given: ConnectorConfig,
   plugin: ConnectorPlugin,
   plugins: Plugins,
-  outside?: { readonly context: CheckContext; readonly resolve: (config: ConnectorConfig) => ConnectorConfig },
+  outside?: {
+    readonly context: CheckContext;
+    readonly resolve: (config: ConnectorConfig) => ConnectorConfig;
+    /** the worker's own settings */
+    readonly worker: Readonly<Record<string, string>>;
+  },
 ): Promise<Validation> {
   const config = plugin.translate?.(given) ?? given;
   const problems: ConfigProblem[] = [];
@@ -148,11 +72,14 @@ export async function validate(
     }
     for (const result of part.def.validate(part.config)) {
       warnings.push(...result.notes.map((n) => (part.prefix ? `${part.prefix}: ${n}` : n)));
-      configs.push({ definition: definitionOf(part.prefix, result.setting, order++), value: valueInfoOf(part.prefix, result) });
+      configs.push({ definition: definitionOf(part.prefix, result.setting, order++), value: valueInfoOf(part, result) });
     }
   }
   if (plugin.type === "sink" && listOf(config["topics"]).length === 0 && !config["topics.regex"]?.trim())
     problems.push({ setting: "topics", message: "Must configure one of topics or topics.regex" });
+  const overrides = checkOverrides(config, outside?.worker["connector.client.config.override.policy"]);
+  problems.push(...overrides.problems);
+  warnings.push(...overrides.warnings);
   const free = [...runtimeFreeKeys, ...(plugin.freeKeys ?? [])];
   for (const key of Object.keys(config)) {
     if (declared.has(key) || free.some((p) => p.test(key)) || parts.some((p) => p.prefix && key.startsWith(p.prefix) && p.free.length))
@@ -190,47 +117,6 @@ export async function validate(
   return { infos: { name: plugin.classes[0]!, error_count: errors.length, groups, configs }, errors, warnings };
 }
 
-/** The settings whose values are secrets: PASSWORD ones, undeclared ones that are named like one, and URLs with a password. */
-export function secretSettings(given: ConnectorConfig, plugin: ConnectorPlugin | undefined, plugins: Plugins): Set<string> {
-  const out = new Set<string>();
-  const config = plugin?.translate?.(given) ?? given;
-  const password = new Set<string>();
-  const known = new Set<string>();
-  for (const part of plugin ? partsOf(config, plugin, plugins, []) : [])
-    for (const s of part.def.settings.values())
-      for (const name of [s.name, ...(s.aliases ?? [])]) {
-        known.add(part.prefix + name);
-        if (s.type === "PASSWORD") password.add(part.prefix + name);
-      }
-  for (const [key, value] of [...Object.entries(given), ...Object.entries(config)])
-    if (!isReference(value) && (password.has(key) || (!known.has(key) && looksSecret.test(key)) || hideInUrls(value) !== value))
-      out.add(key);
-  return out;
-}
-
-/** As REST shows it. */
-export function maskConfig(config: ConnectorConfig, secrets: ReadonlySet<string>): Record<string, string> {
-  const out: Record<string, string> = {};
-  for (const [key, value] of Object.entries(config)) out[key] = secrets.has(key) ? mask(key, value, true) : value;
-  return out;
-}
-
-/** A value that is what REST shows of the stored one stands for the stored one. */
-export function keepStoredSecrets(given: ConnectorConfig, stored: ConnectorConfig, secrets: ReadonlySet<string>): ConnectorConfig {
-  const out: Record<string, string> = { ...given };
-  for (const key of secrets) {
-    const before = stored[key];
-    if (before !== undefined && out[key] !== undefined && (out[key] === HIDDEN || out[key] === mask(key, before, true))) out[key] = before;
-  }
-  return out;
-}
-
-function mask(key: string, value: string, secret: boolean): string {
-  const hidden = hideInUrls(value);
-  if (hidden !== value) return hidden;
-  return secret || (looksSecret.test(key) && !isReference(value)) ? HIDDEN : value;
-}
-
 export function definitionOf(prefix: string, s: Setting, order: number): ConfigKeyInfo {
   const fallback =
     s.default === undefined || s.default === null ? null : Array.isArray(s.default) ? s.default.join(",") : String(s.default);
@@ -254,14 +140,14 @@ function groupOfPrefix(prefix: string): string {
   return what === "transforms" ? `Transforms: ${name}` : what === "predicates" ? `Predicates: ${name}` : "Converters";
 }
 
-function valueInfoOf(prefix: string, r: SettingResult): ConfigValueInfo {
+function valueInfoOf({ prefix, recommended }: Part, r: SettingResult): ConfigValueInfo {
   const hide = r.setting.type === "PASSWORD" && r.value !== null && !isReference(r.value);
   // A reference stands for a value that is only known when a task starts: it cannot be checked before.
   const errors = r.value?.includes("${") && isReference(r.value) ? [] : r.errors;
   return {
     name: prefix + r.setting.name,
     value: hide ? HIDDEN : r.value === null ? null : hideInUrls(r.value),
-    recommended_values: r.setting.type === "BOOLEAN" ? ["true", "false"] : [...(r.setting.values ?? [])],
+    recommended_values: r.setting.type === "BOOLEAN" ? ["true", "false"] : [...(recommended?.[r.setting.name] ?? r.setting.values ?? [])],
     errors: prefix
       ? errors.map((e) =>
           e

@@ -8,6 +8,8 @@ import type { SinkConnector } from "../api/sink.js";
 import type { SourceConnector } from "../api/source.js";
 import type { PredicatePlugin, TransformPlugin } from "../api/transform.js";
 import type { HostMap } from "./hosts.js";
+import type { BrokenPlugin } from "./plugins.js";
+import type { Providers } from "./task-config.js";
 
 export interface ConnectWorkerOptions {
   readonly broker: Broker;
@@ -17,6 +19,10 @@ export interface ConnectWorkerOptions {
   /** The built-in ones are always there; these come besides. */
   readonly transforms?: readonly TransformPlugin[];
   readonly predicates?: readonly PredicatePlugin[];
+  /** Files of the user's plug-ins that could not be loaded: named where a class is missing. */
+  readonly brokenPlugins?: readonly BrokenPlugin[];
+  /** What `${name:path:key}` in configs is looked up by; the standard ones if absent. */
+  readonly providers?: Providers;
   /** Where bad records go; without one a bad record fails its task. */
   readonly errorStore?: ErrorStore;
   /** Encrypts PASSWORD settings; else the key file in `dataDir`; else a key of this process alone. */
@@ -31,6 +37,6 @@ export interface ConnectWorkerOptions {
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly clock?: Clock;
-  /** What status shows as worker_id; `127.0.0.1:8083` if absent. */
+  /** What status shows as worker_id, unless `start` says otherwise; `127.0.0.1:8083` if absent. */
   readonly workerId?: string;
 }

@@ -1,29 +1,23 @@
 import { MillraceError } from "../../common/errors.js";
+import { LogLevels } from "../../common/log-levels.js";
+import type { Logger } from "../../common/logger.js";
+import { object } from "./body.js";
+import type { Route } from "./route.js";
 
-interface LoggerLevel {
-  readonly level: string;
-  readonly last_modified: number | null;
-}
-
-const levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF"];
-
-/** `/admin/loggers`: levels are kept for the clients that ask; what is logged follows the process's own level. */
-export class Loggers {
-  private readonly known = new Map<string, LoggerLevel>([["root", { level: "INFO", last_modified: null }]]);
-
-  all(): Record<string, LoggerLevel> {
-    return Object.fromEntries([...this.known].sort(([a], [b]) => (a < b ? -1 : 1)));
-  }
-
-  get(name: string): LoggerLevel | undefined {
-    return this.known.get(name);
-  }
-
-  /** Returns the loggers that changed. @throws NOT_FOUND for a level that there is not, as Connect */
-  set(name: string, level: string): string[] {
-    const word = level.toUpperCase();
-    if (!levels.includes(word)) throw new MillraceError("NOT_FOUND", `invalid log level '${level}'.`);
-    this.known.set(name, { level: word, last_modified: Date.now() });
-    return [name];
-  }
+/** `/admin/loggers`: the levels of this process's loggers, under the names that they have in the stack that it replaces. */
+export function loggerRoutes(route: Route, logger: Logger): void {
+  const levels = logger.levels ?? new LogLevels();
+  route("GET", "/admin/loggers", () => levels.all());
+  route("GET", "/admin/loggers/:logger", ({ params }) => {
+    const found = levels.get(params["logger"]!);
+    if (!found) throw new MillraceError("NOT_FOUND", `Logger ${params["logger"]} not found.`);
+    return found;
+  });
+  route("PUT", "/admin/loggers/:logger", ({ params, query, body }) => {
+    const { level } = object(body.json(), "a level");
+    if (level === undefined || level === null)
+      throw new MillraceError("DATA_INVALID", "Desired 'level' parameter was not specified in request.");
+    const changed = levels.change(params["logger"]!, String(level), Date.now());
+    return String(query["scope"] ?? "worker").toLowerCase() === "cluster" ? undefined : changed;
+  });
 }
