@@ -76,6 +76,16 @@ export class MillraceProcess {
     return this.call("sql", "POST", "/ksql", { ksql: text, streamsProperties: {} });
   }
 
+  /** Resolves when a task of each connector runs. */
+  async running(...names) {
+    let status;
+    for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
+      status = await Promise.all(names.map((name) => this.call("connect", "GET", `/connectors/${name}/status`)));
+      if (status.every(({ tasks }) => tasks.some(({ state }) => state === "RUNNING"))) return;
+    }
+    throw new Error(`not all of ${names.join(", ")} ran within a minute: ${JSON.stringify(status)}`);
+  }
+
   /** Resolves when the connector has written to these topics. */
   async topics(name, wanted) {
     let seen = [];
