@@ -49,7 +49,7 @@ describe.each(["mysql", "mariadb"] as const)("rows of %s as bytes", (flavor) => 
     );
     expect(got.length).toBe(50_000);
     expect(new Set(got.map((r) => r[0])).size).toBe(50_000);
-    expect(got.every((r) => r[1] === "é".repeat((Number(r[0]) % 1000) % 300) && r[2] === null)).toBe(true);
+    expect(got.every((r) => r[1] === "é".repeat((((Number(r[0]) - 1) % 1000) + 1) % 300) && r[2] === null)).toBe(true);
     expect(lasts.pop()).toBe(true);
     expect(lasts.includes(true)).toBe(false);
   });
