@@ -45,6 +45,35 @@ export function readDecimal(b: Buffer, start: number, precision: number, scale: 
   return negative ? -value : value;
 }
 
+/** The same of at most 15 digits, as a number. */
+export function readSmallDecimal(b: Buffer, start: number, precision: number, scale: number): number {
+  const negative = (b[start]! & 0x80) === 0;
+  const mask = negative ? 0xff : 0;
+  const integer = precision - scale;
+  let p = start;
+  let value = 0;
+  for (let left = integer; left > 0; ) {
+    const digits = left % 9 || 9;
+    value = value * powers[digits]! + bits(b, p, bytesOf[digits]!, mask, p === start ? 0x7f : 0xff);
+    p += bytesOf[digits]!;
+    left -= digits;
+  }
+  for (let left = scale; left > 0; ) {
+    const digits = left < 9 ? left : 9;
+    value = value * powers[digits]! + bits(b, p, bytesOf[digits]!, mask, p === start ? 0x7f : 0xff);
+    p += bytesOf[digits]!;
+    left -= digits;
+  }
+  return negative ? 0 - value : value;
+}
+
+/** Big-endian, each byte through the mask, the first without its high bit where that is the sign. */
+function bits(b: Buffer, p: number, size: number, mask: number, first: number): number {
+  let value = (b[p]! ^ mask) & first;
+  for (let i = 1; i < size; i++) value = value * 256 + (b[p + i]! ^ mask);
+  return value;
+}
+
 /** As MySQL prints it: with all digits of the scale. */
 export function decimalText(unscaled: bigint, scale: number): string {
   const text = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, "0");
