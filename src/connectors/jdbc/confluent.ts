@@ -1,5 +1,7 @@
 import { ConfigDef } from "../../common/config-def.js";
-import { checkUrl, fieldFilter, ownSettings, requireUrl, type SinkSettings } from "./settings.js";
+import { dialectNames } from "./dialects.js";
+import { checkDialect, checkUrl, fieldFilter, ownSettings, requireUrl, type SinkSettings } from "./settings.js";
+import { checkTimeZone, timeZone } from "./time-zone.js";
 
 /** Settings of `io.confluent.connect.jdbc.JdbcSinkConnector` with its names and defaults. */
 export const confluentConfig = new ConfigDef([
@@ -10,10 +12,11 @@ export const confluentConfig = new ConfigDef([
     name: "dialect.name",
     type: "STRING",
     default: null,
-    values: ["PostgreSqlDatabaseDialect"],
+    values: dialectNames,
     importance: "LOW",
     group: "Connection",
     doc: "The database's dialect; by default the URL tells.",
+    check: (value, config) => (value === null ? undefined : checkDialect(String(value), config["connection.url"] ?? "")),
   },
   {
     name: "insert.mode",
@@ -80,9 +83,9 @@ export const confluentConfig = new ConfigDef([
     name: "db.timezone",
     type: "STRING",
     default: "UTC",
-    values: ["UTC"],
     group: "Data Mapping",
-    doc: "Time zone of timestamps without one.",
+    doc: "The wall clock that instants are written by where the column has no time zone: a name (Europe/Berlin) or an offset (+02:00).",
+    check: checkTimeZone,
   },
   { name: "auto.create", type: "BOOLEAN", default: false, group: "DDL Support", doc: "Create a missing table." },
   {
@@ -117,6 +120,8 @@ export function confluentSettings(raw: Readonly<Record<string, string>>): SinkSe
   const format = config.string("table.name.format");
   return {
     url: requireUrl(config, "connection.url"),
+    columnTypes: "confluent",
+    timeZone: timeZone(config.string("db.timezone")) ?? null,
     user: config.optionalString("connection.user"),
     password: config.optionalString("connection.password"),
     insertMode: config.string("insert.mode") as SinkSettings["insertMode"],

@@ -4,8 +4,8 @@ import type { SinkConnector } from "../../connect/api/sink.js";
 import type { ConnectorConfig } from "../../connect/api/source.js";
 import { confluentConfig, confluentSettings } from "./confluent.js";
 import { debeziumConfig, debeziumSettings } from "./debezium.js";
-import { connect } from "./postgres/connection.js";
-import { OffsetsTable } from "./postgres/offsets.js";
+import { dialectOf } from "./dialects.js";
+import { OffsetsTable } from "./offsets.js";
 import type { SinkSettings } from "./settings.js";
 import { JdbcSinkTask } from "./task.js";
 
@@ -13,6 +13,7 @@ function jdbcSink(
   classes: readonly string[],
   version: string,
   config: ConfigDef,
+  userSetting: string,
   read: (config: ConnectorConfig) => SinkSettings,
 ): SinkConnector {
   return {
@@ -25,28 +26,45 @@ function jdbcSink(
     createTask: () => new JdbcSinkTask(read),
     async alterOffsets(raw, offsets, context) {
       const settings = read(raw);
-      const client = await connect(settings, context, false);
+      const dialect = dialectOf(settings);
+      const session = await dialect.connect(settings, context);
       try {
-        const table = new OffsetsTable(settings.offsetsTable);
-        await table.create(client);
+        const table = new OffsetsTable(dialect, settings.offsetsTable);
+        await table.create(session);
         const { connector, clusterId } = context;
         for (const { topic, partition, offset } of offsets)
-          await table.alter(client, { connector, clusterId, topicId: context.topicId(topic), partition }, offset);
+          await table.alter(session, { connector, clusterId, topicId: context.topicId(topic), partition }, offset);
       } finally {
-        await client.end();
+        await session.end();
       }
     },
     async check(raw, context) {
+      const settings = read(raw);
+      const dialect = dialectOf(settings);
+      const unfit = dialect.checkSettings?.(settings);
+      if (unfit) return [{ setting: "connection.url", message: unfit }];
       try {
-        const client = await connect(read(raw), context, false);
-        await client.end();
+        await (await dialect.connect(settings, context)).end();
         return [];
       } catch (error) {
-        return [{ setting: "connection.url", message: asError(error).message }];
+        const setting = dialect.refusesUs((error as Error).cause) === "credentials" ? userSetting : "connection.url";
+        return [{ setting, message: asError(error).message }];
       }
     },
   };
 }
 
-export const confluentJdbcSink = jdbcSink(["io.confluent.connect.jdbc.JdbcSinkConnector"], "10.7.0", confluentConfig, confluentSettings);
-export const debeziumJdbcSink = jdbcSink(["io.debezium.connector.jdbc.JdbcSinkConnector"], "3.5.0.Final", debeziumConfig, debeziumSettings);
+export const confluentJdbcSink = jdbcSink(
+  ["io.confluent.connect.jdbc.JdbcSinkConnector"],
+  "10.7.0",
+  confluentConfig,
+  "connection.user",
+  confluentSettings,
+);
+export const debeziumJdbcSink = jdbcSink(
+  ["io.debezium.connector.jdbc.JdbcSinkConnector"],
+  "3.5.0.Final",
+  debeziumConfig,
+  "connection.username",
+  debeziumSettings,
+);

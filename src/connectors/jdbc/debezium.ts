@@ -1,5 +1,6 @@
 import { ConfigDef } from "../../common/config-def.js";
 import { checkUrl, fieldFilter, ownSettings, requireUrl, type SinkSettings } from "./settings.js";
+import { checkTimeZone, timeZone } from "./time-zone.js";
 
 /** Settings of `io.debezium.connector.jdbc.JdbcSinkConnector` with its names and defaults. */
 export const debeziumConfig = new ConfigDef([
@@ -90,9 +91,9 @@ export const debeziumConfig = new ConfigDef([
     aliases: ["database.time_zone"],
     type: "STRING",
     default: "UTC",
-    values: ["UTC"],
     group: "Data Mapping",
-    doc: "Time zone of timestamps without one.",
+    doc: "The wall clock that instants are written by where the column has no time zone: a name (Europe/Berlin) or an offset (+02:00).",
+    check: checkTimeZone,
   },
   {
     name: "flush.max.retries",
@@ -112,6 +113,8 @@ export function debeziumSettings(raw: Readonly<Record<string, string>>): SinkSet
   const evolve = config.string("schema.evolution") === "basic";
   return {
     url: requireUrl(config, "connection.url"),
+    columnTypes: "debezium",
+    timeZone: timeZone(config.string("use.time.zone")) ?? null,
     user: config.optionalString("connection.username"),
     password: config.optionalString("connection.password"),
     insertMode: config.string("insert.mode") as SinkSettings["insertMode"],

@@ -1,8 +1,13 @@
 import type { Config } from "../../common/config-def.js";
+import { dialects } from "./dialects.js";
+import type { TimeZone } from "./time-zone.js";
+import { type JdbcUrl, parseJdbcUrl } from "./url.js";
 
 /** What both connector classes come down to; each maps its own keys and defaults to this. */
 export interface SinkSettings {
   readonly url: JdbcUrl;
+  /** which class's documented types the created columns have */
+  readonly columnTypes: "confluent" | "debezium";
   readonly user: string | null;
   readonly password: string | null;
   readonly insertMode: "insert" | "upsert" | "update";
@@ -13,7 +18,9 @@ export interface SinkSettings {
   readonly truncateEnabled: boolean;
   readonly autoCreate: boolean;
   readonly autoEvolve: boolean;
-  /** Names are kept as they are; else they fold to lower case as unquoted identifiers do. */
+  /** The wall clock that instants are written by where the column has no zone; null: UTC. */
+  readonly timeZone: TimeZone | null;
+  /** Names are kept as they are; else they fold as the database folds unquoted identifiers. */
   readonly quoteIdentifiers: boolean;
   /** the table's name, perhaps with a schema in front, from a topic's */
   tableName(topic: string): string;
@@ -30,39 +37,19 @@ export interface SinkSettings {
   readonly lanes: number;
 }
 
-/** `jdbc:postgresql://host:port/database?key=value` */
-export interface JdbcUrl {
-  readonly product: string;
-  readonly host: string;
-  readonly port: number;
-  readonly database: string;
-  readonly parameters: Readonly<Record<string, string>>;
-}
-
-/** The parts of a JDBC URL, or what is wrong with it. */
-export function parseJdbcUrl(text: string): JdbcUrl | string {
-  const match = /^jdbc:(postgresql):\/\/([^/?:]+|\[[^\]]+\])?(?::(\d+))?\/([^?]*)(?:\?(.*))?$/.exec(text.trim());
-  if (!match) {
-    const product = /^jdbc:(\w+):/.exec(text)?.[1];
-    return product && product !== "postgresql"
-      ? `the database ${product} is not supported as a target; supported: postgresql`
-      : "expected jdbc:postgresql://host:port/database";
-  }
-  const database = decodeURIComponent(match[4]!);
-  if (!database) return "the URL names no database: expected jdbc:postgresql://host:port/database";
-  return {
-    product: match[1]!,
-    host: (match[2] ?? "localhost").replace(/^\[|\]$/g, ""),
-    port: match[3] ? Number(match[3]) : 5432,
-    database,
-    parameters: Object.fromEntries(new URLSearchParams(match[5] ?? "")),
-  };
-}
-
 /** What is wrong with a `connection.url`, for its declaration. */
 export function checkUrl(value: unknown): string | undefined {
   const url = parseJdbcUrl(String(value));
   return typeof url === "string" ? url : undefined;
+}
+
+/** A dialect that is named must speak to the database of the URL. */
+export function checkDialect(name: string, url: string): string | undefined {
+  const parsed = parseJdbcUrl(url);
+  const dialect = dialects.find((d) => d.name === name);
+  return typeof parsed === "string" || !dialect || dialect.products.includes(parsed.product)
+    ? undefined
+    : `${name} does not speak to ${parsed.product}, which connection.url names`;
 }
 
 export function requireUrl(config: Config, setting: string): JdbcUrl {

@@ -1,15 +1,14 @@
-import pg from "pg";
 import { describeError, MillraceError } from "../../common/errors.js";
 import type { SinkRecord } from "../../connect/api/record.js";
 import type { SinkRows, SinkTask, SinkTaskContext } from "../../connect/api/sink.js";
 import type { Schema } from "../../data/schema.js";
 import { formatTopicPartition, type TopicPartition } from "../../data/topic-partition.js";
-import { buildStatements, columnValue, keyIdentity } from "./postgres/batch.js";
-import { connect } from "./postgres/connection.js";
-import { Lane, type PartitionState } from "./postgres/lane.js";
-import { OffsetsTable } from "./postgres/offsets.js";
-import { makePlan, type TablePlan } from "./postgres/plan.js";
-import { quoteName, splitName } from "./postgres/table.js";
+import { buildStatements, columnValue, keyIdentity } from "./changes.js";
+import type { Dialect, Session, TablePlan } from "./dialect.js";
+import { dialectOf } from "./dialects.js";
+import { Lane, type PartitionState } from "./lane.js";
+import { OffsetsTable } from "./offsets.js";
+import { makePlan, targetTable } from "./plan.js";
 import { isEnvelope, transpose } from "./rows.js";
 import type { SinkSettings } from "./settings.js";
 
@@ -24,8 +23,9 @@ export class JdbcSinkTask implements SinkTask {
   readonly overlapsFlush = true;
   private settings!: SinkSettings;
   private context!: SinkTaskContext;
+  private dialect!: Dialect;
   private offsets!: OffsetsTable;
-  private control: pg.Client | undefined;
+  private control: Session | undefined;
   private lanes: Lane[] = [];
   private readonly partitions = new Map<string, PartitionState>();
   private readonly plans = new Map<string, Map<Schema | null, Map<Schema | null, TablePlan>>>();
@@ -36,8 +36,9 @@ export class JdbcSinkTask implements SinkTask {
   async start(config: Readonly<Record<string, string>>, context: SinkTaskContext): Promise<void> {
     this.settings = this.read(config);
     this.context = context;
-    this.offsets = new OffsetsTable(this.settings.offsetsTable);
-    await this.withControl((client) => this.offsets.create(client));
+    this.dialect = dialectOf(this.settings);
+    this.offsets = new OffsetsTable(this.dialect, this.settings.offsetsTable);
+    await this.withControl((session) => this.offsets.create(session));
   }
 
   async open(partitions: readonly TopicPartition[]): Promise<void> {
@@ -45,7 +46,7 @@ export class JdbcSinkTask implements SinkTask {
     for (const tp of partitions) {
       const { connector, clusterId } = this.context;
       const key = { connector, clusterId, topicId: this.context.topicId(tp.topic), topic: tp.topic, partition: tp.partition };
-      const positions = await this.withControl((client) => this.offsets.claim(client, key, lanes));
+      const positions = await this.withControl((session) => this.offsets.claim(session, key, lanes));
       while (this.lanes.length < positions.length) this.lanes.push(this.newLane());
       const known = positions.map((p) => p.nextOffset);
       const lowest = Math.min(...known);
@@ -84,15 +85,9 @@ export class JdbcSinkTask implements SinkTask {
       if (index.length === 0) continue;
       const piece = { rows, index: Int32Array.from(index), from: 0, to: index.length };
       const statements = buildStatements(plan, [piece], this.settings.insertMode !== "insert");
-      await this.withControl(async (client) => {
-        await client.query("BEGIN");
-        try {
-          for (const statement of statements) await client.query(statement);
-          await client.query("COMMIT");
-        } catch (error) {
-          await client.query("ROLLBACK").catch(() => {});
-          throw error;
-        }
+      await this.withControl(async (session) => {
+        const failed = await session.transact(undefined, statements);
+        if (failed) throw failed.error;
       });
     }
   }
@@ -126,6 +121,7 @@ export class JdbcSinkTask implements SinkTask {
 
   private newLane(): Lane {
     const environment = {
+      dialect: this.dialect,
       settings: this.settings,
       context: this.context,
       offsets: this.offsets,
@@ -187,8 +183,8 @@ export class JdbcSinkTask implements SinkTask {
     if (!this.settings.truncateEnabled || record.offset < Math.min(...state.positions.map((p) => p.nextOffset))) return;
     // every lane's earlier rows must be in the table, or they would come back after it was emptied
     await Promise.all(this.lanes.map((lane) => lane.settled()));
-    const table = quoteName(splitName(this.settings.tableName(record.topic), this.settings.quoteIdentifiers));
-    await this.lanes[0]!.advance(state, record.offset + 1, [`TRUNCATE TABLE ${table}`]);
+    const { quoted } = targetTable(this.dialect, this.settings, record.topic);
+    await this.lanes[0]!.advance(state, record.offset + 1, [this.dialect.empty(quoted)]);
     await this.advanceIdle(new Map([[formatTopicPartition(record), record.offset + 1]]));
   }
 
@@ -202,7 +198,7 @@ export class JdbcSinkTask implements SinkTask {
   }
 
   private async makePlan(rows: SinkRows): Promise<TablePlan> {
-    const plan = await this.withControl((client) => makePlan(client, this.settings, rows));
+    const plan = await this.withControl((session) => makePlan(this.dialect, session, this.settings, rows));
     let byKey = this.plans.get(rows.topic);
     if (!byKey || byKey.size > 1000) this.plans.set(rows.topic, (byKey = new Map()));
     let byValue = byKey.get(rows.keySchema);
@@ -212,22 +208,20 @@ export class JdbcSinkTask implements SinkTask {
   }
 
   /** Runs on a connection beside the lanes, made anew where it was lost. */
-  private async withControl<T>(use: (client: pg.Client) => Promise<T>): Promise<T> {
+  private async withControl<T>(use: (session: Session) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       try {
-        this.control ??= await connect(this.settings, this.context, false);
+        this.control ??= await this.dialect.connect(this.settings, this.context);
         return await use(this.control);
       } catch (error) {
-        const lost = error instanceof MillraceError ? error.retriable : error instanceof Error && !(error instanceof pg.DatabaseError);
-        const went = error instanceof pg.DatabaseError && error.code?.startsWith("57P");
-        if (!lost && !went) {
+        const lost = error instanceof MillraceError ? error.retriable : this.dialect.classify(error) === "connection";
+        if (!lost) {
           if (error instanceof MillraceError) throw error;
           throw new MillraceError("TARGET_FAILED", describeError(error), { cause: error });
         }
         this.control?.end().catch(() => {});
         this.control = undefined;
-        const code = ((error as Error).cause as { code?: string } | undefined)?.code;
-        if (code?.startsWith("28") || code === "3D000") throw error;
+        if (this.dialect.refusesUs((error as Error).cause)) throw error;
         if (attempt === 0) this.context.logger.warn("the target is away; waiting for it", { error: describeError(error) });
         await this.context.clock.sleep(Math.min(250 * 2 ** attempt, 5000), this.context.signal);
       }

@@ -2,11 +2,13 @@ import { readFileSync } from "node:fs";
 import pg from "pg";
 import { MillraceError } from "../../../common/errors.js";
 import type { CheckContext } from "../../../connect/api/source.js";
+import type { FailureKind } from "../dialect.js";
+import { firstHost, type JdbcHost } from "../hosts.js";
 import type { SinkSettings } from "../settings.js";
 
-/** Options of a `pg.Client` for the target; `pipeline`: statements are sent without waiting for the one before. */
-export function clientConfig(settings: SinkSettings, context: CheckContext, pipeline: boolean): pg.ClientConfig {
-  const { host, port } = context.resolveHost(settings.url.host, settings.url.port);
+/** Options of a `pg.Client` for the target; statements are sent without waiting for the one before. */
+function clientConfig(settings: SinkSettings, context: CheckContext, at: JdbcHost): pg.ClientConfig {
+  const { host, port } = context.resolveHost(at.host, at.port);
   const p = settings.url.parameters;
   const config: pg.ClientConfig & { pipeline?: boolean } = {
     host,
@@ -16,7 +18,7 @@ export function clientConfig(settings: SinkSettings, context: CheckContext, pipe
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
     application_name: p.ApplicationName ?? "millrace",
-    pipeline,
+    pipeline: true,
   };
   const password = settings.password ?? p.password;
   if (password !== undefined) config.password = password;
@@ -38,37 +40,32 @@ function tls(p: Readonly<Record<string, string>>): pg.ClientConfig["ssl"] {
   return options;
 }
 
-/** Connects with UTC, ISO dates and full float precision. @throws MillraceError CONNECT_FAILED */
-export async function connect(settings: SinkSettings, context: CheckContext, pipeline: boolean): Promise<pg.Client> {
-  const config = clientConfig(settings, context, pipeline);
-  const client = new pg.Client(config);
-  client.on("error", () => {}); // the statements under way are rejected with it; without a listener it would end the process
-  try {
-    await client.connect();
-    await client.query("SET TIME ZONE 'UTC'; SET datestyle = 'ISO, YMD'; SET extra_float_digits = 3; SET synchronous_commit = on");
-    return client;
-  } catch (error) {
-    client.end().catch(() => {});
-    throw new MillraceError(
-      "CONNECT_FAILED",
-      `cannot connect to ${config.host}:${config.port}/${config.database}: ${(error as Error).message}`,
-      { cause: error },
-    );
-  }
+/**
+ * Connects with UTC, ISO dates and full float precision; of several hosts, to the first that takes writes.
+ * @throws MillraceError CONNECT_FAILED
+ */
+export function openClient(settings: SinkSettings, context: CheckContext): Promise<pg.Client> {
+  const { hosts } = settings.url;
+  return firstHost(hosts, async (at) => {
+    const config = clientConfig(settings, context, at);
+    const client = new pg.Client(config);
+    client.on("error", () => {}); // the statements under way are rejected with it; without a listener it would end the process
+    try {
+      await client.connect();
+      await client.query("SET TIME ZONE 'UTC'; SET datestyle = 'ISO, YMD'; SET extra_float_digits = 3; SET synchronous_commit = on");
+      if (hosts.length > 1 && (await client.query("SELECT pg_is_in_recovery() AS standby")).rows[0].standby)
+        throw new Error("it is a standby, which takes no writes");
+      return client;
+    } catch (error) {
+      client.end().catch(() => {});
+      throw new MillraceError(
+        "CONNECT_FAILED",
+        `cannot connect to ${config.host}:${config.port}/${config.database}: ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
+  });
 }
-
-/** What a failure of the target means for the batch. */
-export type FailureKind =
-  /** the connection is gone or the server cannot now: reconnect and send again, however often it takes */
-  | "connection"
-  /** deadlock, serialization, locks, resources: the same statement may pass later */
-  | "passing"
-  /** the row's content: refused */
-  | "data"
-  /** the table is not what was thought: read it again */
-  | "structure"
-  /** everything else: rights, a wrong configuration */
-  | "permanent";
 
 /** By SQLSTATE class (PostgreSQL documentation, appendix A). */
 export function classify(error: unknown): FailureKind {

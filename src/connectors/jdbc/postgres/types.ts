@@ -1,6 +1,8 @@
 import type { ValueKind } from "../../../cdc/value-kind.js";
 import { Decimal, type Schema, type Value } from "../../../data/schema.js";
-import { formatTimestampMicros, toMicros, toText } from "../value-kind.js";
+import { INFINITY, inZone, MINUS_INFINITY, micros, parseInstant } from "../instant.js";
+import { toText } from "../text.js";
+import type { TimeZone } from "../time-zone.js";
 import type { BinaryArray } from "./binary-array.js";
 
 /** How a column's values go into an `unnest`: the array's element type, a writer, and the cast to the column's type if any. */
@@ -64,8 +66,8 @@ const ownTypes = new Set(
   ),
 );
 
-/** Values that the writer cannot encode are refused rows: the error names the value's kind. */
-export function columnWriter(kind: ValueKind, target: string): ColumnWriter {
+/** Values that the writer cannot encode are refused rows. `zone`: the wall clock of instants in columns without a zone. */
+export function columnWriter(kind: ValueKind, target: string, zone: TimeZone | null): ColumnWriter {
   const to = (type: string) => (target === type ? null : target);
   switch (kind.kind) {
     case "int":
@@ -82,21 +84,22 @@ export function columnWriter(kind: ValueKind, target: string): ColumnWriter {
       if (target !== "date") break;
       return { elementType: "date", elementOid: 1082, cast: null, write: (a, v) => a.int32((v as number) - 10957) };
     case "timestamp": {
-      const zoned = target === "timestamp with time zone";
-      if (!zoned && target !== "timestamp without time zone") break;
       const perUnit = kind.microsPerUnit;
-      return {
-        elementType: zoned ? "timestamptz" : "timestamp",
-        elementOid: zoned ? 1184 : 1114,
-        cast: null,
-        write(a, v) {
-          if (typeof v === "number" && perUnit >= 1) return a.int64(v * perUnit - 946_684_800_000_000);
-          const micros = toMicros(v as bigint, perUnit);
-          const text = formatTimestampMicros(micros);
-          if (text.endsWith("infinity")) a.int64(text[0] === "-" ? -9223372036854775808n : 9223372036854775807n);
-          else a.int64(micros - 946_684_800_000_000n);
-        },
-      };
+      const zoned = target === "timestamp with time zone";
+      const local = target === "timestamp without time zone";
+      if (zoned || local) return timestampWriter(zoned, (v) => inZone(micros(v as number | bigint, perUnit), local ? zone : null));
+      break;
+    }
+    case "timestamptz": {
+      const zoned = target === "timestamp with time zone";
+      const local = target === "timestamp without time zone";
+      if (zoned || local)
+        return timestampWriter(zoned, (v) => {
+          const at = parseInstant(v as string);
+          if (at === undefined) throw new RangeError(`${v} is no timestamp with a time zone`);
+          return inZone(at, local ? zone : null);
+        });
+      break;
     }
     case "bytes":
       if (target !== "bytea") break;
@@ -121,6 +124,20 @@ export function columnWriter(kind: ValueKind, target: string): ColumnWriter {
     default:
   }
   return { elementType: "text", elementOid: 25, cast: textCast(target), write: (a, v) => a.text(toText(kind, v)) };
+}
+
+/** Postgres counts µs from 2000-01-01. */
+function timestampWriter(zoned: boolean, microsOf: (value: Exclude<Value, null>) => number | bigint): ColumnWriter {
+  return {
+    elementType: zoned ? "timestamptz" : "timestamp",
+    elementOid: zoned ? 1184 : 1114,
+    cast: null,
+    write(a, v) {
+      const at = microsOf(v);
+      if (typeof at === "number") a.int64(at - 946_684_800_000_000);
+      else a.int64(at === INFINITY || at === MINUS_INFINITY ? at : at - 946_684_800_000_000n);
+    },
+  };
 }
 
 /** An explicit cast would cut a text to `varchar(n)` silently, and `bit` means one bit: there assignment checks the length. */

@@ -57,7 +57,10 @@ export function formatBits(bytes: Uint8Array, length: number | undefined): strin
   return length === undefined ? text.replace(/^0+(?=\d)/, "") : text.padStart(length, "0").slice(-length);
 }
 
-/** A value as text that Postgres' input function of the fitting type reads. */
+/**
+ * A value as text that Postgres' input function of the fitting type reads. Also what keys are compared and hashed to lanes by, in
+ * every dialect: changing it for a kind would move keys to other lanes.
+ */
 export function toText(kind: ValueKind, value: Exclude<Value, null>): string {
   switch (kind.kind) {
     case "decimal":

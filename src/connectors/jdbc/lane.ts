@@ -1,11 +1,9 @@
-import type pg from "pg";
-import { asError, describeError, MillraceError } from "../../../common/errors.js";
-import type { SinkRows, SinkTaskContext } from "../../../connect/api/sink.js";
-import type { SinkSettings } from "../settings.js";
-import { buildStatements, type Piece, RowRefused } from "./batch.js";
-import { classify, connect, type FailureKind } from "./connection.js";
+import { asError, describeError, MillraceError } from "../../common/errors.js";
+import type { SinkRows, SinkTaskContext } from "../../connect/api/sink.js";
+import { buildStatements, type Piece, RowRefused } from "./changes.js";
+import type { Dialect, Failure, FailureKind, Session, Statement, TablePlan } from "./dialect.js";
 import type { LanePosition, OffsetsKey, OffsetsTable } from "./offsets.js";
-import type { TablePlan } from "./plan.js";
+import type { SinkSettings } from "./settings.js";
 
 /** A partition as this task holds it: by lane, the offset that the target has, and the one after what was sent. */
 export interface PartitionState {
@@ -23,7 +21,7 @@ export interface Segment extends Piece {
   readonly through: number;
 }
 /** No rows: only the offset moves, after these statements. */
-interface Move {
+interface Advance {
   readonly state: PartitionState;
   readonly plan: null;
   readonly statements: readonly string[];
@@ -31,7 +29,7 @@ interface Move {
   readonly to: 0;
   readonly through: number;
 }
-type Step = Segment | Move;
+type Step = Segment | Advance;
 
 interface Transaction {
   readonly state: PartitionState;
@@ -40,13 +38,9 @@ interface Transaction {
   readonly count: number;
   outcome: Promise<Failure | undefined>;
 }
-interface Failure {
-  readonly error: unknown;
-  /** the offsets row was not where it was expected */
-  readonly moved: boolean;
-}
 
 export interface LaneEnvironment {
+  readonly dialect: Dialect;
   readonly settings: SinkSettings;
   readonly context: SinkTaskContext;
   readonly offsets: OffsetsTable;
@@ -65,7 +59,7 @@ export class Lane {
   private queue: Step[] = [];
   private head = 0;
   private readonly flying: Transaction[] = [];
-  private client: pg.Client | undefined;
+  private session: Session | undefined;
   private recovering = false;
   private attempts = 0;
   private stopped = false;
@@ -115,14 +109,14 @@ export class Lane {
 
   async stop(): Promise<void> {
     this.stopped = true;
-    const client = this.client;
-    this.client = undefined;
-    await client?.end().catch(() => {});
+    const session = this.session;
+    this.session = undefined;
+    await session?.end().catch(() => {});
   }
 
   private pump(): void {
     if (this.recovering || this.stopped || this.failure || this.head >= this.queue.length) return;
-    if (!this.client) {
+    if (!this.session) {
       void this.recover(undefined);
       return;
     }
@@ -185,7 +179,7 @@ export class Lane {
 
   private async attempt(state: PartitionState, at: LanePosition, segments: readonly Step[], next: number): Promise<Failure | undefined> {
     const mode = this.environment.settings.insertMode;
-    let statements: readonly { text: string; name?: string; values?: unknown[] }[] = [];
+    let statements: readonly Statement[] = [];
     try {
       const first = segments[0];
       if (first?.plan === null) statements = first.statements.map((text) => ({ text }));
@@ -193,31 +187,7 @@ export class Lane {
     } catch (error) {
       return { error, moved: false };
     }
-    return this.transact(state, at, next, statements);
-  }
-
-  private async transact(
-    state: PartitionState,
-    at: LanePosition,
-    next: number,
-    statements: readonly { text: string; name?: string; values?: unknown[] }[],
-  ): Promise<Failure | undefined> {
-    const client = this.client!;
-    // sent in one go: the offsets row first, because a lane that was fenced or is behind must not even wait for row locks
-    const results = await Promise.allSettled([
-      client.query("BEGIN"),
-      client.query(this.environment.offsets.move(state.key, at, next)),
-      ...statements.map((s) => client.query(s)),
-      client.query("COMMIT"),
-    ]);
-    const failed = results.findIndex((r) => r.status === "rejected");
-    if (failed >= 0)
-      return {
-        error: (results[failed] as PromiseRejectedResult).reason,
-        moved: failed === 1 && codeOf((results[1] as PromiseRejectedResult).reason) === "22012",
-      };
-    const commit = results[results.length - 1] as PromiseFulfilledResult<pg.QueryResult>;
-    return commit.value.command === "COMMIT" ? undefined : { error: new Error("the transaction was rolled back"), moved: false };
+    return this.session!.transact({ key: state.key, at, next }, statements);
   }
 
   private finish(tx: Transaction): void {
@@ -243,7 +213,7 @@ export class Lane {
     let failed = first && (await first.outcome);
     for (;;) {
       try {
-        const kind = failed ? kindOf(failed) : "connection";
+        const kind = failed ? this.kindOf(failed) : "connection";
         if (kind !== "data") this.drop();
         await this.reconnect(failed);
         for (const tx of rest) await this.readPosition(tx.state);
@@ -255,7 +225,7 @@ export class Lane {
         this.pump();
         return;
       } catch (error) {
-        if (this.stopped || error instanceof MillraceError || classify(error) !== "connection") {
+        if (this.stopped || error instanceof MillraceError || this.environment.dialect.classify(error) !== "connection") {
           this.recovering = false;
           this.fail(error);
           return;
@@ -266,9 +236,14 @@ export class Lane {
     }
   }
 
+  private kindOf(failed: Failure): FailureKind {
+    if (failed.moved) return "connection"; // the position that the target has is read again, as after a lost answer
+    return failed.error instanceof RowRefused ? "data" : this.environment.dialect.classify(failed.error);
+  }
+
   private async readPosition(state: PartitionState): Promise<void> {
     const { epoch } = state.positions[this.index]!;
-    const now = await this.environment.offsets.read(this.client!, state.key, this.index);
+    const now = await this.environment.offsets.read(this.session!, state.key, this.index);
     if (!now || now.epoch !== epoch)
       throw new MillraceError(
         "FENCED",
@@ -316,7 +291,8 @@ export class Lane {
       state.sent[this.index] = next;
       return;
     }
-    if (!(failed.error instanceof RowRefused) && (failed.moved || classify(failed.error) !== "data")) throw failed.error;
+    if (!(failed.error instanceof RowRefused) && (failed.moved || this.environment.dialect.classify(failed.error) !== "data"))
+      throw failed.error;
     if (count === 1) {
       const only = segments.find((s) => s.to > s.from)!;
       const cause = failed.error instanceof RowRefused ? failed.error.cause : failed.error;
@@ -341,15 +317,13 @@ export class Lane {
 
   /** A target that is away is waited for: it stops the pipeline but loses nothing. */
   private async reconnect(failed: Failure | undefined): Promise<void> {
-    const { settings, context } = this.environment;
-    for (let attempt = 0; !this.client; attempt++) {
+    const { dialect, settings, context } = this.environment;
+    for (let attempt = 0; !this.session; attempt++) {
       if (this.stopped) throw new MillraceError("SHUTTING_DOWN", "the task is stopping");
       try {
-        this.client = await connect(settings, context, true);
+        this.session = await dialect.connect(settings, context);
       } catch (error) {
-        const cause = (error as Error).cause as { code?: string } | undefined;
-        // wrong rights do not pass by waiting
-        if (cause?.code?.startsWith("28") || cause?.code === "3D000") throw error;
+        if (dialect.refusesUs((error as Error).cause)) throw error; // wrong rights do not pass by waiting
         if (attempt === 0)
           context.logger.warn("the target is away; waiting for it", {
             error: describeError(error),
@@ -378,9 +352,9 @@ export class Lane {
   }
 
   private drop(): void {
-    const client = this.client;
-    this.client = undefined;
-    client?.end().catch(() => {});
+    const session = this.session;
+    this.session = undefined;
+    session?.end().catch(() => {});
   }
 
   private fail(error: unknown): void {
@@ -388,13 +362,6 @@ export class Lane {
     for (const w of this.waiters.splice(0)) w.reject(this.failure);
   }
 }
-
-function kindOf(failed: Failure): FailureKind {
-  if (failed.moved) return "connection"; // the position that the target has is read again, as after a lost answer
-  return failed.error instanceof RowRefused ? "data" : classify(failed.error);
-}
-
-const codeOf = (error: unknown) => (error as { code?: unknown }).code;
 
 function split(segment: Segment, middle: number): [Segment, Segment] {
   const through = segment.rows.offsets[segment.index[middle - 1]!]! + 1;

@@ -1,0 +1,81 @@
+import { toMicros } from "./text.js";
+import type { TimeZone } from "./time-zone.js";
+
+/** Long.MAX and Long.MIN: what stands for the infinities */
+export const INFINITY = 9223372036854775807n;
+export const MINUS_INFINITY = -9223372036854775808n;
+
+const ODD = /^([+-]?\d{4,})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?( BC)?$/;
+
+/**
+ * Of an ISO 8601 timestamp with an offset (without one: UTC) the µs since the epoch, digits beyond them cut off; a number while
+ * that is exact. `infinity` and `-infinity` as above.
+ * @returns undefined where the text is none
+ */
+export function parseInstant(text: string): number | bigint | undefined {
+  const plain = parsePlain(text);
+  if (plain !== undefined) return plain;
+  if (text === "infinity" || text === "-infinity") return text[0] === "-" ? MINUS_INFINITY : INFINITY;
+  const m = ODD.exec(text);
+  if (!m) return undefined;
+  const year = m[9] ? 1 - Number(m[1]) : Number(m[1]);
+  const days = daysOf(year, Number(m[2]), Number(m[3]));
+  const fraction = Number((m[7] ?? "").slice(0, 6).padEnd(6, "0"));
+  let seconds = Number(m[4]) * 3600 + Number(m[5]) * 60 + Number(m[6] ?? 0);
+  const zone = m[8] ?? "Z";
+  if (zone !== "Z") {
+    const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(":", "") || 0);
+    seconds -= (zone[0] === "-" ? -minutes : minutes) * 60;
+  }
+  const micros = BigInt(days * 86_400 + seconds) * 1_000_000n + BigInt(fraction);
+  return micros >= -9007199254740991n && micros <= 9007199254740991n ? Number(micros) : micros;
+}
+
+/** `2026-01-31T12:34:56Z`, with up to six digits of a fraction: nearly all there are. */
+function parsePlain(text: string): number | undefined {
+  const size = text.length;
+  if (size < 20 || size > 27 || text.charCodeAt(size - 1) !== 90 || text.charCodeAt(4) !== 45 || text.charCodeAt(10) !== 84)
+    return undefined;
+  const year = two(text, 0) * 100 + two(text, 2);
+  if (!(year >= 1700 && year < 2255)) return undefined;
+  const seconds = two(text, 11) * 3600 + two(text, 14) * 60 + two(text, 17);
+  let fraction = 0;
+  let weight = 100_000;
+  for (let i = 20; i < size - 1; i++, weight /= 10) fraction += (text.charCodeAt(i) - 48) * weight;
+  const micros = (daysOf(year, two(text, 5), two(text, 8)) * 86_400 + seconds) * 1_000_000 + fraction;
+  return Number.isSafeInteger(micros) ? micros : undefined;
+}
+
+/** NaN where it is no number */
+function two(text: string, at: number): number {
+  const a = text.charCodeAt(at) - 48;
+  const b = text.charCodeAt(at + 1) - 48;
+  return a >= 0 && a <= 9 && b >= 0 && b <= 9 ? a * 10 + b : Number.NaN;
+}
+
+/** Days since the epoch of a date of the proleptic Gregorian calendar (Howard Hinnant's days_from_civil). */
+function daysOf(year: number, month: number, day: number): number {
+  const y = month <= 2 ? year - 1 : year;
+  const era = Math.floor(y / 400);
+  const yoe = y - era * 400;
+  const doy = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
+  return era * 146097 + yoe * 365 + Math.floor(yoe / 4) - Math.floor(yoe / 100) + doy - 719468;
+}
+
+/** A Timestamp's number as µs since the epoch: a number while that is exact. */
+export function micros(value: number | bigint, microsPerUnit: number): number | bigint {
+  if (typeof value === "number" && microsPerUnit >= 1) {
+    const exact = value * microsPerUnit;
+    if (Number.isSafeInteger(exact)) return exact;
+  }
+  const exact = toMicros(value, microsPerUnit);
+  if (exact === 9223372036825200000n) return INFINITY;
+  if (exact === -9223372036832400000n) return MINUS_INFINITY;
+  return exact;
+}
+
+/** The wall clock of an instant, as µs as if it were UTC. */
+export function inZone(at: number | bigint, zone: TimeZone | null): number | bigint {
+  if (zone === null || at === INFINITY || at === MINUS_INFINITY) return at;
+  return typeof at === "number" ? at + zone.offsetAt(at) : at + BigInt(zone.offsetAt(Number(at)));
+}
