@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import * as zlib from "node:zlib";
 import { MillraceError } from "../common/errors.js";
+import { zstd } from "../common/zstd.js";
 import type { CompressionType } from "./record-batch.js";
 
 /** What a batch may grow to: a small batch that claims to hold more is refused instead of taking the process's memory. */
@@ -14,34 +15,10 @@ interface WasmCodecs {
   snappyCompress(bytes: Buffer): Buffer;
   snappyDecompress(bytes: Buffer): Buffer;
 }
-interface Zstd {
-  compress(bytes: Buffer): Buffer;
-  decompress(bytes: Buffer): Buffer;
-}
 
 let wasmCodecs: WasmCodecs | undefined;
 function wasm(): WasmCodecs {
   return (wasmCodecs ??= require("@platformatic/wasm-utils") as WasmCodecs);
-}
-
-let zstdCodec: Zstd | undefined;
-function zstd(): Zstd {
-  return (zstdCodec ??= loadZstd());
-}
-
-function loadZstd(): Zstd {
-  const builtIn = zlib as unknown as {
-    zstdCompressSync?: (bytes: Buffer) => Buffer;
-    zstdDecompressSync?: (bytes: Buffer, options: { maxOutputLength: number }) => Buffer;
-  };
-  const { zstdCompressSync, zstdDecompressSync } = builtIn;
-  if (zstdCompressSync && zstdDecompressSync)
-    return { compress: (b) => zstdCompressSync(b), decompress: (b) => zstdDecompressSync(b, { maxOutputLength: MAX_DECOMPRESSED }) };
-  try {
-    return require("zstd-napi") as Zstd;
-  } catch (cause) {
-    throw new MillraceError("UNSUPPORTED", "compression zstd needs Node 22.15 or later, or the optional package zstd-napi", { cause });
-  }
 }
 
 /** @throws MillraceError UNSUPPORTED where the compression's library is missing */
@@ -76,7 +53,7 @@ export function decompress(type: CompressionType, bytes: Buffer): Buffer {
         if (bytes.length < 7 || bytes.readUInt32LE(0) !== 0x184d2204) throw new Error("no LZ4 frame");
         return wasm().lz4Decompress(bytes);
       case "zstd":
-        return zstd().decompress(bytes);
+        return zstd().decompress(bytes, MAX_DECOMPRESSED);
     }
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
