@@ -1,3 +1,4 @@
+import type {} from "../../../../data/buffer-text.js";
 import { javaDouble } from "../../../../data/java-number.js";
 import { decimalText, readDecimal } from "./decimal.js";
 import { readSigned64, readUnsigned64 } from "./numbers.js";
