@@ -44,9 +44,10 @@ export class LogLevels {
     return thresholds[this.effective(name).level]!;
   }
 
-  /** Every logger that has a level of its own. */
+  /** Every logger that there is or that a level was set of. */
   all(): Record<string, LevelInfo> {
-    return Object.fromEntries([...this.set].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const names = [...new Set([...this.set.keys(), ...this.seen])].sort();
+    return Object.fromEntries(names.map((name) => [name, this.effective(name)]));
   }
 
   /** undefined where there is neither such a logger nor one below it */

@@ -53,8 +53,9 @@ export async function listen(build: (app: FastifyInstance) => void, options: Lis
       `Listening on ${host} would open the port to other machines: configure users for it, or allow it with --insecure.`,
     );
 
-  // Names of connectors, topics and subjects in a path may be longer than the 100 characters that fastify allows.
-  const limit = { bodyLimit: options.bodyLimit ?? 16 * 1024 * 1024, routerOptions: { maxParamLength: 2048 } };
+  // Names of connectors, topics and subjects in a path may be longer than the 100 characters that fastify allows; the servers that
+  // are replaced took a path with a slash at its end for the same one, and clients end paths so.
+  const limit = { bodyLimit: options.bodyLimit ?? 16 * 1024 * 1024, routerOptions: { maxParamLength: 2048, ignoreTrailingSlash: true } };
   const http1 = createHttp1();
   const apps = [Fastify({ ...limit, serverFactory: (handler) => http1.on("request", handler) })] as FastifyInstance[];
   const http2 = options.http2 ? createHttp2() : undefined;
