@@ -1,9 +1,26 @@
-// Runs the tests and closes with `N passed, N failed, N skipped`. What was not run is named; in CI that fails.
+// Installs the real servers that are missing (a run of all tests only), runs the tests and closes with `N passed, N failed, N skipped`.
+// What was not run is named, with the reason where a server could not be had; in CI that fails.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { install, installed } from "../examples/common/services.mjs";
+
+const missing = [];
+if (process.argv.slice(2).every((argument) => argument.startsWith("-")))
+  for (const name of ["postgres", "kafka", "mysql", "mariadb", "cassandra"]) {
+    if (installed(name)) continue;
+    const begun = performance.now();
+    process.stdout.write(`installing ${name} into .services … `);
+    try {
+      await install(name);
+      console.log(`${Math.round((performance.now() - begun) / 1000)} s`);
+    } catch (error) {
+      console.log("not possible here");
+      missing.push(`not run: what needs ${name} (${error.message})`);
+    }
+  }
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "millrace-test-"));
@@ -27,6 +44,7 @@ const skipped = report.testResults.flatMap((file) =>
   file.assertionResults.filter((t) => ["skipped", "pending", "todo", "disabled"].includes(t.status)).map((t) => t.fullName),
 );
 for (const name of skipped) console.log(`not run: ${name}`);
+for (const reason of missing) console.log(reason);
 const files = report.testResults.filter(
   (file) => file.status === "failed" && file.assertionResults.every((t) => t.status !== "failed"),
 ).length;

@@ -320,12 +320,13 @@ it("compacts committed offsets in the background and loses none", async () => {
     return total;
   };
   const grown = await bytes(join(dir, "__consumer_offsets-0"));
+  const { cleaner } = broker as unknown as { cleaner: { running?: Promise<void>; stop(): Promise<void> } };
   for (let i = 0; i < 5; i++) {
     await clock.advance(86_400_000 * 2);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await cleaner.running;
   }
   // A copy while files are swapped would be no image of any moment.
-  await (broker as unknown as { cleaner: { stop(): Promise<void> } }).cleaner.stop();
+  await cleaner.stop();
   expect(await bytes(join(dir, "__consumer_offsets-0"))).toBeLessThan(grown / 2);
   expect(await expected(await open({ dir: await crashImage() }))).toEqual(before);
   await close(broker);
