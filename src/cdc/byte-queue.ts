@@ -1,3 +1,6 @@
+const blockBytes = 64 * 1024;
+const keptBlocks = 32;
+
 /**
  * Socket chunks between a reader that pushes and a task that takes, bounded in bytes: `full` tells the reader to pause, and
  * `drained` is called when half of it is free again. The taker swaps the whole queue out; nothing ever shifts.
@@ -5,6 +8,10 @@
 export class ByteQueue {
   private chunks: Buffer[] = [];
   bytes = 0;
+  /** the block that `copy` fills; its first `used` bytes are the queue's last chunk, not yet in `chunks` */
+  private block: Buffer | null = null;
+  private used = 0;
+  private readonly free: Buffer[] = [];
   private wake: (() => void) | null = null;
 
   constructor(
@@ -13,9 +20,37 @@ export class ByteQueue {
   ) {}
 
   push(chunk: Buffer): void {
+    this.close();
     this.chunks.push(chunk);
     this.bytes += chunk.length;
     this.ring();
+  }
+
+  /** Like `push`, for bytes that are the caller's again afterwards. */
+  copy(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; ) {
+      if (!this.block) {
+        this.block = this.free.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+        this.used = 0;
+      }
+      const n = bytes.copy(this.block, this.used, at);
+      at += n;
+      this.used += n;
+      if (this.used === blockBytes) this.close();
+    }
+    this.bytes += bytes.length;
+    this.ring();
+  }
+
+  private close(): void {
+    if (this.block) this.chunks.push(this.block.subarray(0, this.used));
+    this.block = null;
+  }
+
+  /** These chunks, which `take` gave, are not used any more: the next bytes may lie where they lay. */
+  recycle(chunks: readonly Buffer[]): void {
+    for (const { buffer, byteOffset } of chunks)
+      if (buffer.byteLength === blockBytes && byteOffset === 0 && this.free.length < keptBlocks) this.free.push(Buffer.from(buffer));
   }
 
   get full(): boolean {
@@ -24,6 +59,7 @@ export class ByteQueue {
 
   /** What is queued, in order: whole chunks up to about `max` bytes, at least one. */
   take(max = Number.POSITIVE_INFINITY): Buffer[] {
+    this.close();
     const taken = this.chunks;
     if (taken.length === 0) return taken;
     let n = 0;

@@ -1,12 +1,7 @@
 import type { SourceOffset, SourcePartition } from "../connect/api/record.js";
 import type { RecordShape, RowChunk } from "../connect/api/shape.js";
 import type { SourceItem } from "../connect/api/source.js";
-
-/** Entries of the two arrays a byte of the buffer. */
-export interface Room {
-  readonly offsets: number;
-  readonly slots: number;
-}
+import type { RowBlock } from "./row-memory.js";
 
 /**
  * Collects rows of one buffer into chunks: runs of one shape, whose offsets and slots are views of two arrays that the whole
@@ -14,6 +9,7 @@ export interface Room {
  */
 export class RowWriter {
   readonly items: SourceItem[] = [];
+  readonly buffer: Buffer;
   offsets: Int32Array;
   slots: Float64Array;
   rows = 0;
@@ -27,20 +23,14 @@ export class RowWriter {
   private rowS = 0;
 
   constructor(
-    readonly buffer: Buffer,
+    private readonly block: RowBlock,
     private readonly partition: SourcePartition,
     /** one object for all of the batch, which is committed as a whole: filled in when the batch is complete */
     private readonly position: SourceOffset,
-    room: Room,
   ) {
-    this.offsets = new Int32Array(256 + Math.ceil(buffer.length * room.offsets));
-    this.slots = new Float64Array(128 + Math.ceil(buffer.length * room.slots));
-  }
-
-  /** What the batch needed, to size the next one by: arrays too large cost as much as growing ones. */
-  needed(): Room {
-    const { length } = this.buffer;
-    return { offsets: (this.o * 1.1) / length, slots: (this.s * 1.1) / length };
+    this.buffer = block.bytes;
+    this.offsets = block.offsets;
+    this.slots = block.slots;
   }
 
   /** Opens a row; the shape may be set later with `as`. Returns its first index in `offsets`; `slotBase` has the other. */
@@ -48,12 +38,12 @@ export class RowWriter {
     if (this.o + columnCount * 2 > this.offsets.length) {
       const grown = new Int32Array(Math.max(this.offsets.length * 2, this.o + columnCount * 4));
       grown.set(this.offsets.subarray(0, this.o));
-      this.offsets = grown;
+      this.offsets = this.block.offsets = grown;
     }
     if (this.s + slotCount > this.slots.length) {
       const grown = new Float64Array(this.slots.length * 2 + slotCount);
       grown.set(this.slots.subarray(0, this.s));
-      this.slots = grown;
+      this.slots = this.block.slots = grown;
     }
     this.rowO = this.o;
     this.rowS = this.s;

@@ -190,7 +190,7 @@ export class PartitionLog {
   }
 
   /**
-   * Appends one batch (offsets are written into it) to the page cache; the buffer belongs to the log from here on.
+   * Appends one batch (offsets are written into it) to the page cache; nothing of the buffer is kept.
    * @throws LogRefused, MillraceError DISK_FULL, DISK_FAILED
    */
   append(batch: Buffer, options: AppendOptions = {}): AppendResult {

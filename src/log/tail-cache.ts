@@ -1,9 +1,9 @@
 import * as batches from "../protocol/record-batch.js";
 
 /** Bytes of recent batches kept for readers at the logs' ends, over all logs of the process; the oldest goes first. */
-const LIMIT = 16 * 1024 * 1024;
-/** A batch that pins a much larger piece of memory than it needs is copied. */
-const WASTE = 2;
+const LIMIT = 4 * 1024 * 1024;
+/** Bytes; a larger batch is read from the page cache, whose cost is lost in that of its records. */
+const LARGEST = 64 * 1024;
 
 interface Entry {
   readonly tail: Tail;
@@ -33,12 +33,11 @@ export class Tail {
   private first = 0;
 
   add(batch: Buffer): void {
-    if (batch.length > LIMIT / 4) {
+    if (batch.length > LARGEST) {
       this.clear();
       return;
     }
-    const kept = batch.buffer.byteLength > batch.length * WASTE ? Buffer.from(batch) : batch;
-    this.list.push(kept);
+    this.list.push(Buffer.from(batch));
     queue.push({ tail: this, size: batch.length });
     used += batch.length;
     evict();

@@ -1,4 +1,5 @@
 import type { RecordHeader } from "../data/headers.js";
+import { giveMemory, takeMemory } from "./batch-memory.js";
 import { compress } from "./compression.js";
 import {
   CONTROL_FLAG,
@@ -73,8 +74,9 @@ export class RecordBatchBuilder {
   ensure(bytes: number): void {
     const need = this.position + bytes;
     if (need <= this.buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(need, this.buffer.length * 2));
+    const grown = takeMemory(need, Math.max(need, this.buffer.length * (this.buffer.length < 65536 ? 4 : 2)));
     this.buffer.copy(grown, 0, 0, this.position);
+    giveMemory(this.buffer);
     this.buffer = grown;
   }
 
@@ -158,22 +160,37 @@ export class RecordBatchBuilder {
    * @throws MillraceError UNSUPPORTED where the compression's library is missing
    */
   finish(options: FinishOptions = {}): Buffer {
-    const { compression = "none" } = options;
-    let batch: Buffer;
-    if (compression === "none") {
-      batch = Buffer.allocUnsafeSlow(this.position);
-      this.buffer.copy(batch, RECORD_BATCH_OVERHEAD, RECORD_BATCH_OVERHEAD, this.position);
-    } else {
-      const packed = compress(compression, this.buffer.subarray(RECORD_BATCH_OVERHEAD, this.position));
-      batch = Buffer.allocUnsafeSlow(RECORD_BATCH_OVERHEAD + packed.length);
-      batch.set(packed, RECORD_BATCH_OVERHEAD);
-    }
+    if (options.compression !== undefined && options.compression !== "none") return this.packed(options.compression, options);
+    const batch = Buffer.allocUnsafeSlow(this.position);
+    this.buffer.copy(batch, RECORD_BATCH_OVERHEAD, RECORD_BATCH_OVERHEAD, this.position);
+    return this.close(batch, options);
+  }
+
+  /**
+   * Like `finish`, but the batch is the builder's own memory, which is the caller's from here on (`giveMemory` once it is done with
+   * it); the builder goes on with `capacity` bytes. A compressed batch is in memory of its own, as with `finish`.
+   */
+  take(options: FinishOptions, capacity: number): Buffer {
+    if (options.compression !== undefined && options.compression !== "none") return this.packed(options.compression, options);
+    const batch = this.buffer.subarray(0, this.position);
+    this.buffer = Buffer.allocUnsafeSlow(capacity);
+    return this.close(batch, options);
+  }
+
+  private packed(compression: CompressionType, options: FinishOptions): Buffer {
+    const bytes = compress(compression, this.buffer.subarray(RECORD_BATCH_OVERHEAD, this.position));
+    const batch = Buffer.allocUnsafeSlow(RECORD_BATCH_OVERHEAD + bytes.length);
+    batch.set(bytes, RECORD_BATCH_OVERHEAD);
+    return this.close(batch, options);
+  }
+
+  private close(batch: Buffer, options: FinishOptions): Buffer {
     writeInt64(batch, 0, 0);
     batch.writeInt32BE(batch.length - LOG_OVERHEAD, 8);
     batch.writeInt32BE(-1, 12);
     batch[16] = 2;
     const flags = (options.transactional ? TRANSACTIONAL_FLAG : 0) | (options.control ? CONTROL_FLAG : 0);
-    batch.writeInt16BE(compressionTypes.indexOf(compression) | flags, 21);
+    batch.writeInt16BE(compressionTypes.indexOf(options.compression ?? "none") | flags, 21);
     batch.writeInt32BE(Math.max(0, this.count - 1), 23);
     writeInt64(batch, this.baseTimestamp, 27);
     writeInt64(batch, this.maxTimestamp, 35);

@@ -26,7 +26,8 @@ export interface Broker {
    * Appends whole batches. The owner assigns offsets and checks sequence numbers, epochs and fencing. Resolves when they are
    * written; with acks "all" and for transactional commits, when they are on disk (grouped fdatasync).
    * Calls for one partition are appended in the order of the calls. With a transactionalId the partitions join the transaction by
-   * themselves, and acks "all" means written: endTxn is what puts them on disk.
+   * themselves, and acks "all" means written: endTxn is what puts them on disk. Once it has resolved or failed, the batches' memory
+   * is the caller's again: what is kept of them is copied.
    */
   produce(request: ProduceRequest): Promise<ProduceResult[]>;
   /** Waits until minBytes are there or maxWaitMs is over. Bounded in bytes, except that one batch always fits. */

@@ -1,4 +1,5 @@
 import type { MillraceError } from "../../common/errors.js";
+import { giveMemory } from "../../protocol/batch-memory.js";
 import type { CompressionType } from "../../protocol/record-batch.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
@@ -15,6 +16,8 @@ export interface ProducerOptions {
   readonly compression?: CompressionType;
 }
 
+/** Bytes that a partition's open batch begins with. */
+const firstBytes = 4096;
 const defaultMaxBatchBytes = 512 * 1024;
 /** A little below what brokers accept by default (max.message.bytes); a larger batch of several records is split. */
 const largestBatch = 1_000_000;
@@ -26,7 +29,7 @@ interface Sealed {
 
 /** The open batch of one partition. Fetch it once and keep it: `open()` costs a comparison. */
 export class ProducerPartition {
-  private readonly builder = new RecordBatchBuilder(4096);
+  private readonly builder = new RecordBatchBuilder(firstBytes);
   private sequence = 0;
   /** Offset after the last record that the broker has answered; -1 before the first. */
   nextOffset = -1;
@@ -71,13 +74,16 @@ export class ProducerPartition {
   private finish(builder: RecordBatchBuilder): Sealed {
     const { identity, transactional, compression } = this.producer;
     const { count } = builder;
-    const batch = builder.finish({
-      producerId: identity.producerId,
-      producerEpoch: identity.producerEpoch,
-      baseSequence: this.sequence,
-      transactional,
-      compression,
-    });
+    const batch = builder.take(
+      {
+        producerId: identity.producerId,
+        producerEpoch: identity.producerEpoch,
+        baseSequence: this.sequence,
+        transactional,
+        compression,
+      },
+      firstBytes,
+    );
     this.sequence = (this.sequence + count) & 0x7fff_ffff;
     return { batch, count };
   }
@@ -143,13 +149,13 @@ export abstract class BatchProducer {
     this.throwFailure();
     this.checkOpen();
     const batches: { topic: string; partition: number; batch: Buffer }[] = [];
-    const sent: { to: ProducerPartition; count: number }[] = [];
+    const sent: { to: ProducerPartition; batch: Buffer; count: number }[] = [];
     let bytes = 0;
     for (const to of partitions) {
       if (to.count === 0) continue;
       for (const { batch, count } of to.seal()) {
         batches.push({ topic: to.topic, partition: to.partition, batch });
-        sent.push({ to, count });
+        sent.push({ to, batch, count });
         bytes += batch.length;
       }
     }
@@ -204,9 +210,14 @@ export abstract class BatchProducer {
     return new Promise((resolve) => this.waiters.push(resolve));
   }
 
-  private answered(bytes: number, sent: { to: ProducerPartition; count: number }[], answer: ProduceResult[] | MillraceError): void {
+  private answered(
+    bytes: number,
+    sent: { to: ProducerPartition; batch: Buffer; count: number }[],
+    answer: ProduceResult[] | MillraceError,
+  ): void {
     this.inFlightBytes -= bytes;
     this.inFlight--;
+    for (const { batch } of sent) giveMemory(batch);
     if (Array.isArray(answer)) {
       for (let i = 0; i < answer.length; i++) {
         const { error, baseOffset } = answer[i]!;

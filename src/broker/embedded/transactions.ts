@@ -137,7 +137,7 @@ export class Transactions {
     if (t.kept === undefined) return;
     t.keptBytes += batch.length;
     if (t.keptBytes > keptLimit) t.kept = undefined;
-    else t.kept.push({ partition, batch });
+    else t.kept.push({ partition, batch: Buffer.from(batch) });
   }
 
   commitOffsets(txn: Txn, groupId: string, offsets: readonly OffsetCommit[]): void {

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { TlsOptions } from "node:tls";
 import pg from "pg";
+import { ReadingSocket } from "../../cdc/reading-socket.js";
 import { MillraceError } from "../../common/errors.js";
 import type { PostgresSettings } from "./settings.js";
 
@@ -35,6 +36,7 @@ export async function connect(settings: PostgresSettings, resolveHost: ResolveHo
       password: settings.password ?? "",
       database: settings.dbname,
       ssl: modes[i]!,
+      ...(modes[i] ? {} : { stream: () => new ReadingSocket() }),
       options: sessionOptions,
       application_name: "millrace",
       connectionTimeoutMillis: settings.connectTimeoutMs,

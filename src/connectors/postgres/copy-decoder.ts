@@ -1,4 +1,5 @@
-import { type Room, RowWriter } from "../../cdc/row-writer.js";
+import { RowMemory } from "../../cdc/row-memory.js";
+import { RowWriter } from "../../cdc/row-writer.js";
 import type { SnapshotMarker } from "../../cdc/snapshot-marker.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
@@ -18,7 +19,6 @@ export class CopyDecoder {
   lastKey: string[] | null = null;
   private rest: Buffer = Buffer.alloc(0);
   private failed: Error | null = null;
-  private room: Room = { offsets: 0.1, slots: 0.02 };
 
   constructor(
     private shapes: SnapshotShapes,
@@ -29,13 +29,15 @@ export class CopyDecoder {
       /** gives the shapes with a column made optional that has a null although the catalogue said it cannot */
       readonly relax: (column: number) => SnapshotShapes;
     },
+    private readonly memory = new RowMemory(),
   ) {}
 
   /** Decodes chunks of the socket into items; at the end of the answer `done` is set. */
   decode(chunks: readonly Buffer[], partition: SourcePartition, offset: SourceOffset): SourceItem[] {
     let size = this.rest.length;
     for (const c of chunks) size += c.length;
-    const b = Buffer.allocUnsafe(header + size);
+    const block = this.memory.lend(header + size, offset);
+    const b = block.bytes;
     let end = header;
     this.rest.copy(b, end);
     end += this.rest.length;
@@ -45,7 +47,7 @@ export class CopyDecoder {
     }
     const now = Date.now();
     b.write(`${now}000000`, 0, "latin1");
-    const writer = new RowWriter(b, partition, offset, this.room);
+    const writer = new RowWriter(block, partition, offset);
     const n = this.shapes.table.columns.length;
     const { columnCount, slotCount } = this.shapes;
     let middle = this.shapes.get(this.options.marker(false, false));
@@ -81,7 +83,6 @@ export class CopyDecoder {
       p = next;
     }
     writer.flush();
-    this.room = writer.needed();
     this.rest = p === end ? Buffer.alloc(0) : Buffer.from(b.subarray(p, end));
     if (lastRow >= 0 && this.options.key.length)
       this.lastKey = this.options.key.map((i) =>

@@ -1,3 +1,4 @@
+import type { RowMemory } from "../../cdc/row-memory.js";
 import { markerOf } from "../../cdc/snapshot-marker.js";
 import type { Logger } from "../../common/logger.js";
 import type { Metrics } from "../../common/metrics.js";
@@ -27,6 +28,7 @@ export interface SnapshotContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly connector: string;
+  readonly memory: RowMemory;
 }
 
 /** Where a table's rows are said to come from in their `source` and what the stored offset begins with. */
@@ -147,7 +149,9 @@ export class Snapshot {
     const items: SourceItem[] = [];
     let until = sliceEnd();
     for (let i = 0; i < chunks.length; i += chunksAtOnce) {
-      items.push(...decoder.decode(chunks.slice(i, i + chunksAtOnce), partition, offset));
+      const some = chunks.slice(i, i + chunksAtOnce);
+      items.push(...decoder.decode(some, partition, offset));
+      this.session.queue.recycle(some);
       if (performance.now() < until || i + chunksAtOnce >= chunks.length) continue;
       await nextTurn();
       until = sliceEnd();
@@ -162,14 +166,15 @@ export class Snapshot {
     const shapes = () => new SnapshotShapes(this.model(plan.table, relaxed), this.context.headers, this.source);
     const place = { first: this.index === 0, last: this.index === this.plans.length - 1, resumed: this.after !== null };
     const initial = shapes();
-    this.decoder = new CopyDecoder(initial, {
-      marker: (firstRow, lastRow) => markerOf(firstRow, lastRow, place),
+    const options = {
+      marker: (firstRow: boolean, lastRow: boolean) => markerOf(firstRow, lastRow, place),
       key: plan.key.map((k) => plan.table.columns.findIndex((c) => c.name === k.name)),
-      relax: (i) => {
+      relax: (i: number) => {
         relaxed.add(i);
         return shapes();
       },
-    });
+    };
+    this.decoder = new CopyDecoder(initial, options, this.context.memory);
     this.session.sendQuery(
       copyStatement(
         plan,

@@ -1,4 +1,5 @@
-import { type Room, RowWriter } from "../../cdc/row-writer.js";
+import { RowMemory } from "../../cdc/row-memory.js";
+import { RowWriter } from "../../cdc/row-writer.js";
 import { MillraceError } from "../../common/errors.js";
 import type { SourceOffset } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
@@ -54,7 +55,6 @@ export class StreamDecoder {
   variant: StreamVariant;
   originLsn = 0;
   private rest: Buffer = Buffer.alloc(0);
-  private room: Room = { offsets: 0.1, slots: 0.05 };
   private skipping = 0;
   /** commit LSN up to which whole transactions were stored before the restart */
   private readonly resumeCommit: number;
@@ -70,6 +70,7 @@ export class StreamDecoder {
       readonly transactions: boolean;
       readonly onlyChanges: boolean;
     },
+    private readonly memory = new RowMemory(),
   ) {
     this.position = { ...position };
     this.resumeCommit = position.commitLsn;
@@ -84,7 +85,8 @@ export class StreamDecoder {
   start(chunks: readonly Buffer[], partition: { readonly server: string }, offset: SourceOffset): RowWriter {
     let size = this.rest.length;
     for (const c of chunks) size += c.length;
-    const buffer = Buffer.allocUnsafe(header + size);
+    const block = this.memory.lend(header + size, offset);
+    const buffer = block.bytes;
     let end = header;
     this.rest.copy(buffer, end);
     end += this.rest.length;
@@ -96,7 +98,7 @@ export class StreamDecoder {
     this.nsAt = 20;
     this.nsEnd = 20 + buffer.write(`${this.position.tsUs}000`, 20, "latin1");
     this.rest = Buffer.alloc(0);
-    const writer = new RowWriter(buffer, partition, offset, this.room);
+    const writer = new RowWriter(block, partition, offset);
     this.batch = { buffer, at: header, end, writer };
     this.nowMs = Date.now();
     return writer;
@@ -136,7 +138,6 @@ export class StreamDecoder {
     this.rest = p === end ? Buffer.alloc(0) : Buffer.from(b.subarray(p, end));
     batch.at = p;
     batch.writer.flush();
-    this.room = batch.writer.needed();
     return true;
   }
 

@@ -1,4 +1,5 @@
 import { transactionBlock } from "../../cdc/envelope.js";
+import type { RowMemory } from "../../cdc/row-memory.js";
 import type { RowWriter } from "../../cdc/row-writer.js";
 import { TransactionOrder } from "../../cdc/transaction-order.js";
 import type { Logger } from "../../common/logger.js";
@@ -32,6 +33,7 @@ export interface StreamingContext {
   readonly rules: CaptureRules;
   readonly headers: RecordShape["headers"];
   readonly logger: Logger;
+  readonly memory: RowMemory;
   /** an ordinary connection, for the catalogue */
   readonly catalog: Querier;
 }
@@ -120,12 +122,13 @@ export class Streaming {
       if (Date.now() - this.statusAt >= aliveMs) this.sendStatus();
     }, aliveMs);
     this.timer.unref();
-    this.decoder = new StreamDecoder(position, events, {
+    const options = {
       skipped: settings.skipped,
       tombstones: settings.tombstones,
       transactions: settings.transactions,
       onlyChanges: settings.config.boolean("skip.messages.without.change"),
-    });
+    };
+    this.decoder = new StreamDecoder(position, events, options, context.memory);
   }
 
   private offset: Record<string, unknown> = {};
@@ -172,6 +175,7 @@ export class Streaming {
     let items: SourceItem[] = [];
     if (chunks.length) {
       decoder.start(chunks, { server: settings.prefix }, offset);
+      session.queue.recycle(chunks);
       while (!decoder.run()) decoder.resume(await this.table(decoder.relation!));
       items = decoder.items;
     }

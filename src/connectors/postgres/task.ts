@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { contextHeaders } from "../../cdc/nodes.js";
+import { RowMemory } from "../../cdc/row-memory.js";
 import { asError, MillraceError } from "../../common/errors.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { RecordShape } from "../../connect/api/shape.js";
@@ -35,6 +36,7 @@ export class PostgresSourceTask implements SourceTask {
   /** where to go on from: stored, then what was handed out last */
   private at: StoredOffset = nothing;
   private stored: StoredOffset | undefined;
+  private readonly memory = new RowMemory();
   private snapshotDue = false;
   private streamDue = true;
   private snapshot: Snapshot | null = null;
@@ -192,6 +194,7 @@ export class PostgresSourceTask implements SourceTask {
         logger: this.context.logger,
         metrics: this.context.metrics,
         connector: this.context.connector,
+        memory: this.memory,
       },
       session,
       {
@@ -226,7 +229,7 @@ export class PostgresSourceTask implements SourceTask {
       ? new Incremental(settings, rules, headers, logger, catalog, this.at.incremental)
       : null;
     return new Streaming(
-      { settings, rules, headers, logger, catalog },
+      { settings, rules, headers, logger, catalog, memory: this.memory },
       session,
       this.at.position,
       this.at.segments,
@@ -283,6 +286,7 @@ export class PostgresSourceTask implements SourceTask {
   }
 
   committed(offsets: readonly { partition: SourcePartition; offset: SourceOffset }[]): void {
+    for (const { offset } of offsets) this.memory.giveBack(offset);
     if (this.settings.config.string("lsn.flush.mode") === "manual" || !this.settings.config.boolean("flush.lsn.source")) return;
     for (const { offset } of offsets) {
       const o = readOffset(offset);

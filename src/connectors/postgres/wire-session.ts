@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type pg from "pg";
 import { ByteQueue } from "../../cdc/byte-queue.js";
+import { ReadingSocket } from "../../cdc/reading-socket.js";
 import { MillraceError } from "../../common/errors.js";
 
 /** What an ErrorResponse says. */
@@ -45,16 +46,25 @@ export class WireSession {
     const resume = () => {
       if (!paused) this.socket.resume();
     };
-    this.socket.on("data", (chunk: Buffer) => {
-      this.queue.push(chunk);
+    const took = (length: number) => {
       if (this.queue.full) {
         if (!paused) this.socket.pause();
         paused = true;
-      } else if (this.gather && chunk.length < smallRead) {
+      } else if (this.gather && length < smallRead) {
         this.socket.pause();
         setTimeout(resume, 1);
       }
-    });
+    };
+    if (this.socket instanceof ReadingSocket)
+      this.socket.onBytes((bytes) => {
+        this.queue.copy(bytes);
+        took(bytes.length);
+      });
+    else
+      this.socket.on("data", (chunk: Buffer) => {
+        this.queue.push(chunk);
+        took(chunk.length);
+      });
     const fail = (e: Error) => {
       this.failure ??= e;
       this.queue.ring();
