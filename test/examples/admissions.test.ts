@@ -1,7 +1,7 @@
 import type pg from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { startPostgres, type TestPostgres } from "../support/postgres.js";
 import { exampleFile, MillraceProcess, temporary, until, untilRows } from "../main/process.js";
+import { startPostgres, type TestPostgres } from "../support/postgres.js";
 
 const averages =
   "SELECT CAST(research AS INT) AS research, round(ave_chance::numeric, 5)::text AS average FROM research_ave_boost ORDER BY 1";
