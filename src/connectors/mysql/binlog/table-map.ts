@@ -1,6 +1,9 @@
+import { decodeText } from "./cells/charset.js";
 import { Cursor } from "./cursor.js";
 import type { ColumnWire, TableMap } from "./events.js";
 import { typeCode as t } from "./type-code.js";
+
+type Members = Map<Draft, Buffer[]>;
 
 interface Draft {
   type: number;
@@ -12,8 +15,11 @@ interface Draft {
   values: readonly string[] | undefined;
 }
 
-/** The body of a table map event behind its table id and flags. */
-export function readTableMap(tableId: number, b: Buffer, start: number, end: number): TableMap {
+/**
+ * The body of a table map event behind its table id and flags.
+ * @param maria MariaDB counts spatial columns among those with a character set, MySQL does not
+ */
+export function readTableMap(tableId: number, b: Buffer, start: number, end: number, maria: boolean): TableMap {
   const c = new Cursor(b, start, end);
   const database = c.text(c.u8());
   c.skip(1);
@@ -28,12 +34,16 @@ export function readTableMap(tableId: number, b: Buffer, start: number, end: num
   c.skip(metaLength);
   const nulls = c.bytes((n + 7) >> 3);
   for (let i = 0; i < n; i++) columns[i]!.nullable = (nulls[i >> 3]! & (1 << (i & 7))) !== 0;
+  const withCharset = columns.filter((x) => character.has(x.type) || (maria && x.type === t.geometry));
+  const members: Members = new Map();
   while (c.left > 0) {
     const field = c.u8();
     const length = c.lengthEncoded();
-    readOptional(field, new Cursor(b, c.p, c.p + length), columns);
+    readOptional(field, new Cursor(b, c.p, c.p + length), columns, withCharset, members);
     c.skip(length);
   }
+  // in the column's character set, which may be told behind them
+  for (const [column, values] of members) column.values = values.map((v) => decodeText(column.charset ?? 255, v, 0, v.length));
   return { tableId, database, table, columns: columns as readonly ColumnWire[] };
 }
 
@@ -109,7 +119,7 @@ function isEnumOrSet(c: Draft): boolean {
 }
 
 /** Fields of the optional metadata; those that are not used are skipped. */
-function readOptional(field: number, c: Cursor, columns: Draft[]): void {
+function readOptional(field: number, c: Cursor, columns: Draft[], withCharset: readonly Draft[], members: Members): void {
   switch (field) {
     case 1: {
       const bits = c.bytes(c.left);
@@ -123,7 +133,7 @@ function readOptional(field: number, c: Cursor, columns: Draft[]): void {
     }
     case 2:
     case 10: {
-      const of = columns.filter(field === 2 ? (x) => character.has(x.type) : isEnumOrSet);
+      const of = field === 2 ? withCharset : columns.filter(isEnumOrSet);
       const all = c.lengthEncoded();
       for (const column of of) column.charset = all;
       while (c.left > 0) {
@@ -136,7 +146,7 @@ function readOptional(field: number, c: Cursor, columns: Draft[]): void {
     }
     case 3:
     case 11:
-      for (const column of columns) if (field === 3 ? character.has(column.type) : isEnumOrSet(column)) column.charset = c.lengthEncoded();
+      for (const column of field === 3 ? withCharset : columns.filter(isEnumOrSet)) column.charset = c.lengthEncoded();
       return;
     case 4:
       for (const column of columns) column.name = c.text(c.lengthEncoded());
@@ -146,9 +156,9 @@ function readOptional(field: number, c: Cursor, columns: Draft[]): void {
       for (const column of columns) {
         if (column.type !== (field === 5 ? t.set : t.enum)) continue;
         const count = c.lengthEncoded();
-        const values: string[] = [];
-        for (let i = 0; i < count; i++) values.push(c.text(c.lengthEncoded()));
-        column.values = values;
+        const values: Buffer[] = [];
+        for (let i = 0; i < count; i++) values.push(c.bytes(c.lengthEncoded()));
+        members.set(column, values);
       }
       return;
   }
