@@ -40,6 +40,8 @@ export interface SinkTaskContext extends TaskContext {
   reportError(record: SinkRecord, error: unknown): Promise<void>;
   pause(tp: readonly TopicPartition[]): void;
   resume(tp: readonly TopicPartition[]): void;
+  /** What this sink's `offsetMetadata` gave for the offset that the partition starts from; null where there is none. */
+  committedMetadata?(tp: TopicPartition): string | null;
 }
 
 export interface SinkTask {
@@ -56,6 +58,11 @@ export interface SinkTask {
    * Resolves once everything put before is durable in the target; returns the next offsets that are, by partition.
    */
   flush(): Promise<ReadonlyMap<string, number>>;
+  /**
+   * A text that is committed with the group's offset once everything put so far is durable; asked after each put. For a sink
+   * that must go on, after a restart, from what it derived of the records before.
+   */
+  offsetMetadata?(tp: TopicPartition): string;
   /**
    * true: `put` may be called while `flush` runs, which then covers what was put before it was called. Otherwise the runtime
    * waits for one before it calls the other.

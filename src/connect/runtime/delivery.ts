@@ -12,6 +12,8 @@ interface Taken {
   readonly next: number;
   readonly bytes: number;
   readonly sourceTimes: Float64Array;
+  /** the sink's, to commit with `next` */
+  readonly metadata: string | null;
 }
 
 interface Progress extends TopicPartition {
@@ -19,6 +21,7 @@ interface Progress extends TopicPartition {
   queue: Taken[];
   first: number;
   durable: number;
+  metadata: string | null;
   committed: number;
   highWatermark: number;
   readonly lag: Gauge;
@@ -44,6 +47,7 @@ export class Delivery {
       queue: [],
       first: 0,
       durable: position,
+      metadata: null,
       committed: position,
       highWatermark: position,
       lag: metrics.gauge("millrace_connector_lag", "Records that the target does not have yet", {
@@ -66,9 +70,9 @@ export class Delivery {
   }
 
   /** @param lastPut the last offset that was put, or -1 */
-  took(polled: PolledPartition, lastPut: number, bytes: number, sourceTimes: Float64Array): void {
+  took(polled: PolledPartition, lastPut: number, bytes: number, sourceTimes: Float64Array, metadata: string | null = null): void {
     const p = this.partitions.get(formatTopicPartition(polled))!;
-    p.queue.push({ needs: lastPut < 0 ? -1 : lastPut + 1, next: polled.next, bytes, sourceTimes });
+    p.queue.push({ needs: lastPut < 0 ? -1 : lastPut + 1, next: polled.next, bytes, sourceTimes, metadata });
     p.highWatermark = polled.lastStableOffset;
     this.bytes += bytes;
     if (p.first === p.queue.length - 1 && lastPut < 0) this.advance(p, p.durable);
@@ -94,7 +98,7 @@ export class Delivery {
     const moved = [...this.partitions.values()].filter((p) => p.durable > p.committed);
     if (moved.length === 0) return;
     this.lastCommit = time;
-    const offsets = moved.map((p) => ({ topic: p.topic, partition: p.partition, offset: p.durable }));
+    const offsets = moved.map((p) => ({ topic: p.topic, partition: p.partition, offset: p.durable, metadata: p.metadata }));
     await broker.offsetCommit(group, offsets);
     moved.forEach((p, i) => {
       p.committed = offsets[i]!.offset;
@@ -106,6 +110,7 @@ export class Delivery {
     while (p.first < p.queue.length && p.queue[p.first]!.needs <= reached) {
       const taken = p.queue[p.first++]!;
       p.durable = taken.next;
+      p.metadata = taken.metadata;
       this.bytes -= taken.bytes;
       observe(this.latency, micros, taken.sourceTimes);
     }

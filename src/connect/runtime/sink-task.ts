@@ -42,6 +42,8 @@ interface Running {
   readonly signal: AbortSignal;
   /** Asked for by the task; carried out between polls. */
   readonly seeks: Map<string, TopicPartition & { offset: number }>;
+  /** What the task gave with the offset that a partition starts from. */
+  readonly metadata: Map<string, string | null>;
   /** Where a transformed record was read. */
   readonly origins: WeakMap<SinkRecord, TopicPartition>;
 }
@@ -100,15 +102,17 @@ export class SinkTaskRunner extends TaskRunner {
       records: metrics.counter("millrace_connector_records_total", "Records written by a source or delivered by a sink", { connector }),
       signal,
       seeks: new Map(),
+      metadata: new Map(),
       origins: new WeakMap(),
     };
     const { partitions } = this.assignment;
     let opened = false;
     try {
       await task.start(config, this.context(running));
-      for (const [tp, offset] of await this.startOffsets(group, overrides.string("auto.offset.reset") as "earliest" | "latest")) {
+      for (const [tp, offset, metadata] of await this.startOffsets(group, overrides.string("auto.offset.reset") as "earliest" | "latest")) {
         running.reader.seek(tp.topic, tp.partition, offset);
         running.delivery.assign(tp, offset);
+        running.metadata.set(formatTopicPartition(tp), metadata);
       }
       opened = true;
       await task.open(partitions);
@@ -206,7 +210,8 @@ export class SinkTaskRunner extends TaskRunner {
       }
       r.records.add(count);
       const last = rows[rows.length - 1];
-      delivery.took(polled, last ? last.offsets[last.count - 1]! : -1, bytes, rows.length === 1 ? rows[0]!.sourceTimes : joined(rows));
+      const sourceTimes = rows.length === 1 ? rows[0]!.sourceTimes : joined(rows);
+      delivery.took(polled, last ? last.offsets[last.count - 1]! : -1, bytes, sourceTimes, task.offsetMetadata?.(polled));
       return;
     }
     const read = await decoder.records(polled);
@@ -216,7 +221,8 @@ export class SinkTaskRunner extends TaskRunner {
     let bytes = 0;
     for (const batch of polled.batches) bytes += batch.length;
     const times = Float64Array.from(records, (x) => x.sourceTimeUs ?? Number.NaN);
-    delivery.took(polled, records.length ? records[records.length - 1]!.offset : -1, records.length ? bytes : 0, times);
+    const lastPut = records.length ? records[records.length - 1]!.offset : -1;
+    delivery.took(polled, lastPut, records.length ? bytes : 0, times, task.offsetMetadata?.(polled));
   }
 
   private async transformed(r: Running, read: readonly SinkRecord[]): Promise<SinkRecord[]> {
@@ -279,8 +285,8 @@ export class SinkTaskRunner extends TaskRunner {
     r.seeks.clear();
   }
 
-  /** The group's offsets; where it has none, the beginning or the end by `consumer.override.auto.offset.reset`. */
-  private async startOffsets(group: string, reset: "earliest" | "latest"): Promise<[TopicPartition, number][]> {
+  /** The group's offsets, each with the sink's text; where it has none, the beginning or the end by `consumer.override.auto.offset.reset`. */
+  private async startOffsets(group: string, reset: "earliest" | "latest"): Promise<[TopicPartition, number, string | null][]> {
     const { broker } = this.services;
     const { partitions } = this.assignment;
     if (partitions.length === 0) return [];
@@ -290,11 +296,13 @@ export class SinkTaskRunner extends TaskRunner {
       broker.listOffsets({ partitions: partitions.map((p) => ({ ...p, timestamp: "latest" as const })) }),
     ]);
     return partitions.map((tp, i) => {
-      const offset = committed.find((c) => c.topic === tp.topic && c.partition === tp.partition)?.offset ?? -1;
+      const found = committed.find((c) => c.topic === tp.topic && c.partition === tp.partition);
+      const offset = found?.offset ?? -1;
       const start = starts[i]!.offset;
       const end = ends[i]!.offset;
       // Outside the log (the topic was made anew, or its start has moved on) nothing could be read there.
-      return [tp, offset >= start && offset <= end ? offset : reset === "latest" && offset < 0 ? end : start];
+      if (offset >= start && offset <= end) return [tp, offset, found?.metadata ?? null];
+      return [tp, reset === "latest" && offset < 0 ? end : start, null];
     });
   }
 
@@ -320,6 +328,7 @@ export class SinkTaskRunner extends TaskRunner {
         if (this.replayRefused) this.replayRefused.push(error);
         else await r.policy.refuse("sink", error, await this.rawOf(r.origins.get(record) ?? record, record.offset));
       },
+      committedMetadata: (tp) => r.metadata.get(formatTopicPartition(tp)) ?? null,
       pause: (tps) => {
         for (const tp of tps) r.reader.pause(tp.topic, tp.partition);
       },
