@@ -1,4 +1,5 @@
 import { MillraceError } from "../../common/errors.js";
+import { javaTimeFormat } from "../../common/java-time-format.js";
 import type { RecordHeader } from "../../data/headers.js";
 import type { SchemaClient } from "../../schema-registry/client.js";
 import { createRowSerde } from "../../serde/create.js";
@@ -51,18 +52,32 @@ export function sinkFormat(step: SinkStep, window: KeyWindow | undefined, regist
   });
 }
 
-/** The record's time from a column: ms of a BIGINT or TIMESTAMP. @throws UNSUPPORTED for a text format */
+/** The record's time from a column: ms of a BIGINT or TIMESTAMP, or a text of a Java pattern, in UTC where it has no zone. */
 export function timestampReader(timestamp: TimestampColumn | undefined, schema: RowSchema): ((row: Row) => number) | undefined {
   if (timestamp === undefined) return undefined;
-  const index = [...schema.key, ...schema.value].findIndex((c) => c.name === timestamp.column);
-  if (index < 0) throw new MillraceError("INTERNAL", `timestamp column ${timestamp.column} is not in the schema`);
-  if (timestamp.format !== undefined)
-    throw new MillraceError("UNSUPPORTED", "TIMESTAMP_FORMAT is not supported yet: use a BIGINT or TIMESTAMP column");
+  const { column } = timestamp;
+  const index = [...schema.key, ...schema.value].findIndex((c) => c.name === column);
+  if (index < 0) throw new MillraceError("INTERNAL", `timestamp column ${column} is not in the schema`);
+  if (timestamp.format === undefined)
+    return (row) => {
+      const value = row[index];
+      if (typeof value !== "number")
+        throw new MillraceError("DATA_INVALID", `column ${column}, which holds the record's time, is ${value}`);
+      return value;
+    };
+  const format = javaTimeFormat(timestamp.format);
   return (row) => {
     const value = row[index];
-    if (typeof value !== "number")
-      throw new MillraceError("DATA_INVALID", `column ${timestamp.column}, which holds the record's time, is ${value}`);
-    return value;
+    if (typeof value === "string")
+      try {
+        return format.parse(value, "UTC");
+      } catch {
+        // said below, with the column's name
+      }
+    throw new MillraceError(
+      "DATA_INVALID",
+      `column ${column}, which holds the record's time, is ${value}, not of the form ${timestamp.format}`,
+    );
   };
 }
 

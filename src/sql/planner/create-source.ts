@@ -1,4 +1,5 @@
 import { MillraceError } from "../../common/errors.js";
+import { javaTimeFormat } from "../../common/java-time-format.js";
 import { formatSqlType, type SqlType } from "../../data/sql-type.js";
 import { isPseudo } from "../analyzer/scope.js";
 import { resolveType } from "../analyzer/types.js";
@@ -194,6 +195,11 @@ export function checkTimestamp(timestamp: NonNullable<DataSource["timestamp"]>, 
   if (base === "STRING") {
     if (timestamp.format === undefined)
       throw refused(`A String timestamp field has been specified without also specifying the timestamp_format`);
+    try {
+      javaTimeFormat(timestamp.format);
+    } catch (error) {
+      throw refused(`Invalid timestamp_format '${timestamp.format}': ${(error as Error).message}`);
+    }
     return;
   }
   if (base !== "BIGINT" && base !== "TIMESTAMP")

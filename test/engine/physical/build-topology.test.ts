@@ -65,6 +65,20 @@ describe("buildTopology", () => {
     expect(t.read("o")).toEqual(['k -> {"A":3} @2']);
   });
 
+  it("takes the record's time from a text of a Java pattern, of what it reads and of what it writes", async () => {
+    const t =
+      await drive(`CREATE STREAM s (k STRING KEY, at STRING) WITH (KAFKA_TOPIC='s', ${json}, TIMESTAMP='at', TIMESTAMP_FORMAT='yyyy-MM-dd HH:mm');
+      CREATE STREAM o WITH (KAFKA_TOPIC='o', TIMESTAMP='later', TIMESTAMP_FORMAT='dd.MM.yyyy xxx') AS
+        SELECT k, ROWTIME AS t, '02.01.1970 +01:00' AS later FROM s;`);
+    await t.send("s", "k", { AT: "1970-01-01 00:02" }, 7);
+    await t.send("s", "k", { AT: "soon" }, 8);
+    expect(t.read("o")).toEqual(['k -> {"T":120000,"LATER":"02.01.1970 +01:00"} @82800000']);
+    expect(t.driver.badRecords[0]!.cause).toHaveProperty(
+      "message",
+      "column AT, which holds the record's time, is soon, not of the form yyyy-MM-dd HH:mm",
+    );
+  });
+
   it("gives null and a log entry for an expression that fails", async () => {
     const t = await drive(`CREATE STREAM s (k STRING KEY, a INTEGER, b INTEGER) WITH (KAFKA_TOPIC='s', ${json});
       CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT k, a / b AS q, a FROM s;`);
