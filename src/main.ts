@@ -77,6 +77,7 @@ async function run(flags: Record<string, string>): Promise<void> {
     hosts: Object.fromEntries(settings.list("host").map(hostEntry)),
     secretKey: settings.optionalString("secret.key") ?? undefined,
     workerConfig,
+    plugins: settings.optionalString("plugins") ?? undefined,
     logger,
   });
   logger.info("ready", {

@@ -19,6 +19,7 @@ import { type Listener, listen } from "../server/listen.js";
 import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.js";
 import { backup } from "./backup.js";
 import { openDataFolder } from "./data-folder.js";
+import { loadPlugins } from "./plugin-folder.js";
 import { sinks, sources } from "./plugins.js";
 import { processMetrics } from "./process-metrics.js";
 
@@ -35,6 +36,8 @@ export interface MillraceOptions {
   readonly secretKey?: string | undefined;
   /** A Connect worker's own settings: default converters and theirs. */
   readonly workerConfig?: Readonly<Record<string, string>>;
+  /** A folder with plug-ins of the user's own. */
+  readonly plugins?: string | undefined;
   /** `ksql.*` settings */
   readonly ksqlConfig?: Readonly<Record<string, string>>;
   readonly logLevel?: Level;
@@ -119,12 +122,17 @@ async function open(
   // known before the first connector starts, because its config may name the registry by the old stack's address
   own[standardPorts.registry] = { host: "127.0.0.1", port: registryPort };
 
+  const connectLogger = logger.child({ part: "connect" });
+  const ownPlugins = options.plugins === undefined ? undefined : await loadPlugins(options.plugins, connectLogger);
   const worker = keep(
     await ConnectWorker.prepare({
       broker,
-      sources,
-      sinks,
-      converters: createConverterPlugins({ registry }),
+      sources: [...sources, ...(ownPlugins?.sources ?? [])],
+      sinks: [...sinks, ...(ownPlugins?.sinks ?? [])],
+      converters: [...createConverterPlugins({ registry }), ...(ownPlugins?.converters ?? [])],
+      transforms: ownPlugins?.transforms ?? [],
+      predicates: ownPlugins?.predicates ?? [],
+      brokenPlugins: ownPlugins?.broken ?? [],
       errorStore,
       secretKey: options.secretKey,
       dataDir: dir,
@@ -134,7 +142,7 @@ async function open(
         "value.converter": "io.confluent.connect.avro.AvroConverter",
         ...options.workerConfig,
       },
-      logger: logger.child({ part: "connect" }),
+      logger: connectLogger,
       metrics,
       clock: systemClock,
     }),

@@ -34,6 +34,12 @@ export const settingsDef = new ConfigDef([
     default: [],
     doc: "Where host names of connector configs are: name=address:port, comma separated (flag: once for each).",
   },
+  {
+    name: "plugins",
+    type: "STRING",
+    default: null,
+    doc: "A folder with connectors, transforms, predicates and converters of your own (docs/guide/write-a-connector.md).",
+  },
   { name: "secret.key", type: "PASSWORD", default: null, doc: "Encrypts stored secrets, in place of the key file in the data folder." },
   { name: "log.level", type: "STRING", default: "info", values: ["debug", "info", "warn", "error"], doc: "Least level that is logged." },
   { name: "log.format", type: "STRING", default: null, values: ["text", "json"], doc: "Default: text on a terminal, else json." },

@@ -1,0 +1,106 @@
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { register } from "node:module";
+import { extname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describeError, MillraceError } from "../common/errors.js";
+import type { Logger } from "../common/logger.js";
+import type { PluginModule } from "../connect/api/plugin-module.js";
+import type { BrokenPlugin } from "../connect/runtime/plugins.js";
+
+export interface LoadedPlugins extends Required<PluginModule> {
+  readonly broken: readonly BrokenPlugin[];
+}
+
+/** What each kind of plug-in must have, besides classes, version and config. */
+const kinds = {
+  sources: ["taskConfigs", "createTask"],
+  sinks: ["taskConfigs", "createTask"],
+  transforms: ["create"],
+  predicates: ["create"],
+  converters: ["create"],
+} as const satisfies Record<keyof PluginModule, readonly string[]>;
+const kindNames = Object.keys(kinds) as (keyof PluginModule)[];
+
+let hooked = false;
+
+/**
+ * The user's own plug-ins: every module file of the folder, and every subfolder that is a package (or has an index.js). A file
+ * that cannot be loaded is logged and listed as broken, and keeps nothing else from starting.
+ * @throws CONFIG_INVALID where the folder is none
+ */
+export async function loadPlugins(folder: string, logger: Logger): Promise<LoadedPlugins> {
+  const dir = resolve(folder);
+  if (!existsSync(dir) || !statSync(dir).isDirectory()) throw new MillraceError("CONFIG_INVALID", `plugins: ${dir} is not a folder`);
+  if (!hooked) {
+    register("./plugin-hook.js", import.meta.url, { data: { url: new URL("../connect/api/public.js", import.meta.url).href } });
+    hooked = true;
+  }
+  const loaded = { sources: [], sinks: [], transforms: [], predicates: [], converters: [] } as { [K in keyof PluginModule]-?: unknown[] };
+  const broken: BrokenPlugin[] = [];
+  for (const entry of readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
+    const path = join(dir, entry.name);
+    let file = path;
+    try {
+      if (statSync(path).isDirectory()) file = entryOf(path);
+      else if (![".js", ".mjs"].includes(extname(path))) continue;
+      const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+      const found = checked(module.default);
+      for (const kind of kindNames) loaded[kind].push(...(found[kind] ?? []));
+      const classes = kindNames.flatMap((kind) => (found[kind] ?? []).map((p) => p.classes[0]));
+      logger.info(`plug-ins of ${file}: ${classes.join(", ") || "none"}`);
+    } catch (error) {
+      const message = describeError(error);
+      broken.push({ file, message });
+      logger.error(`the plug-in ${file} cannot be loaded: ${message}`, { file, error });
+    }
+  }
+  return { ...(loaded as unknown as Required<PluginModule>), broken };
+}
+
+/** The module that a package's folder stands for. */
+function entryOf(folder: string): string {
+  const manifest = join(folder, "package.json");
+  const { exports: given, main } = existsSync(manifest)
+    ? (JSON.parse(readFileSync(manifest, "utf8")) as { exports?: unknown; main?: string })
+    : {};
+  const root = typeof given === "object" && given !== null ? ((given as Record<string, unknown>)["."] ?? given) : given;
+  const target =
+    typeof root === "object" && root !== null
+      ? ((root as Record<string, unknown>)["import"] ?? (root as Record<string, unknown>)["default"])
+      : root;
+  const named = typeof target === "string" ? target : main;
+  const candidates = named === undefined ? ["index.mjs", "index.js"] : [named];
+  const found = candidates.map((name) => join(folder, name)).find((path) => existsSync(path));
+  if (!found) throw new MillraceError("NOT_FOUND", `it has no ${candidates.join(" or ")}`);
+  return found;
+}
+
+/** @throws DATA_INVALID that names what is missing */
+function checked(given: unknown): PluginModule {
+  const refuse = (what: string) => new MillraceError("DATA_INVALID", what);
+  if (given === null || typeof given !== "object")
+    throw refuse(`its default export must be an object with ${kindNames.join(", ")} (any of them)`);
+  for (const name of Object.keys(given))
+    if (!kindNames.includes(name as keyof PluginModule))
+      throw refuse(`its default export has ${name}, which is not one of ${kindNames.join(", ")}`);
+  for (const kind of kindNames) {
+    const list = (given as Record<string, unknown>)[kind];
+    if (list === undefined) continue;
+    if (!Array.isArray(list)) throw refuse(`${kind} must be an array`);
+    for (const [i, plugin] of (list as Record<string, unknown>[]).entries()) {
+      const at = `${kind}[${i}]`;
+      const { classes, version, config } = plugin ?? {};
+      if (!Array.isArray(classes) || classes.length === 0 || classes.some((c) => typeof c !== "string" || c === ""))
+        throw refuse(`${at}.classes must be an array of class names`);
+      if (typeof version !== "string") throw refuse(`${at} (${classes[0]}): version must be a string`);
+      if (typeof (config as { validate?: unknown } | undefined)?.validate !== "function")
+        throw refuse(`${at} (${classes[0]}): config must be a ConfigDef`);
+      for (const method of kinds[kind])
+        if (typeof plugin[method] !== "function") throw refuse(`${at} (${classes[0]}): ${method} must be a function`);
+      const type = { sources: "source", sinks: "sink" }[kind as string];
+      if (type && plugin["type"] !== type) throw refuse(`${at} (${classes[0]}): type must be "${type}"`);
+    }
+  }
+  return given as PluginModule;
+}
