@@ -1,0 +1,140 @@
+// Source commit → row in Cassandra through the joins of examples/orders: 200 orders/s for 60 s, half of them in MySQL, half in Postgres.
+// The writers are a process of their own, and so is Millrace. The time runs from the commit's answer until a SELECT finds the row; one
+// order in four is looked for, every 2 ms, so that the looking costs Cassandra little. No limit but milliseconds: p99 50.
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, readdirSync, readFileSync } from "node:fs";
+import { connectPostgres } from "../examples/common/postgres.mjs";
+import {
+  connectCassandra,
+  connectMysql,
+  difference,
+  hosts,
+  loadNames,
+  openDatabases,
+  recompute,
+  result,
+  startDatabases,
+} from "../examples/orders/databases.mjs";
+import { insertMysql, insertPostgres, randomOrder } from "../examples/orders/generator.mjs";
+import { bound, cpuSeconds, newFolder, pause, resident, spawnMillrace } from "./spawned.mjs";
+
+const RATE = 200;
+const SCALE = Number(process.env.BENCH_SCALE ?? 1);
+const SECONDS = Math.max(5, Math.round(60 * SCALE));
+const WARM_UP = 5; // seconds whose times are left out: the code is compiled in them
+
+if (process.argv[2] === "write") await write(JSON.parse(process.argv[3]));
+else await main();
+process.exit();
+
+async function main() {
+  const file = (name) => readFileSync(new URL(`../examples/orders/${name}`, import.meta.url), "utf8");
+  const folder = newFolder();
+  chmodSync(folder.dir, 0o755); // Postgres runs as an account of its own when this runs as root
+  const databases = await startDatabases(folder.dir, console.log);
+  const clients = await openDatabases(databases);
+  const millrace = await spawnMillrace(`${folder.dir}/millrace`, {
+    flags: Object.entries(hosts(databases)).flatMap(([name, address]) => ["--host", `${name}=${address}`]),
+  });
+  try {
+    const call = async (port, method, path, body) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { method, headers: { "content-type": "application/json" }, body });
+      if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
+      return response.json();
+    };
+    const { connect, sql } = millrace.ports;
+    const put = async (...names) => {
+      for (const name of names) await call(connect, "PUT", `/connectors/${name}/config`, file(`connectors/${name}.json`));
+      for (const name of names)
+        while (!(await call(connect, "GET", `/connectors/${name}/status`)).tasks.some((task) => task.state === "RUNNING")) await pause(20);
+    };
+    await put("mysql-source", "postgres-source");
+    await loadNames(clients);
+    await insertMysql(clients.mysql, randomOrder(0));
+    await insertPostgres(clients.postgres, randomOrder(1));
+    for (const name of ["mysql", "postgres"])
+      while (
+        (await call(connect, "GET", `/connectors/${name}-source/topics`))[`${name}-source`].topics.filter((t) =>
+          /\.(users|stores|orders)$/.test(t),
+        ).length < 3
+      )
+        await pause(20);
+    for (const name of readdirSync(new URL("../examples/orders/sql/", import.meta.url)).sort())
+      await call(sql, "POST", "/ksql", JSON.stringify({ ksql: file(`sql/${name}`), streamsProperties: {} }));
+    await put("cassandra-sink");
+
+    const writer = fork(process.argv[1], ["write", JSON.stringify(databases)]);
+    const cpu = cpuSeconds(millrace.pid);
+    const begun = performance.now();
+    const [{ latencies, count }] = await once(writer, "message");
+    const seconds = (performance.now() - begun) / 1000;
+    const busy = cpuSeconds(millrace.pid) - cpu;
+    let wrong = "";
+    for (const end = Date.now() + 30_000; Date.now() < end && wrong !== undefined; await pause(100))
+      wrong = difference(await recompute(clients), await result(clients));
+    if (wrong) throw new Error(`main.all_orders is not what the databases say: ${wrong}`);
+
+    latencies.sort((a, b) => a - b);
+    const at = (q) => Number(latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))].toFixed(1));
+    const peakMB = Math.round(resident(millrace.pid, "VmHWM") / 1e6);
+    console.log(
+      `latency-cassandra: ${count} orders in ${seconds.toFixed(0)} s, all in main.all_orders; ${latencies.length} timed: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms; Millrace used ${((busy / seconds) * 100).toFixed(0)} % of a core, peak ${peakMB} MB`,
+    );
+    const cpuSecondsPerMillion = Math.round((busy / count) * 1e6);
+    const held = bound(`source commit → Cassandra p99 (${SECONDS} s at ${RATE}/s)`, at(0.99), 50, "ms", { cpuSecondsPerMillion, peakMB });
+    if (!held) process.exitCode = 1;
+  } finally {
+    await millrace.stop();
+    await clients.end();
+    for (const server of Object.values(databases)) await server.stop();
+    await folder.remove();
+  }
+}
+
+/** The process of the writers: commits at a steady rate, looks for every fourth order, sends the milliseconds. */
+async function write(databases) {
+  const lanes = await Promise.all(
+    Array.from({ length: 8 }, async (_, i) =>
+      i % 2
+        ? { source: "postgres", insert: insertPostgres, client: await connectPostgres(databases.postgres, "main") }
+        : { source: "mysql", insert: insertMysql, client: await connectMysql(databases.mysql, "main") },
+    ),
+  );
+  const cassandra = await connectCassandra(databases.cassandra);
+  const find = "select order_id from main.all_orders where source_system = ? and order_id = ?";
+  const latencies = [];
+  const looking = new Set();
+  const look = async (source, id, committed) => {
+    for (;;) {
+      const { rowLength } = await cassandra.execute(find, [source, id], { prepare: true });
+      const now = performance.now();
+      if (rowLength > 0) return now - committed;
+      if (now - committed > 30_000) return Number.POSITIVE_INFINITY;
+      await pause(2);
+    }
+  };
+  const total = (SECONDS + WARM_UP) * RATE;
+  const begun = performance.now();
+  let next = 2;
+  await Promise.all(
+    lanes.map(async ({ source, insert, client }) => {
+      while (next < total) {
+        const n = next++;
+        const wait = begun + (n / RATE) * 1000 - performance.now();
+        if (wait > 0) await pause(wait);
+        const order = randomOrder(n);
+        await insert(client, order);
+        if (n % 4 || n < WARM_UP * RATE) continue;
+        const found = look(source, order[0], performance.now()).then((ms) => {
+          latencies.push(ms);
+          looking.delete(found);
+        });
+        looking.add(found);
+      }
+    }),
+  );
+  await Promise.all(looking);
+  process.send({ latencies, count: next });
+  await pause(100);
+}
