@@ -1,5 +1,7 @@
 // Source commit → row in the sink's table, 500 transactions/s for 120 s, through Avro and the log. The time runs from the commit's
-// answer to the notification that the sink's commit sends. No limit but milliseconds: p50 3, p99 12.
+// answer to the notification that the sink's commit sends, both seen by a process of its own: this one runs Millrace alone. No limit
+// but milliseconds: p50 3, p99 12.
+import { fork } from "node:child_process";
 import { columns, converters, SCALE, source, startMillrace } from "./pipeline.mjs";
 import { startBenchPostgres } from "./support.mjs";
 
@@ -40,48 +42,22 @@ await m.connector("sink", {
   ...converters.avro,
 });
 
-const committed = new Map();
-const latencies = [];
-target.on("notification", ({ payload }) => {
-  const at = committed.get(payload);
-  if (at !== undefined) latencies.push(performance.now() - at);
-  else early.add(payload);
-});
-const early = new Set();
-await target.query("LISTEN seen");
-const writers = await Promise.all(Array.from({ length: 4 }, () => server.client()));
 const cpu = process.cpuUsage();
 const begun = performance.now();
-const total = SECONDS * RATE;
-let next = 1;
-await Promise.all(
-  writers.map(async (client) => {
-    for (;;) {
-      const id = next++;
-      if (id > total) return;
-      const due = begun + (id / RATE) * 1000;
-      const wait = due - performance.now();
-      if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
-      await client.query({ name: "insert", text: "INSERT INTO live VALUES ($1, 1, 'text', 1.5, now(), true, 'v')", values: [id] });
-      // a notification that came before this process saw the commit's answer counts as no time at all
-      if (early.delete(String(id))) latencies.push(0);
-      else committed.set(String(id), performance.now());
-    }
-  }),
-);
-for (const end = performance.now() + 10_000; latencies.length < total && performance.now() < end; )
-  await new Promise((resolve) => setTimeout(resolve, 20));
+const writer = fork(new URL("latency-writer.mjs", import.meta.url), [String(server.port), String(RATE), String(SECONDS)]);
+const { seen, total, p50, p99, max } = await new Promise((resolve, reject) => {
+  writer.once("message", resolve);
+  writer.once("exit", (code) => reject(new Error(`the writer ended with ${code}`)));
+});
 const used = process.cpuUsage(cpu);
-latencies.sort((a, b) => a - b);
-const at = (q) => Number((latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] ?? Number.NaN).toFixed(2));
 const peakMB = Math.round(process.memoryUsage.rss() / 1e6);
 console.log(
-  `latency: ${latencies.length} of ${total} commits seen in the sink's table; p50 ${at(0.5)} ms (must reach 3), p99 ${at(0.99)} ms (must reach 12), max ${at(1)} ms; ${(((used.user + used.system) / 1e6 / (performance.now() - begun)) * 1e5).toFixed(0)} % of a core, with the writers in the same process; ${peakMB} MB`,
+  `latency: ${seen} of ${total} commits seen in the sink's table; p50 ${p50} ms (must reach 3), p99 ${p99} ms (must reach 12), max ${max} ms; ${(((used.user + used.system) / 1e6 / (performance.now() - begun)) * 1e5).toFixed(0)} % of a core; ${peakMB} MB`,
 );
 if (process.env.BENCH_JSON) {
-  console.log(`BENCH ${JSON.stringify({ name: `latency p50, ms (${SECONDS} s at ${RATE}/s)`, rate: at(0.5), mustReach: 3, peakMB })}`);
-  console.log(`BENCH ${JSON.stringify({ name: "latency p99, ms", rate: at(0.99), mustReach: 12, peakMB })}`);
+  console.log(`BENCH ${JSON.stringify({ name: `latency p50, ms (${SECONDS} s at ${RATE}/s)`, rate: p50, mustReach: 3, peakMB })}`);
+  console.log(`BENCH ${JSON.stringify({ name: "latency p99, ms", rate: p99, mustReach: 12, peakMB })}`);
 }
 await m.close();
 await server.stop();
-process.exit(latencies.length === total ? 0 : 1);
+process.exit(seen === total ? 0 : 1);

@@ -15,12 +15,13 @@ export interface MarkerOf {
   readonly timestamp: number;
 }
 
+const builder = new RecordBatchBuilder(128);
+
 export function encodeEndTransactionMarker(marker: EndTransactionMarker & MarkerOf): Buffer {
   const key = Buffer.alloc(4);
   key.writeInt16BE(marker.type === "COMMIT" ? 1 : 0, 2);
   const value = Buffer.alloc(6);
   value.writeInt32BE(marker.coordinatorEpoch, 2);
-  const builder = new RecordBatchBuilder(128);
   builder.append(marker.timestamp, key, value);
   const { producerId, producerEpoch } = marker;
   return builder.finish({ producerId, producerEpoch, transactional: true, control: true });

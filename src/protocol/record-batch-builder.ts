@@ -14,6 +14,9 @@ import {
   writeInt64,
 } from "./record-batch.js";
 
+/** Bytes that Node's pool still takes: copying so few is cheaper than memory of their own. */
+const pooled = 4096;
+
 export interface FinishOptions {
   /** -1, the default: not idempotent */
   readonly producerId?: number;
@@ -168,10 +171,15 @@ export class RecordBatchBuilder {
 
   /**
    * Like `finish`, but the batch is the builder's own memory, which is the caller's from here on (`giveMemory` once it is done with
-   * it); the builder goes on with `capacity` bytes. A compressed batch is in memory of its own, as with `finish`.
+   * it); the builder goes on with `capacity` bytes. A small or compressed batch is in memory of its own, as with `finish`.
    */
   take(options: FinishOptions, capacity: number): Buffer {
     if (options.compression !== undefined && options.compression !== "none") return this.packed(options.compression, options);
+    if (this.position < pooled) {
+      const small = Buffer.allocUnsafe(this.position);
+      this.buffer.copy(small, RECORD_BATCH_OVERHEAD, RECORD_BATCH_OVERHEAD, this.position);
+      return this.close(small, options);
+    }
     const batch = this.buffer.subarray(0, this.position);
     this.buffer = Buffer.allocUnsafeSlow(capacity);
     return this.close(batch, options);

@@ -51,7 +51,7 @@ export class TopologyTestDriver {
   ) {
     this.time = options.startTime ?? 0;
     this.applicationId = options.applicationId ?? "test";
-    const clock: Clock = { now: () => this.time, sleep: async () => {} };
+    const clock: Clock = { now: () => this.time, sleep: async () => {}, timer: () => () => {} };
     const host: TaskHost = {
       clock,
       topicName: (topic, internal) => this.topicName(topic, internal),

@@ -155,7 +155,7 @@ test("a segment rolls when it is old, with or without an append", async () => {
 test("the broker's time replaces the producer's where the topic says so", async () => {
   const log = await PartitionLog.open(tempDir(), {
     config: config({ "message.timestamp.type": "LogAppendTime" }),
-    clock: { now: () => 4242, sleep: () => Promise.resolve() },
+    clock: { now: () => 4242, sleep: () => Promise.resolve(), timer: () => () => {} },
   });
   expect(log.append(batchOf([{ value: "a", timestamp: 1 }]))).toMatchObject({ logAppendTime: 4242 });
   expect(readAll(log)[0]!.timestamp).toBe(4242);

@@ -26,6 +26,12 @@ export class MovedClock implements Clock {
     });
   }
 
+  timer(ms: number, run: () => void): () => void {
+    const stop = new AbortController();
+    this.sleep(ms, stop.signal).then(run, () => {});
+    return () => stop.abort();
+  }
+
   /** Moves the time on, step by step over every sleep that ends on the way; what they start has run when it resolves. */
   async advance(ms: number): Promise<void> {
     const end = this.time + ms;

@@ -65,7 +65,6 @@ export class Fetches {
   ): Promise<void> {
     const committed = request.isolation === "read_committed";
     return new Promise((resolve) => {
-      const timer = new AbortController();
       let done = false;
       const wake = () => {
         if (done) return;
@@ -73,14 +72,14 @@ export class Fetches {
         for (let i = 0; i < waiting.length; i++) partitions[i]?.stopWaiting(waiting[i]!);
         request.signal?.removeEventListener("abort", wake);
         this.closing.removeEventListener("abort", wake);
-        timer.abort();
+        stopTimer();
         resolve();
       };
       const waiting: Waiting[] = seen.map((r) => ({ offset: committed ? r.lastStableOffset : r.highWatermark, committed, wake }));
       for (let i = 0; i < waiting.length; i++) partitions[i]?.wait(waiting[i]!);
       request.signal?.addEventListener("abort", wake, { once: true });
       this.closing.addEventListener("abort", wake, { once: true });
-      this.clock.sleep(ms, timer.signal).then(wake, wake);
+      const stopTimer = this.clock.timer(ms, wake);
       // An abort while logs were being opened would otherwise go unheard until the wait is over.
       if (request.signal?.aborted || this.closing.aborted) wake();
     });

@@ -4,7 +4,8 @@
  * of each element.
  */
 export class BinaryArray {
-  private buffer = Buffer.allocUnsafe(4096);
+  /** Small to begin with, out of Node's pool: a commit a row makes one array a column. */
+  private buffer = Buffer.allocUnsafe(128);
   private position = 20;
   private count = 0;
   private nulls = 0;
