@@ -17,7 +17,7 @@ interface Draft {
 
 /**
  * The body of a table map event behind its table id and flags.
- * @param maria MariaDB counts spatial columns among those with a character set, MySQL does not
+ * @param maria MariaDB counts spatial columns among those with a character set, MySQL vectors
  */
 export function readTableMap(tableId: number, b: Buffer, start: number, end: number, maria: boolean): TableMap {
   const c = new Cursor(b, start, end);
@@ -34,7 +34,8 @@ export function readTableMap(tableId: number, b: Buffer, start: number, end: num
   c.skip(metaLength);
   const nulls = c.bytes((n + 7) >> 3);
   for (let i = 0; i < n; i++) columns[i]!.nullable = (nulls[i >> 3]! & (1 << (i & 7))) !== 0;
-  const withCharset = columns.filter((x) => character.has(x.type) || (maria && x.type === t.geometry));
+  const bytes = maria ? t.geometry : t.vector;
+  const withCharset = columns.filter((x) => character.has(x.type) || x.type === bytes);
   const members: Members = new Map();
   while (c.left > 0) {
     const field = c.u8();
