@@ -1,0 +1,499 @@
+import { RowMemory } from "../../cdc/row-memory.js";
+import { RowWriter } from "../../cdc/row-writer.js";
+import { MillraceError } from "../../common/errors.js";
+import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
+import type { SourceItem } from "../../connect/api/source.js";
+import type { BinlogEvent, TableMap } from "./binlog/events.js";
+import { imageReader } from "./binlog/row-images.js";
+import { type Gtids, parseGtids, prefixOf } from "./gtids.js";
+import type { StreamPosition } from "./offsets.js";
+import type { Flavor } from "./source-block.js";
+import { extraColumns, narrowSlots, type StreamVariant, slot, wideSlots } from "./stream-shapes.js";
+import type { StreamTable } from "./stream-table.js";
+
+type QueryEvent = Extract<BinlogEvent, { kind: "query" }>;
+type RowsOfEvent = Extract<BinlogEvent, { kind: "rows" }>;
+
+/** The transaction that is being read. */
+export interface Transaction {
+  readonly gtid: string | null;
+  readonly file: string;
+  readonly pos: number;
+  /** commit time, µs since the epoch */
+  tsUs: number;
+}
+
+/** What the decoder hands over, beside rows; called in the stream's order. */
+export interface StreamEvents {
+  /** the table of a rows event; null: of no interest */
+  table(map: TableMap, at: RowsOfEvent): StreamTable | null;
+  begin(writer: RowWriter, transaction: Transaction): void;
+  commit(writer: RowWriter, transaction: Transaction): void;
+  /** one event of a captured table, before it is written: its place in the transaction */
+  order: ((table: StreamTable) => number) | null;
+  total(): number;
+  /** after a row of a table was written, `offsets` from `o`; null where nobody looks */
+  row: ((table: StreamTable, kind: "c" | "u" | "d", writer: RowWriter, o: number) => void) | null;
+  /** an event to leave out: already contained in a part of a resumed snapshot */
+  skip: ((table: StreamTable, buffer: Buffer, offsets: Int32Array, o: number, transaction: Transaction) => boolean) | null;
+  /** a transaction whose rows are left out */
+  ignored: ((gtid: string) => boolean) | null;
+}
+
+export interface DecoderOptions {
+  readonly flavor: Flavor;
+  readonly skipped: ReadonlySet<string>;
+  readonly tombstones: boolean;
+  readonly transactions: boolean;
+  readonly onlyChanges: boolean;
+  readonly query: boolean;
+}
+
+const header = 48;
+const statement = /^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA)\b/i;
+
+/**
+ * Makes chunks of rows from a binlog's events. Synchronous; it stops at a DDL statement, which the caller applies before it calls
+ * `run` again.
+ */
+export class StreamDecoder {
+  /** the DDL statement at which `run` stopped */
+  statement: QueryEvent | null = null;
+  transaction: Transaction | null = null;
+  serverId: number;
+  tsUs: number;
+  private file: string;
+  private pos: number;
+  private readonly gtids: Gtids | null;
+  /** rows events of the open transaction that were read */
+  private inTx = 0;
+  private skipping: number;
+  private ignoring = false;
+  private threadId = Number.NaN;
+  private query: string | null = null;
+  private variant: StreamVariant = { file: "", gtid: null, query: false };
+  private number = Number.NaN;
+  private batch: { readonly events: readonly BinlogEvent[]; at: number; readonly writer: RowWriter; end: number } | null = null;
+  private nsAt = 20;
+  private nsEnd = 20;
+  private queryAt = -1;
+  private queryEnd = -1;
+  private nowMs = 0;
+  private readonly slots: number;
+  private used = new Set<StreamTable>();
+
+  constructor(
+    position: StreamPosition,
+    private readonly events: StreamEvents,
+    private readonly options: DecoderOptions,
+    private readonly memory = new RowMemory(),
+  ) {
+    this.file = position.file;
+    this.pos = position.pos;
+    this.gtids = position.gtids === null ? null : parseGtids(position.gtids, options.flavor);
+    this.skipping = position.events;
+    this.serverId = position.serverId;
+    this.tsUs = position.tsUs;
+    this.slots = options.transactions ? wideSlots : narrowSlots;
+  }
+
+  /** Takes events in; `run` decodes them. */
+  start(events: readonly BinlogEvent[], partition: SourcePartition, offset: SourceOffset): RowWriter {
+    let size = header;
+    for (const e of events)
+      if (e.kind === "rows") size += e.rows.end - e.rows.start;
+      else if (e.kind === "gtid" || e.kind === "query") size += 20;
+      else if (e.kind === "rows-query" && this.options.query) size += e.sql.length * 3;
+    const block = this.memory.lend(size + 20, offset);
+    const buffer = block.bytes;
+    this.nowMs = Date.now();
+    buffer.latin1Write(`${this.nowMs}000000`, 0);
+    this.nsAt = 20;
+    this.nsEnd = 20 + buffer.latin1Write(`${this.tsUs}000`, 20);
+    const writer = new RowWriter(block, partition, offset);
+    this.batch = { events, at: 0, writer, end: header };
+    // a statement that began in the batch before
+    this.setQuery(this.query);
+    return writer;
+  }
+
+  /** Decodes until the events end (true) or a DDL statement must be applied (false: see `statement`). */
+  run(): boolean {
+    const batch = this.batch!;
+    const { events } = batch;
+    this.statement = null;
+    while (batch.at < events.length) {
+      const e = events[batch.at++]!;
+      switch (e.kind) {
+        case "rows":
+          this.rows(e);
+          break;
+        case "gtid":
+          this.begin(e.header.file, e.header.position, e.gtid, e.commitUs?.immediate ?? e.header.timestamp * 1e6, e.header.serverId);
+          break;
+        case "query":
+          if (!this.queryEvent(e)) return false;
+          break;
+        case "rows-query":
+          if (this.options.query) this.setQuery(e.sql);
+          break;
+        case "xa-prepare":
+        case "commit":
+          this.commit(e.header.file, e.header.nextPosition);
+          break;
+        case "rotate":
+          if (!this.transaction) {
+            this.file = e.toFile;
+            this.pos = e.toPosition;
+          }
+          break;
+        case "heartbeat":
+          break;
+        case "incident":
+          throw new MillraceError(
+            "SOURCE_FAILED",
+            `The server lost events of its binlog at ${e.header.file}:${e.header.position} (${e.message}). Take a new snapshot: snapshot.mode=when_needed, or delete the connector's offsets`,
+          );
+      }
+    }
+    batch.writer.flush();
+    return true;
+  }
+
+  /** Where to go on from after what was decoded. */
+  get position(): StreamPosition {
+    return {
+      file: this.file,
+      pos: this.pos,
+      gtids: this.gtids === null ? null : this.gtids.toString(),
+      events: Math.max(this.transaction ? this.inTx : 0, this.skipping),
+      serverId: this.serverId,
+      tsUs: this.tsUs,
+    };
+  }
+
+  get writer(): RowWriter {
+    return this.batch!.writer;
+  }
+  get items(): SourceItem[] {
+    return this.batch!.writer.items;
+  }
+
+  private begin(file: string, pos: number, gtid: string | null, tsUs: number, serverId: number): void {
+    // a transaction that the server broke off: the next one begins without its end
+    if (this.transaction) this.transaction = null;
+    this.inTx = 0;
+    this.file = file;
+    this.pos = pos;
+    this.serverId = serverId;
+    this.tsUs = tsUs;
+    this.transaction = { gtid, file, pos, tsUs };
+    this.ignoring = gtid !== null && (this.events.ignored?.(gtid) ?? false);
+    this.threadId = Number.NaN;
+    const batch = this.batch!;
+    const { buffer } = batch.writer;
+    this.nsAt = batch.end;
+    this.nsEnd = batch.end += buffer.latin1Write(`${tsUs}000`, batch.end);
+    if (this.query !== null) this.setQuery(null);
+    const named = gtid === null ? null : prefixOf(gtid, this.options.flavor);
+    this.number = named?.number ?? Number.NaN;
+    this.setVariant(file, named?.prefix ?? null, false);
+    this.begun = false;
+  }
+
+  private begun = false;
+
+  private setVariant(file: string, gtid: string | null, query: boolean): void {
+    const v = this.variant;
+    if (v.file === file && v.gtid === gtid && v.query === query) return;
+    this.variant = { file, gtid, query };
+    for (const t of this.used) t.insert = t.update = null;
+    this.used.clear();
+  }
+
+  private setQuery(sql: string | null): void {
+    this.query = sql;
+    const batch = this.batch!;
+    if (sql === null) this.queryAt = this.queryEnd = -1;
+    else {
+      this.queryAt = batch.end;
+      this.queryEnd = batch.end += batch.writer.buffer.utf8Write(sql, batch.end);
+    }
+    this.setVariant(this.variant.file, this.variant.gtid, sql !== null);
+  }
+
+  /** False: a statement that the caller must apply. */
+  private queryEvent(e: QueryEvent): boolean {
+    const m = statement.exec(e.sql);
+    if (!m) {
+      if (!this.transaction) this.begin(e.header.file, e.header.position, null, e.header.timestamp * 1e6, e.header.serverId);
+      this.statement = e;
+      return false;
+    }
+    switch (m[1]!.toUpperCase()) {
+      case "BEGIN":
+      case "XA":
+        // without GTIDs a transaction begins here
+        if (!this.transaction) this.begin(e.header.file, e.header.position, null, e.header.timestamp * 1e6, e.header.serverId);
+        this.threadId = e.threadId;
+        if (/^\s*XA\s+(PREPARE|COMMIT|ROLLBACK)\b/i.test(e.sql)) this.commit(e.header.file, e.header.nextPosition);
+        break;
+      case "COMMIT":
+        this.commit(e.header.file, e.header.nextPosition);
+        break;
+      case "ROLLBACK":
+        if (!/^\s*ROLLBACK\s+(WORK\s+)?TO\b/i.test(e.sql)) this.commit(e.header.file, e.header.nextPosition);
+    }
+    return true;
+  }
+
+  /** Ends the transaction that a DDL statement is, once it was applied. */
+  applied(): void {
+    const e = this.statement!;
+    this.commit(e.header.file, e.header.nextPosition);
+  }
+
+  private commit(file: string, next: number): void {
+    const { transaction } = this;
+    if (!transaction) return;
+    if (this.begun) this.events.commit(this.writer, transaction);
+    if (transaction.gtid !== null) this.gtids?.add(transaction.gtid);
+    this.transaction = null;
+    this.inTx = 0;
+    this.skipping = 0;
+    this.file = file;
+    if (next > 0) this.pos = next;
+  }
+
+  private rows(e: RowsOfEvent): void {
+    this.inTx++;
+    if (this.ignoring) return;
+    const skip = this.inTx <= this.skipping;
+    const table = this.events.table(e.table, e);
+    if (!table) return;
+    const { rows } = e;
+    if (skip) {
+      if (table.captured && this.events.order) this.countOnly(e, table);
+      return;
+    }
+    const batch = this.batch!;
+    const { writer } = batch;
+    const start = batch.end;
+    const b = writer.buffer;
+    rows.buffer.copy(b, start, rows.start, rows.end);
+    batch.end += rows.end - rows.start;
+    if (table.captured && this.options.transactions && !this.begun) {
+      this.begun = true;
+      this.events.begin(writer, this.transaction!);
+    }
+    if (rows.operation === "insert") this.inserts(e, table, b, start, batch.end);
+    else if (rows.operation === "delete") this.deletes(e, table, b, start, batch.end);
+    else this.updates(e, table, b, start, batch.end);
+  }
+
+  /** Rows that were sent before a restart still have a place in their transaction. */
+  private countOnly(e: RowsOfEvent, table: StreamTable): void {
+    this.begun = true;
+    const { rows } = e;
+    const offsets = new Int32Array(table.count * 2);
+    const before = rows.presentBefore && imageReader(e.table, rows.presentBefore);
+    const after = rows.presentAfter && imageReader(e.table, rows.presentAfter);
+    for (let p = rows.start; p < rows.end; ) {
+      if (before) p = before(rows.buffer, p, rows.end, offsets, 0);
+      if (after) p = after(rows.buffer, p, rows.end, offsets, 0);
+      this.events.order!(table);
+    }
+  }
+
+  private inserts(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
+    const present = e.rows.presentAfter!;
+    const read = imageReader(e.table, present);
+    const lacks = lacking(present, table.count);
+    const { writer } = this;
+    const columns = table.count + extraColumns;
+    let shape = lacks ? table.shapes.get("insert", this.variant, lacks) : table.insert;
+    if (!shape) {
+      shape = table.insert = table.shapes.get("insert", this.variant);
+      this.used.add(table);
+    }
+    let row = 0;
+    for (let p = start; p < end; row++) {
+      const o = writer.begin(columns, this.slots);
+      p = read(b, p, end, writer.offsets, o);
+      if (this.finish(e, table, "c", o, columns, row)) writer.end(shape);
+    }
+  }
+
+  private deletes(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
+    const present = e.rows.presentBefore!;
+    const read = imageReader(e.table, present);
+    const lacks = lacking(present, table.count);
+    const { writer } = this;
+    const columns = table.count + extraColumns;
+    let row = 0;
+    for (let p = start; p < end; row++) {
+      const o = writer.begin(columns, this.slots);
+      p = read(b, p, end, writer.offsets, o);
+      if (!this.finish(e, table, "d", o, columns, row)) continue;
+      writer.end(table.shapes.get("delete", this.variant, "", lacks));
+      if (this.options.tombstones) writer.again(table.shapes.get("tombstone", this.variant, "", lacks));
+    }
+  }
+
+  private updates(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
+    const { rows } = e;
+    const readOld = imageReader(e.table, rows.presentBefore!);
+    const readNew = imageReader(e.table, rows.presentAfter!);
+    const n = table.count;
+    const oldLacks = lacking(rows.presentBefore!, n);
+    // a column that did not change may be in the old row alone
+    const newLacks = both(lacking(rows.presentAfter!, n), oldLacks);
+    const full = !oldLacks && !lacking(rows.presentAfter!, n);
+    const { writer, options } = this;
+    const columns = 2 * n + extraColumns;
+    let row = 0;
+    for (let p = start; p < end; row++) {
+      const o = writer.begin(columns, this.slots);
+      const { offsets } = writer;
+      p = readOld(b, p, end, offsets, o + 2 * n);
+      p = readNew(b, p, end, offsets, o);
+      if (!full) carry(offsets, o, n);
+      const moved = differ(table.table.key, b, offsets, o, n);
+      if (options.onlyChanges && full && !moved && !differ(included(table), b, offsets, o, n)) {
+        this.events.row?.(table, "u", writer, o);
+        writer.drop();
+        continue;
+      }
+      if (!this.finish(e, table, "u", o, columns, row)) continue;
+      if (!moved) {
+        let shape = full ? table.update : table.shapes.get("updateFull", this.variant, newLacks, oldLacks);
+        if (!shape) {
+          shape = table.update = table.shapes.get("updateFull", this.variant);
+          this.used.add(table);
+        }
+        writer.end(shape);
+      } else this.moved(table, o, columns, newLacks, oldLacks);
+    }
+  }
+
+  private moved(table: StreamTable, o: number, columns: number, newLacks: string, oldLacks: string): void {
+    const { writer, options } = this;
+    const { shapes } = table;
+    writer.end(shapes.get("moveDelete", this.variant, newLacks, oldLacks));
+    if (options.tombstones) writer.again(shapes.get("moveTombstone", this.variant, newLacks, oldLacks));
+    const create = shapes.get("moveCreate", this.variant, newLacks, oldLacks);
+    if (!options.transactions) {
+      writer.again(create);
+      return;
+    }
+    const at = writer.slotBase;
+    const order = this.events.order!(table);
+    const o2 = writer.begin(columns, this.slots);
+    writer.offsets.copyWithin(o2, o, o + 2 * columns);
+    writer.slots.copyWithin(writer.slotBase, at, at + this.slots);
+    writer.slots[writer.slotBase + slot.total] = this.events.total();
+    writer.slots[writer.slotBase + slot.order] = order;
+    writer.end(create);
+  }
+
+  /** Lets the listeners see a row, and fills in its slots; false: the row is dropped. */
+  private finish(e: RowsOfEvent, table: StreamTable, op: "c" | "u" | "d", o: number, columns: number, row: number): boolean {
+    const { events } = this;
+    const { writer } = this;
+    if (events.row) events.row(table, op, writer, o);
+    if (!table.captured || this.options.skipped.has(op) || events.skip?.(table, writer.buffer, writer.offsets, o, this.transaction!)) {
+      writer.drop();
+      return false;
+    }
+    const { offsets, slots } = writer;
+    const x = o + 2 * (columns - extraColumns);
+    offsets[x] = this.nsAt;
+    offsets[x + 1] = this.nsEnd;
+    offsets[x + 2] = 0;
+    offsets[x + 3] = 19;
+    offsets[x + 4] = this.queryAt;
+    offsets[x + 5] = this.queryEnd;
+    this.stamp(slots, writer.slotBase, e.header.position, e.header.serverId, row, this.threadId);
+    if (this.options.transactions) {
+      slots[writer.slotBase + slot.order] = events.order!(table);
+      slots[writer.slotBase + slot.total] = events.total();
+      slots[writer.slotBase + slot.start] = this.transaction!.pos;
+    }
+    return true;
+  }
+
+  private stamp(slots: Float64Array, s: number, pos: number, serverId: number, row: number, threadId: number): void {
+    slots[s] = Math.floor(this.tsUs / 1000);
+    slots[s + 1] = this.tsUs;
+    slots[s + 2] = serverId;
+    slots[s + 3] = pos;
+    slots[s + 4] = row;
+    slots[s + 5] = threadId;
+    slots[s + 6] = this.number;
+    slots[s + 7] = this.nowMs;
+    slots[s + 8] = this.nowMs * 1000;
+  }
+
+  /** Writes the record of a truncated table, while the statement is applied. */
+  truncate(table: StreamTable): void {
+    const { writer } = this;
+    const { header } = this.statement!;
+    const o = writer.begin(extraColumns, this.slots);
+    const { offsets, slots } = writer;
+    offsets[o] = this.nsAt;
+    offsets[o + 1] = this.nsEnd;
+    offsets[o + 2] = 0;
+    offsets[o + 3] = 19;
+    offsets[o + 4] = this.queryAt;
+    offsets[o + 5] = this.queryEnd;
+    this.stamp(slots, writer.slotBase, header.position, header.serverId, 0, Number.NaN);
+    if (this.options.transactions) {
+      slots[writer.slotBase + slot.order] = this.events.order!(table);
+      slots[writer.slotBase + slot.total] = this.events.total();
+      slots[writer.slotBase + slot.start] = this.transaction!.pos;
+    }
+    writer.end(table.shapes.get("truncate", this.variant));
+  }
+}
+
+/** Columns that an image lacks as text of 0 and 1; "" where it has all. */
+function lacking(present: Uint8Array, count: number): string {
+  let all = 0;
+  while (all < count && present[all >> 3]! & (1 << (all & 7))) all++;
+  if (all === count) return "";
+  let mask = "";
+  for (let i = 0; i < count; i++) mask += present[i >> 3]! & (1 << (i & 7)) ? "0" : "1";
+  return mask;
+}
+
+function both(a: string, b: string): string {
+  if (!a || !b) return "";
+  const mask = [...a].map((c, i) => (c === "1" && b[i] === "1" ? "1" : "0")).join("");
+  return mask.includes("1") ? mask : "";
+}
+
+/** Fills columns that the new row lacks from the old one. */
+function carry(offsets: Int32Array, o: number, n: number): void {
+  for (let i = 0; i < n; i++) {
+    if (offsets[o + 2 * i + 1] !== -2) continue;
+    offsets[o + 2 * i] = offsets[o + 2 * (n + i)]!;
+    offsets[o + 2 * i + 1] = offsets[o + 2 * (n + i) + 1]!;
+  }
+}
+
+/** Whether one of these columns differs between the new row (from o) and the old one (behind it). */
+function differ(columns: readonly number[], b: Buffer, offsets: Int32Array, o: number, n: number): boolean {
+  for (const i of columns) {
+    const [x, y] = [o + 2 * i, o + 2 * (n + i)];
+    const [xs, ys] = [offsets[x]!, offsets[y]!];
+    if (xs < 0 || ys < 0) {
+      // what the old row lacks is not known to have changed
+      if (xs !== ys && offsets[y + 1] !== -2) return true;
+    } else if (offsets[x + 1]! - xs !== offsets[y + 1]! - ys || b.compare(b, ys, offsets[y + 1]!, xs, offsets[x + 1]!) !== 0) return true;
+  }
+  return false;
+}
+
+function included(table: StreamTable): number[] {
+  return table.table.columns.flatMap((c, i) => (c.included ? [i] : []));
+}

@@ -1,0 +1,236 @@
+import { ConnectorRecords } from "../../cdc/connector-records.js";
+import type { RowMemory } from "../../cdc/row-memory.js";
+import { TransactionOrder } from "../../cdc/transaction-order.js";
+import { MillraceError } from "../../common/errors.js";
+import type { Logger } from "../../common/logger.js";
+import { nextTurn, sliceEnd } from "../../common/turn.js";
+import type { RecordShape } from "../../connect/api/shape.js";
+import type { SourceItem } from "../../connect/api/source.js";
+import type { BinlogEvent, TableMap } from "./binlog/events.js";
+import type { BinlogReader } from "./binlog/reader.js";
+import type { CaptureRules } from "./capture-rules.js";
+import { CapturedTable } from "./captured-table.js";
+import { type SnapshotSegment, type StoredOffset, type StreamPosition, writeOffset } from "./offsets.js";
+import { covered } from "./segment-filter.js";
+import type { MysqlSettings } from "./settings.js";
+import { StreamDecoder, type StreamEvents, type Transaction } from "./stream-decoder.js";
+import { StreamShapes } from "./stream-shapes.js";
+import type { StreamTable } from "./stream-table.js";
+import type { Structures } from "./structures.js";
+
+/** bytes of rows that one batch has, about */
+const batchBytes = 1 << 20;
+
+export interface StreamingContext {
+  readonly settings: MysqlSettings;
+  readonly rules: CaptureRules;
+  readonly headers: RecordShape["headers"];
+  readonly logger: Logger;
+  readonly memory: RowMemory;
+  readonly structures: Structures;
+}
+
+/** Streams from the binlog: decodes what arrives, applies statements that change tables. */
+export class Streaming {
+  /** of the last batch that was handed out whole */
+  position: StreamPosition;
+  readonly records: ConnectorRecords;
+  private readonly decoder: StreamDecoder;
+  private readonly order = new TransactionOrder();
+  private segments: readonly SnapshotSegment[];
+  private reported: string;
+  private progressAt = 0;
+  private offset: Record<string, unknown> = {};
+  private pending: ((offset: Record<string, unknown>) => SourceItem)[] = [];
+  /** read and not yet decoded */
+  private waiting: readonly BinlogEvent[] = [];
+  private readonly byMap = new WeakMap<TableMap, StreamTable | null>();
+  private readonly known = new Set<string>();
+
+  constructor(
+    private readonly context: StreamingContext,
+    private readonly reader: BinlogReader,
+    position: StreamPosition,
+    segments: readonly SnapshotSegment[],
+  ) {
+    const { settings, rules } = context;
+    this.position = position;
+    this.segments = segments;
+    this.reported = placeOf(position);
+    this.records = new ConnectorRecords(settings.prefix, rules.topics);
+    const { order, records } = this;
+    const events: StreamEvents = {
+      table: (map) => this.table(map),
+      begin: (w, t) => {
+        w.push(records.transactionBegin(idOf(t), Math.floor(t.tsUs / 1000), this.offset));
+      },
+      commit: (w, t) => {
+        if (settings.transactions)
+          w.push(records.transactionEnd(idOf(t), Math.floor(t.tsUs / 1000), order.total, order.collections(), this.offset));
+        order.clear();
+      },
+      order: settings.transactions ? (t) => order.next(t.fullName) : null,
+      total: () => order.total,
+      row: null,
+      skip: segments.length ? (t, b, offsets, o, transaction) => this.repeated(t, b, offsets, o, transaction) : null,
+      ignored: null,
+    };
+    this.decoder = new StreamDecoder(
+      position,
+      events,
+      {
+        flavor: settings.flavor,
+        skipped: settings.skipped,
+        tombstones: settings.tombstones,
+        transactions: settings.transactions,
+        onlyChanges: settings.config.boolean("skip.messages.without.change"),
+        query: settings.includeQuery,
+      },
+      context.memory,
+    );
+  }
+
+  private repeated(t: StreamTable, b: Buffer, offsets: Int32Array, o: number, transaction: Transaction): boolean {
+    return covered(this.segments, t, b, offsets, o, transaction, this.context.rules, this.context.settings.flavor);
+  }
+
+  /**
+   * What has arrived; empty where nothing has within `ms`.
+   * @throws SOURCE_RETRIABLE where the connection is lost, SOURCE_FAILED
+   */
+  async next(ms: number): Promise<SourceItem[]> {
+    if (!this.waiting.length) this.waiting = await this.reader.next(ms);
+    const offset: Record<string, unknown> = {};
+    this.offset = offset;
+    let items: SourceItem[] = [];
+    if (this.waiting.length) {
+      const { decoder } = this;
+      const events = this.take();
+      decoder.start(events, { server: this.context.settings.prefix }, offset);
+      while (!decoder.run()) {
+        await this.apply();
+        decoder.applied();
+      }
+      items = decoder.items;
+      if (performance.now() > sliceEnd()) await nextTurn();
+    }
+    for (const make of this.pending) items.push(make(offset));
+    this.pending = [];
+    this.complete(offset, items);
+    return items;
+  }
+
+  /** The next events of about a batch's size. */
+  private take(): readonly BinlogEvent[] {
+    const { waiting } = this;
+    let bytes = 0;
+    let n = 0;
+    while (n < waiting.length && bytes < batchBytes) {
+      const e = waiting[n++]!;
+      if (e.kind === "rows") bytes += e.rows.end - e.rows.start;
+    }
+    if (n === waiting.length) {
+      this.waiting = [];
+      return waiting;
+    }
+    this.waiting = waiting.slice(n);
+    return waiting.slice(0, n);
+  }
+
+  /** Where to go on from after the last batch. */
+  place(): StoredOffset {
+    return { position: this.position, snapshot: null, segments: this.segments, incremental: null };
+  }
+
+  /** Adds a record to the next batch (a heartbeat). */
+  add(make: (offset: Record<string, unknown>, records: ConnectorRecords) => SourceItem): void {
+    this.pending.push((offset) => make(offset, this.records));
+  }
+
+  /** Fills in the batch's offset, and adds it alone where the log went on without a record. */
+  private complete(offset: Record<string, unknown>, items: SourceItem[]): void {
+    this.position = this.decoder.position;
+    const now = Date.now();
+    const quiet = items.length === 0 && now - this.progressAt >= 1000 && placeOf(this.position) !== this.reported;
+    if (!quiet && !items.length) return;
+    writeOffset(offset, this.place());
+    this.reported = placeOf(this.position);
+    this.progressAt = now;
+    if (quiet) items.push({ progress: true, sourcePartition: { server: this.context.settings.prefix }, sourceOffset: offset });
+  }
+
+  /** Applies the statement at which the decoder stopped. */
+  private async apply(): Promise<void> {
+    const { decoder } = this;
+    const changes = await this.context.structures.apply(decoder.statement!, decoder.transaction!);
+    for (const c of changes)
+      if (c.kind === "TRUNCATE" && c.table !== null && !this.context.settings.skipped.has("t")) {
+        const model = this.context.structures.tables.get(c.database, c.table);
+        if (model && this.context.rules.table(c.database, c.table)) decoder.truncate(this.build(model, null));
+      }
+  }
+
+  private table(map: TableMap): StreamTable | null {
+    const { rules, structures, logger, settings } = this.context;
+    const model = structures.tables.get(map.database, map.table);
+    const cached = this.byMap.get(map);
+    if (cached !== undefined && (cached === null || cached.model === model)) return cached;
+    const name = `${map.database}.${map.table}`;
+    const wanted = rules.table(map.database, map.table) || name === settings.config.optionalString("signal.data.collection");
+    if (!wanted) {
+      this.byMap.set(map, null);
+      return null;
+    }
+    const problem = !model
+      ? "is not in the schema history"
+      : model.columns.length !== map.columns.length
+        ? `has ${map.columns.length} columns in the binlog and ${model.columns.length} in the schema history`
+        : map.columns.findIndex((c, i) => c.name !== undefined && c.name.toLowerCase() !== model.columns[i]!.name.toLowerCase()) >= 0
+          ? "has other columns in the binlog than in the schema history"
+          : null;
+    if (problem) return this.inconsistent(map, `Table ${name} ${problem}`);
+    const table = this.build(model!, map);
+    this.byMap.set(map, table);
+    if (!this.known.has(name)) logger.debug("table", { table: name, columns: table.count });
+    this.known.add(name);
+    return table;
+  }
+
+  private inconsistent(map: TableMap, problem: string): null {
+    const mode = this.context.settings.config.string("inconsistent.schema.handling.mode");
+    const text = `${problem}. Its structure at this place of the binlog is not known: take a new snapshot (snapshot.mode=recovery reads the structures anew), or leave its rows out with inconsistent.schema.handling.mode=warn`;
+    if (mode === "fail") throw new MillraceError("SOURCE_FAILED", text, { context: { table: `${map.database}.${map.table}` } });
+    if (mode === "warn" && !this.byMap.has(map)) this.context.logger.warn(`${problem}: its rows are left out`);
+    this.byMap.set(map, null);
+    return null;
+  }
+
+  private build(model: StreamTable["model"], map: TableMap | null): StreamTable {
+    const { settings, rules, headers } = this.context;
+    const table = new CapturedTable(model, settings, rules, map?.columns ?? null);
+    const name = `${model.database}.${model.name}`;
+    return {
+      model,
+      table,
+      shapes: new StreamShapes(table, headers),
+      count: table.columns.length,
+      fullName: name,
+      captured: rules.table(model.database, model.name),
+      signals: name === settings.config.optionalString("signal.data.collection"),
+      insert: null,
+      update: null,
+    };
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+}
+
+function placeOf(p: StreamPosition): string {
+  return `${p.file}:${p.pos}:${p.gtids}`;
+}
+
+function idOf(t: Transaction): string {
+  return t.gtid ?? `file=${t.file},pos=${t.pos}`;
+}

@@ -1,0 +1,249 @@
+import { randomUUID } from "node:crypto";
+import { contextHeaders } from "../../cdc/nodes.js";
+import { RowMemory } from "../../cdc/row-memory.js";
+import { asError, MillraceError } from "../../common/errors.js";
+import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
+import type { RecordShape } from "../../connect/api/shape.js";
+import type { ConnectorConfig, SourceItem, SourceTask, SourceTaskContext } from "../../connect/api/source.js";
+import { BinlogReader } from "./binlog/reader.js";
+import { CaptureRules } from "./capture-rules.js";
+import { connect } from "./connection/connect.js";
+import { classify } from "./connection/server-error.js";
+import type { WireSession } from "./connection/wire-session.js";
+import { nowhere, readOffset, type StoredOffset } from "./offsets.js";
+import { binlogEnd, listTables, prepareSession, type ServerInfo, serverInfo } from "./server.js";
+import { type MysqlSettings, readSettings } from "./settings.js";
+import { Snapshot } from "./snapshot.js";
+import { openView } from "./snapshot-view.js";
+import type { Flavor } from "./source-block.js";
+import { Streaming } from "./streaming.js";
+import { Structures } from "./structures.js";
+
+const nothing: StoredOffset = { position: nowhere, snapshot: null, segments: [], incremental: null };
+
+/** One connector's task: a snapshot where one is due, then the stream; makes lost connections anew with a growing pause. */
+export class MysqlSourceTask implements SourceTask {
+  private settings!: MysqlSettings;
+  private rules!: CaptureRules;
+  private context!: SourceTaskContext;
+  private headers!: RecordShape["headers"];
+  private partition!: SourcePartition;
+  /** where to go on from: stored, then what was handed out last */
+  private at: StoredOffset = nothing;
+  private stored: StoredOffset | undefined;
+  private readonly memory = new RowMemory();
+  private info!: ServerInfo;
+  private structures: Structures | null = null;
+  private serverId = 0;
+  private snapshotDue = false;
+  private streamDue = true;
+  private decided = false;
+  private snapshot: Snapshot | null = null;
+  private streaming: Streaming | null = null;
+  private sessions: WireSession[] = [];
+  private catalog: WireSession | null = null;
+  private failures = 0;
+  private heartbeatAt = 0;
+  private stopped = false;
+
+  constructor(private readonly flavor: Flavor) {}
+
+  async start(config: ConnectorConfig, context: SourceTaskContext): Promise<void> {
+    this.settings = readSettings(config, this.flavor);
+    this.rules = new CaptureRules(this.settings);
+    this.context = context;
+    const headers = contextHeaders(this.flavor, this.settings.prefix, context.taskId, randomUUID());
+    this.headers = this.settings.config.boolean("extended.headers.enabled") ? headers : [];
+    this.partition = { server: this.settings.prefix };
+    this.serverId = this.settings.config.optionalNumber("database.server.id") ?? 5400 + Math.floor(Math.random() * 1001);
+    const offset = context.offset(this.partition);
+    this.stored = offset && readOffset(offset);
+    this.at = this.stored ?? nothing;
+    this.heartbeatAt = context.clock.now();
+    await this.decide();
+  }
+
+  /** Looks at the server and the stored offset, and finds what is to be done. */
+  private async decide(): Promise<void> {
+    const { settings, stored } = this;
+    const { config, snapshotMode: mode } = settings;
+    const catalog = await this.openCatalog();
+    this.info = await serverInfo(catalog);
+    const based = (name: string) => config.boolean(`snapshot.mode.configuration.based.${name}`);
+    this.streamDue = mode === "configuration_based" ? based("start.stream") : mode !== "initial_only";
+    if (this.streamDue && !this.info.logBin)
+      throw new MillraceError(
+        "SOURCE_FAILED",
+        "The server writes no binlog: start it with log_bin and binlog_format=ROW (database.hostname)",
+      );
+    if (this.streamDue && this.info.format && this.info.format.toUpperCase() !== "ROW")
+      throw new MillraceError(
+        "SOURCE_FAILED",
+        `The server's binlog_format is ${this.info.format}: streaming needs ROW (database.hostname)`,
+      );
+    const complete = stored !== undefined && stored.snapshot === null;
+    if (complete) this.snapshotDue = mode === "always" && this.streamDue;
+    else this.snapshotDue = mode === "configuration_based" ? based("snapshot.data") : !["no_data", "recovery", "never"].includes(mode);
+    const delay = config.number("snapshot.delay.ms");
+    if (this.snapshotDue && delay > 0 && !complete) await this.pause(delay);
+    this.decided = true;
+  }
+
+  async poll(): Promise<readonly SourceItem[]> {
+    if (this.stopped || this.context.signal.aborted) return [];
+    try {
+      const items = await this.step();
+      if (items.length) this.failures = 0;
+      return items;
+    } catch (e) {
+      if (this.stopped || this.context.signal.aborted) return [];
+      await this.recover(e);
+      return [];
+    }
+  }
+
+  private async step(): Promise<SourceItem[]> {
+    if (!this.decided) await this.decide();
+    if (this.snapshotDue) {
+      this.snapshot ??= await this.openSnapshot();
+      const items = await this.snapshot.next();
+      const last = items[items.length - 1];
+      if (last) this.at = readOffset(last.sourceOffset);
+      if (this.snapshot.finished) {
+        this.snapshotDue = false;
+        this.snapshot = null;
+      }
+      return items;
+    }
+    if (!this.streamDue) {
+      await this.pause(500);
+      return [];
+    }
+    this.streaming ??= await this.openStream();
+    const { streaming } = this;
+    await this.heartbeat(streaming);
+    const items = await streaming.next(this.waitMs());
+    this.at = streaming.place();
+    return items;
+  }
+
+  private async openSession(): Promise<WireSession> {
+    const session = await connect(this.settings, this.context.resolveHost.bind(this.context));
+    this.sessions.push(session);
+    return session;
+  }
+
+  private async openCatalog(): Promise<WireSession> {
+    if (this.catalog && !this.catalog.error) return this.catalog;
+    this.catalog = await this.openSession();
+    await prepareSession(this.catalog, this.settings.config.optionalString("database.initial.statements"));
+    return this.catalog;
+  }
+
+  private newStructures(): Structures {
+    return (this.structures = new Structures(this.settings, this.rules, this.context.logger, this.info));
+  }
+
+  private async openSnapshot(): Promise<Snapshot> {
+    const { settings, rules, context } = this;
+    const session = await this.openSession();
+    await prepareSession(session, settings.config.optionalString("database.initial.statements"));
+    const structures = this.newStructures();
+    const view = await openView(
+      session,
+      settings,
+      this.info,
+      rules,
+      context.logger,
+      () => structures.read(session),
+      () => listTables(session),
+    );
+    const resume = this.at.snapshot?.at ? this.at.snapshot : null;
+    const begin = { ...nowhere, file: view.position?.file ?? "", pos: view.position?.position ?? 0, gtids: view.position?.gtidSet ?? null };
+    const { headers } = this;
+    const snapshot = { settings, rules, headers, logger: context.logger, metrics: context.metrics, connector: context.connector };
+    return new Snapshot(snapshot, session, view, resume, resume ? this.at.position : begin);
+  }
+
+  private async openStream(): Promise<Streaming> {
+    const { settings, rules, headers, memory } = this;
+    const { logger } = this.context;
+    const catalog = await this.openCatalog();
+    let { position } = this.at;
+    if (!position.file && position.gtids === null) {
+      const end = (await binlogEnd(catalog, this.info))!;
+      position = { ...nowhere, file: end.file, pos: end.position, gtids: end.gtidSet };
+    }
+    const structures = this.structures ?? this.newStructures();
+    if (!this.streaming && structures.tables.all().next().done) await structures.read(catalog);
+    const heartbeatMs = Math.max(1000, Math.floor(settings.config.number("connect.keep.alive.interval.ms") / 4));
+    const reader = await BinlogReader.open(
+      await this.openSession(),
+      { file: position.file, position: position.pos, gtidSet: position.gtids },
+      { serverId: this.serverId, heartbeatMs },
+    );
+    logger.info("streaming starts", {
+      file: position.file,
+      pos: position.pos,
+      ...(position.gtids === null ? {} : { gtids: position.gtids }),
+    });
+    return new Streaming({ settings, rules, headers, logger, memory, structures }, reader, position, this.at.segments);
+  }
+
+  private waitMs(): number {
+    const interval = this.settings.config.number("heartbeat.interval.ms");
+    return interval > 0 ? Math.max(1, Math.min(500, this.heartbeatAt + interval - this.context.clock.now())) : 500;
+  }
+
+  private async heartbeat(streaming: Streaming): Promise<void> {
+    const { config } = this.settings;
+    const interval = config.number("heartbeat.interval.ms");
+    const now = this.context.clock.now();
+    if (interval <= 0 || now < this.heartbeatAt + interval) return;
+    this.heartbeatAt = now;
+    streaming.add((offset, records) => records.heartbeat(now, offset));
+    const query = config.optionalString("heartbeat.action.query");
+    if (!query) return;
+    try {
+      await (await this.openCatalog()).query(query);
+    } catch (e) {
+      this.context.logger.warn("heartbeat.action.query failed", { error: asError(e).message });
+    }
+  }
+
+  /** Closes what is open and waits; the next poll goes on from what was handed out last. @throws what no retry cures */
+  private async recover(e: unknown): Promise<void> {
+    const error = classify(e);
+    this.closeAll();
+    if (!error.retriable) throw error;
+    this.failures++;
+    const most = this.settings.config.number("errors.max.retries");
+    if (most >= 0 && this.failures > most) throw new MillraceError("SOURCE_FAILED", error.message, { cause: error });
+    const ms = Math.min(30_000, 250 * 2 ** Math.min(this.failures - 1, 10));
+    this.context.logger.warn("the connection is made anew", { error: error.message, inMs: ms });
+    await this.pause(ms);
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await this.context.clock.sleep(ms, this.context.signal).catch(() => {});
+  }
+
+  private closeAll(): void {
+    this.streaming?.close();
+    this.streaming = null;
+    this.snapshot = null;
+    this.catalog = null;
+    for (const s of this.sessions) s.close();
+    this.sessions = [];
+  }
+
+  committed(offsets: readonly { partition: SourcePartition; offset: SourceOffset }[]): void {
+    for (const { offset } of offsets) this.memory.giveBack(offset);
+  }
+
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.closeAll();
+  }
+}
