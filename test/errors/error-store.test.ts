@@ -169,9 +169,62 @@ describe("a source", () => {
     const e = await bed.errors.show(bed.errors.list()[0]!.id);
     expect(e.stage).toBe("transform");
     expect(JSON.parse(e.value!.toString()).payload.name).toMatch(/^row /);
-    await expect(bed.errors.replay(e.id)).rejects.toThrow(/never in a topic/);
+    await expect(bed.errors.replay(e.id)).rejects.toThrow(/transform cast failed/);
+    expect(bed.errors.count()).toBe(3);
     // the entry is durable before the offset: a moment later the offset is there too
     await until("the offset is committed", async () => (await bed.worker.offsets("c")).length > 0);
     expect(await bed.worker.offsets("c")).toEqual([{ partition: { source: "count" }, offset: { at: 3 } }]);
+  });
+
+  const bad = {
+    transforms: "cast",
+    "transforms.cast.type": "org.apache.kafka.connect.transforms.Cast$Value",
+    "transforms.cast.spec": "name:int32",
+  };
+  const source = { "connector.class": "CountingSource", topic: "counts", count: "3" };
+
+  it.each(["records", "chunks"])("writes what was set aside (%s) once its transforms take it, as it would have been", async (as) => {
+    await bed.worker.create("c", { ...source, ...bad, as });
+    await until("all three are set aside", () => bed.errors.count() === 3);
+    await bed.worker.putConfig("c", source);
+    await until("it runs", async () => (await bed.worker.status("c")).tasks[0]?.state === "RUNNING");
+    for (const { id } of bed.errors.list()) await bed.errors.replay(id);
+    expect(bed.errors.count()).toBe(0);
+    await bed.worker.create("s", { "connector.class": "CollectingSink", topics: "counts" });
+    await until("they arrive", () => bed.sink.records.length === 3);
+    const arrived = [...bed.sink.records].sort((a, b) => a.timestamp! - b.timestamp!);
+    expect(arrived.map((r) => (r.value as Struct).get("name"))).toEqual(["row 0", "row 1", "row 2"]);
+    expect((arrived[1]!.key as Struct).get("id")).toBe(1);
+    expect(arrived.map((r) => r.timestamp)).toEqual([0, 1, 2].map((n) => 1_700_000_000_000 + n));
+    expect(arrived.every((r) => r.sourceTimeUs !== undefined && r.headers.length === 0)).toBe(true);
+    expect(await bed.worker.offsets("c")).toEqual([{ partition: { source: "count" }, offset: { at: 3 } }]);
+  });
+
+  it("does not put an old state over a newer one, unless it is forced", async () => {
+    await bed.worker.create("c", { ...source, ...bad });
+    await until("all three are set aside", () => bed.errors.count() === 3);
+    await bed.worker.stop("c");
+    await bed.worker.resetOffsets("c");
+    await bed.worker.putConfig("c", source);
+    await bed.worker.resume("c");
+    await until("they are written now", async () => (await bed.worker.offsets("c"))[0]?.offset?.["at"] === 3);
+    const { id } = bed.errors.list()[0]!;
+    await expect(bed.errors.replay(id)).rejects.toThrow(/same key that is as new or newer is at counts-0@/);
+    await bed.errors.replay(id, { force: true });
+    expect(bed.errors.count()).toBe(2);
+    await bed.worker.delete("c");
+    await expect(bed.errors.replay(bed.errors.list()[0]!.id)).rejects.toThrow(/does not run/);
+  });
+
+  it("sets very many aside in seconds, each of them, and durably before its offset", async () => {
+    const count = 20_000;
+    await bed.worker.create("c", { ...source, ...bad, count: String(count), batch: "1000", as: "chunks" });
+    const started = performance.now();
+    await until("all are through", async () => (await bed.worker.offsets("c"))[0]?.offset?.["at"] === count, 60_000);
+    const seconds = (performance.now() - started) / 1000;
+    expect(bed.errors.count()).toBe(count);
+    expect(count / seconds).toBeGreaterThan(2000);
+    await bed.reopen();
+    expect(bed.errors.count()).toBe(count);
   });
 });

@@ -62,10 +62,12 @@ export class CompactedTopic {
   async append(records: readonly { key: Uint8Array; value: Uint8Array | null; headers?: readonly RecordHeader[] }[]): Promise<void> {
     if (records.length === 0) return;
     const now = Date.now();
-    const byPartition = new Map<number, typeof records>();
+    const byPartition = new Map<number, (typeof records)[number][]>();
     for (const r of records) {
       const p = this.partitionOf(r.key);
-      byPartition.set(p, [...(byPartition.get(p) ?? []), r]);
+      const there = byPartition.get(p);
+      if (there) there.push(r);
+      else byPartition.set(p, [r]);
     }
     const batches = [...byPartition].map(([partition, list]) => {
       const builder = new RecordBatchBuilder(4096);

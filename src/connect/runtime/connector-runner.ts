@@ -98,6 +98,11 @@ export class ConnectorRunner {
     return this.tasks.find((t): t is SinkTaskRunner => t instanceof SinkTaskRunner && t.has(tp));
   }
 
+  /** Any task of a source, for replays: its records know no task. */
+  sourceTask(): SourceTaskRunner | undefined {
+    return this.tasks.find((t): t is SourceTaskRunner => t instanceof SourceTaskRunner);
+  }
+
   private taskConfigs(): ConnectorConfig[] {
     const { plugin, config, secrets } = this.setup;
     const resolved = configToRun(config, secrets, this.services.providers).config;

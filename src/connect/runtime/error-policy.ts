@@ -1,14 +1,13 @@
 import type { Broker } from "../../broker/api/broker.js";
-import { ensureTopic } from "../../broker/api/compacted-topic.js";
-import { asError, describeError, MillraceError } from "../../common/errors.js";
+import { describeError, MillraceError } from "../../common/errors.js";
 import type { Logger } from "../../common/logger.js";
 import type { Counter, Metrics } from "../../common/metrics.js";
 import type { Clock } from "../../common/time.js";
 import type { RecordHeader } from "../../data/headers.js";
 import type { ErrorStage } from "../../errors/entry.js";
 import type { ErrorStore } from "../../errors/error-store.js";
-import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import type { ConnectorConfig } from "../api/source.js";
+import { DeadLetters } from "./dead-letters.js";
 
 /** A record that failed, as its bytes; for a source record, as JSON of its content. */
 export interface BadRecord {
@@ -43,17 +42,39 @@ const connectStages: Readonly<Record<ErrorStage, string>> = {
   query: "TASK_PUT",
 };
 
-/** What becomes of a bad record, by `errors.*`. */
+/** What was being done when a record failed, beyond its stage. */
+export interface Doing {
+  /** Connect's name of it: KEY_CONVERTER, TRANSFORMATION … */
+  readonly stage: string;
+  /** the class that did it */
+  readonly className: string;
+}
+
+interface Refused {
+  readonly stage: ErrorStage;
+  readonly error: unknown;
+  readonly record: BadRecord;
+  readonly doing: Doing | undefined;
+}
+
+/** So much may wait to be written together; more waits for what there is. */
+const maxWaiting = 4096;
+const maxWaitingBytes = 2 * 1024 * 1024;
+
+/** What becomes of bad records, by `errors.*`. One a run of a task. */
 export class ErrorPolicy {
   /** store: nothing is set, so set aside and go on; all: tolerated; none: the task fails */
   readonly mode: "store" | "all" | "none";
   private readonly log: boolean;
   private readonly logMessages: boolean;
-  private readonly queue: string;
+  private readonly deadLetters: DeadLetters | undefined;
   private readonly retryTimeout: number;
   private readonly retryDelayMax: number;
   private readonly counter: Counter;
-  private queueReady = false;
+  private waiting: Refused[] = [];
+  private waitingBytes = 0;
+  private writing: Promise<void> = Promise.resolve();
+  private next: Promise<void> | undefined;
 
   constructor(private readonly options: ErrorPolicyOptions) {
     const { config, metrics, connector } = options;
@@ -62,24 +83,54 @@ export class ErrorPolicy {
     this.mode = !anySet ? (options.store ? "store" : "none") : config["errors.tolerance"]?.trim().toLowerCase() === "all" ? "all" : "none";
     this.log = flag("errors.log.enable");
     this.logMessages = flag("errors.log.include.messages");
-    this.queue = config["errors.deadletterqueue.topic.name"]?.trim() ?? "";
+    const queue = config["errors.deadletterqueue.topic.name"]?.trim();
+    this.deadLetters = queue ? new DeadLetters(queue, options) : undefined;
     this.retryTimeout = Number(config["errors.retry.timeout"] ?? 0);
     this.retryDelayMax = Number(config["errors.retry.delay.max.ms"] ?? 60_000);
     this.counter = metrics.counter("millrace_connector_errors_total", "Records that failed", { connector });
   }
 
   /**
-   * Resolves once the record is set aside durably, so that its offset may be committed.
+   * Takes a bad record to be set aside. It is durable once `settled` resolves: only then may its offset be committed.
    * @throws the error, where the config says that it stops the task
    */
-  async refuse(stage: ErrorStage, error: unknown, record: BadRecord): Promise<void> {
-    const { connector, task, logger, store } = this.options;
+  async refuse(stage: ErrorStage, error: unknown, record: BadRecord, doing?: Doing): Promise<void> {
     this.counter.add();
-    if (this.log || this.mode === "none") this.logError(stage, error, record);
+    if (this.log || this.mode === "none") this.logError(stage, error, record, doing);
     if (this.mode === "none") throw error;
-    if (this.queue) await this.toQueue(stage, error, record);
-    if (store) await store.setAside([{ owner: { kind: "connector", name: connector, task }, stage, ...record, error }]);
-    else logger.debug("a bad record was dropped", { connector, task, stage });
+    this.waiting.push({ stage, error, record, doing });
+    this.waitingBytes += (record.key?.length ?? 0) + (record.value?.length ?? 0);
+    if (this.waiting.length >= maxWaiting || this.waitingBytes >= maxWaitingBytes) await this.settled();
+  }
+
+  /** Resolves when all that was refused is set aside durably: many at once cost one write, and keep their order. */
+  settled(): Promise<void> {
+    if (this.waiting.length === 0) return this.writing;
+    this.next ??= this.writing.then(() => {
+      this.next = undefined;
+      const taken = this.waiting;
+      this.waiting = [];
+      this.waitingBytes = 0;
+      return this.write(taken);
+    });
+    this.writing = this.next;
+    this.writing.catch(() => undefined); // whoever waits for it hears of it
+    return this.writing;
+  }
+
+  private async write(refused: readonly Refused[]): Promise<void> {
+    const { connector, task, logger, store } = this.options;
+    const owner = { kind: "connector", name: connector, task } as const;
+    await this.deadLetters?.send(refused.map((r) => ({ ...r, doing: r.doing ?? this.doingOf(r.stage) })));
+    if (store) await store.setAside(refused.map(({ stage, error, record }) => ({ owner, stage, ...record, error })));
+    else logger.debug(`${refused.length} bad records were dropped`, { connector, task });
+  }
+
+  private doingOf(stage: ErrorStage): Doing {
+    const { config } = this.options;
+    const converter = config["value.converter"] ?? "";
+    const className = { deserialize: converter, convert: converter, transform: "" }[stage as string] ?? config["connector.class"] ?? "";
+    return { stage: connectStages[stage], className };
   }
 
   /** Tries again what failed in passing, for up to `errors.retry.timeout`, waiting 300 ms and then twice as long each time. */
@@ -97,48 +148,15 @@ export class ErrorPolicy {
     }
   }
 
-  private logError(stage: ErrorStage, error: unknown, record: BadRecord): void {
+  private logError(stage: ErrorStage, error: unknown, record: BadRecord, doing = this.doingOf(stage)): void {
     const { connector, task, logger } = this.options;
     const where = this.logMessages
       ? { topic: record.topic, partition: record.partition, offset: record.offset, timestamp: record.timestamp }
       : {};
-    logger.error(`Error encountered in task ${connector}-${task}. Executing stage '${connectStages[stage]}'`, {
+    logger.error(`Error encountered in task ${connector}-${task}. Executing stage '${doing.stage}' with class '${doing.className}'`, {
       ...where,
       error: describeError(error),
     });
-  }
-
-  private async toQueue(stage: ErrorStage, error: unknown, record: BadRecord): Promise<void> {
-    const { broker, config } = this.options;
-    if (!this.queueReady) {
-      const factor = Number(config["errors.deadletterqueue.topic.replication.factor"] ?? 3);
-      await ensureTopic(broker, this.queue, 1, {}, factor);
-      this.queueReady = true;
-    }
-    const builder = new RecordBatchBuilder(4096);
-    const context = config["errors.deadletterqueue.context.headers.enable"]?.trim().toLowerCase() === "true";
-    const headers = context ? [...record.headers, ...this.contextHeaders(stage, error, record)] : record.headers;
-    builder.append(record.timestamp >= 0 ? record.timestamp : this.options.clock.now(), record.key, record.value, headers);
-    const [result] = await broker.produce({ acks: "all", batches: [{ topic: this.queue, partition: 0, batch: builder.finish() }] });
-    if (result?.error) throw result.error;
-  }
-
-  private contextHeaders(stage: ErrorStage, thrown: unknown, record: BadRecord): RecordHeader[] {
-    const { connector, task } = this.options;
-    const error = asError(thrown);
-    const header = (key: string, value: string): RecordHeader => ({ key: `__connect.errors.${key}`, value: Buffer.from(value) });
-    return [
-      header("topic", record.topic),
-      header("partition", String(record.partition)),
-      header("offset", String(record.offset)),
-      header("connector.name", connector),
-      header("task.id", String(task)),
-      header("stage", connectStages[stage]),
-      header("class.name", error.name),
-      header("exception.class.name", error instanceof MillraceError ? `org.apache.kafka.connect.errors.DataException` : error.name),
-      header("exception.message", describeError(error)),
-      header("exception.stacktrace", error.stack ?? describeError(error)),
-    ];
   }
 }
 

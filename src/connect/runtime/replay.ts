@@ -19,13 +19,22 @@ export async function replayInto(
   force: boolean,
 ): Promise<void> {
   const { name } = entry.owner;
-  const task = entry.offset >= 0 ? runner?.taskOf(entry) : undefined;
+  if (entry.offset < 0) {
+    if (entry.stage === "source")
+      throw new MillraceError(
+        "UNSUPPORTED",
+        "the source could not read this record, so there is none to send: correct it in the source, or delete the entry",
+      );
+    const source = runner?.sourceTask();
+    if (!source) throw new MillraceError("CONFLICT", `connector ${name} has no task now, so the record cannot be sent back to it`);
+    await source.replay(entry, force);
+    return;
+  }
+  const task = runner?.taskOf(entry);
   if (!task)
     throw new MillraceError(
-      entry.offset >= 0 ? "CONFLICT" : "UNSUPPORTED",
-      entry.offset >= 0
-        ? `connector ${name} does not read ${entry.topic}-${entry.partition} now, so the record cannot be sent back to it`
-        : `a record of stage ${entry.stage} was never in a topic: correct it in the source, or delete the entry`,
+      "CONFLICT",
+      `connector ${name} does not read ${entry.topic}-${entry.partition} now, so the record cannot be sent back to it`,
     );
   if (!force) await checkReplay(broker, store, entry);
   await task.replay(entry);

@@ -7,11 +7,18 @@ import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { ColumnReader, Converter } from "../api/converter.js";
 import type { ConnectHeader, SinkRecord } from "../api/record.js";
 import type { SinkRows } from "../api/sink.js";
-import { type BadRecord, isRetriable } from "./error-policy.js";
+import { type BadRecord, type Doing, isRetriable } from "./error-policy.js";
 import type { Converters } from "./row-encoder.js";
 import { readSourceTime } from "./source-headers.js";
 
-export type Refuse = (stage: ErrorStage, error: unknown, record: BadRecord) => Promise<void>;
+export type Refuse = (stage: ErrorStage, error: unknown, record: BadRecord, doing: Doing) => Promise<void>;
+/** The class names of the converters, as the config gives them. */
+export type ConverterNames = Readonly<Record<keyof Converters, string>>;
+
+export interface DecodedRows extends SinkRows {
+  /** Whether a row has headers, the reserved ones aside. */
+  readonly hasHeaders: boolean;
+}
 
 const maxRows = 8192;
 
@@ -23,6 +30,7 @@ export class SinkDecoder {
   constructor(
     private readonly converters: Converters,
     private readonly refuse: Refuse,
+    private readonly names: ConverterNames,
   ) {}
 
   async records(polled: PolledPartition): Promise<SinkRecord[]> {
@@ -39,7 +47,8 @@ export class SinkDecoder {
         try {
           out.push(this.record(topic, polled.partition, cursor));
         } catch (error) {
-          await this.refuse("deserialize", error, raw(topic, polled.partition, cursor));
+          if (isRetriable(error)) throw error;
+          await this.refuse("deserialize", error, raw(topic, polled.partition, cursor), this.doing(topic, cursor));
         }
         if (performance.now() >= until) {
           await nextTurn();
@@ -78,9 +87,9 @@ export class SinkDecoder {
    * The records by column, in runs of one key schema and one value schema; undefined where a converter has no reader for
    * them (then take `records`).
    */
-  async rows(polled: PolledPartition): Promise<SinkRows[] | undefined> {
+  async rows(polled: PolledPartition): Promise<DecodedRows[] | undefined> {
     const { topic, partition, from } = polled;
-    const out: SinkRows[] = [];
+    const out: DecodedRows[] = [];
     const cursor = new RecordCursor();
     let left = 0;
     for (const batch of polled.batches) left += recordCount(batch);
@@ -122,12 +131,24 @@ export class SinkDecoder {
           run.add(cursor, valueReader);
         } catch (error) {
           if (isRetriable(error)) throw error;
-          await this.refuse("deserialize", error, raw(topic, partition, cursor));
+          await this.refuse("deserialize", error, raw(topic, partition, cursor), this.doing(topic, cursor));
         }
       }
     }
     if (run?.count) out.push(run.finish());
     return out;
+  }
+
+  /** Which of the converters it is that refuses a record. */
+  private doing(topic: string, cursor: RecordCursor): Doing {
+    const { header, key } = this.converters;
+    const { bytes } = cursor;
+    const side = fails(() => cursor.headers().map((h) => h.key === SOURCE_TIME_HEADER || header.toConnect(topic, h.value)))
+      ? "header"
+      : fails(() => key.toConnect(topic, slice(bytes, cursor.keyStart, cursor.keyEnd)))
+        ? "key"
+        : "value";
+    return { stage: `${side.toUpperCase()}_CONVERTER`, className: this.names[side] };
   }
 
   private async reader(
@@ -175,6 +196,7 @@ class Run {
   count = 0;
   valueReader: ColumnReader | undefined;
   private bytes = 0;
+  private hasHeaders = false;
   private readonly keys: unknown[][];
   private values: unknown[][] = [];
   private readonly tombstone: Uint8Array;
@@ -214,7 +236,9 @@ class Run {
     this.tombstone[n] = valueReader ? 0 : 1;
     this.offsets[n] = cursor.offset;
     this.timestamps[n] = cursor.timestamp;
-    this.sourceTimes[n] = cursor.headerCount === 0 ? Number.NaN : readSourceTime(bytes, cursor.headersStart, cursor.headerCount);
+    const time = cursor.headerCount === 0 ? Number.NaN : readSourceTime(bytes, cursor.headersStart, cursor.headerCount);
+    this.sourceTimes[n] = time;
+    if (cursor.headerCount > (Number.isNaN(time) ? 0 : 1)) this.hasHeaders = true;
     this.records.push(bytes);
     const p = n * 6;
     this.places[p] = cursor.keyStart;
@@ -227,8 +251,8 @@ class Run {
     this.count++;
   }
 
-  finish(): SinkRows {
-    const { count, topic, partition, offsets, timestamps, places, records, decoder } = this;
+  finish(): DecodedRows {
+    const { hasHeaders, count, topic, partition, offsets, timestamps, places, records, decoder } = this;
     return {
       topic,
       partition,
@@ -242,6 +266,7 @@ class Run {
       timestamps: timestamps.subarray(0, count),
       sourceTimes: this.sourceTimes.subarray(0, count),
       bytes: this.bytes,
+      hasHeaders,
       record(row) {
         const p = row * 6;
         const cursor = new RecordCursor();
@@ -258,6 +283,15 @@ class Run {
         return decoder.record(topic, partition, cursor);
       },
     };
+  }
+}
+
+function fails(attempt: () => unknown): boolean {
+  try {
+    attempt();
+    return false;
+  } catch {
+    return true;
   }
 }
 

@@ -1,23 +1,22 @@
 import type { Isolation } from "../../broker/api/broker.js";
-import { current } from "../../broker/api/compacted-topic.js";
 import { BrokerError } from "../../broker/api/errors.js";
-import { dataBatches, PartitionReader, type PolledPartition } from "../../broker/api/reader.js";
+import { PartitionReader, type PolledPartition } from "../../broker/api/reader.js";
 import { describeError, MillraceError } from "../../common/errors.js";
 import type { Logger } from "../../common/logger.js";
 import type { Counter } from "../../common/metrics.js";
 import { formatTopicPartition, type TopicPartition } from "../../data/topic-partition.js";
 import type { ErrorEntry } from "../../errors/entry.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
-import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { SinkRecord } from "../api/record.js";
-import type { SinkConnector, SinkRows, SinkTask, SinkTaskContext } from "../api/sink.js";
+import type { SinkConnector, SinkTask, SinkTaskContext } from "../api/sink.js";
 import type { ConnectorConfig } from "../api/source.js";
 import { consumerOverrides } from "./client-overrides.js";
 import { Delivery } from "./delivery.js";
-import { type BadRecord, ErrorPolicy, isRetriable } from "./error-policy.js";
+import { ErrorPolicy, isRetriable } from "./error-policy.js";
 import { resolveHost } from "./hosts.js";
 import { SinkDecoder } from "./sink-decoder.js";
-import { configToRun, convertersOf } from "./task-config.js";
+import { SinkInput } from "./sink-input.js";
+import { configToRun, converterNames, convertersOf } from "./task-config.js";
 import { TaskRunner } from "./task-runner.js";
 import { TransformChain, withPrefix } from "./transform-chain.js";
 
@@ -33,7 +32,7 @@ export interface SinkAssignment {
 interface Running {
   readonly task: SinkTask;
   readonly reader: PartitionReader;
-  readonly decoder: SinkDecoder;
+  readonly input: SinkInput;
   readonly delivery: Delivery;
   readonly chain: TransformChain;
   readonly policy: ErrorPolicy;
@@ -44,8 +43,6 @@ interface Running {
   readonly seeks: Map<string, TopicPartition & { offset: number }>;
   /** What the task gave with the offset that a partition starts from. */
   readonly metadata: Map<string, string | null>;
-  /** Where a transformed record was read. */
-  readonly origins: WeakMap<SinkRecord, TopicPartition>;
 }
 
 /** read → decode → transforms → put, flush, and only then the group's offsets. */
@@ -84,6 +81,11 @@ export class SinkTaskRunner extends TaskRunner {
     const overrides = consumerOverrides.parse(withPrefix(config, "consumer.override."));
     const group = groupOf(connector, config);
     const task = this.plugin.createTask();
+    const decoder = new SinkDecoder(
+      convertersOf(config, services.plugins, services.hosts),
+      (stage, error, record, doing) => policy.refuse(stage, error, record, doing),
+      converterNames(config),
+    );
     const running: Running = {
       task,
       reader: new PartitionReader({
@@ -92,9 +94,7 @@ export class SinkTaskRunner extends TaskRunner {
         maxBytes: overrides.number("fetch.max.bytes"),
         maxPartitionBytes: overrides.number("max.partition.fetch.bytes"),
       }),
-      decoder: new SinkDecoder(convertersOf(config, services.plugins, services.hosts), (stage, error, record) =>
-        policy.refuse(stage, error, record),
-      ),
+      input: new SinkInput({ broker, decoder, chain, policy, signal }),
       delivery: new Delivery({ broker, group, connector, metrics, clock }),
       chain,
       policy,
@@ -103,7 +103,6 @@ export class SinkTaskRunner extends TaskRunner {
       signal,
       seeks: new Map(),
       metadata: new Map(),
-      origins: new WeakMap(),
     };
     const { partitions } = this.assignment;
     let opened = false;
@@ -198,46 +197,29 @@ export class SinkTaskRunner extends TaskRunner {
   }
 
   private async deliver(r: Running, polled: PolledPartition): Promise<void> {
-    const { task, chain, decoder, delivery } = r;
-    const rows = task.putRows && chain.empty ? await decoder.rows(polled) : undefined;
-    if (rows) {
-      let bytes = 0;
-      let count = 0;
-      for (const run of rows) {
-        await this.put(r, () => task.putRows!(run));
-        bytes += run.bytes ?? 0;
-        count += run.count;
-      }
-      r.records.add(count);
-      const last = rows[rows.length - 1];
-      const sourceTimes = rows.length === 1 ? rows[0]!.sourceTimes : joined(rows);
-      delivery.took(polled, last ? last.offsets[last.count - 1]! : -1, bytes, sourceTimes, task.offsetMetadata?.(polled));
-      return;
-    }
-    const read = await decoder.records(polled);
-    const records = chain.empty ? read : await this.transformed(r, read);
-    if (records.length) await this.put(r, () => task.put(records));
-    r.records.add(records.length);
+    const { task, delivery, input } = r;
     let bytes = 0;
-    for (const batch of polled.batches) bytes += batch.length;
-    const times = Float64Array.from(records, (x) => x.sourceTimeUs ?? Number.NaN);
-    const lastPut = records.length ? records[records.length - 1]!.offset : -1;
-    delivery.took(polled, lastPut, records.length ? bytes : 0, times, task.offsetMetadata?.(polled));
-  }
-
-  private async transformed(r: Running, read: readonly SinkRecord[]): Promise<SinkRecord[]> {
-    const out: SinkRecord[] = [];
-    for (const record of read) {
-      try {
-        const changed = r.chain.apply(record);
-        if (changed === null) continue;
-        if (changed !== record) r.origins.set(changed, record);
-        out.push(changed);
-      } catch (error) {
-        await r.policy.refuse("transform", error, await this.rawOf(record));
+    let count = 0;
+    let last = -1;
+    const times: Float64Array[] = [];
+    for (const item of await input.take(polled, task.putRows !== undefined)) {
+      if ("rows" in item) {
+        const { rows } = item;
+        await this.put(r, () => task.putRows!(rows));
+        count += rows.count;
+        last = rows.offsets[rows.count - 1]!;
+        times.push(rows.sourceTimes);
+      } else if (item.records.length > 0) {
+        const { records } = item;
+        await this.put(r, () => task.put(records));
+        count += records.length;
+        last = records[records.length - 1]!.offset;
+        times.push(Float64Array.from(records, (x) => x.sourceTimeUs ?? Number.NaN));
       }
     }
-    return out;
+    r.records.add(count);
+    if (count > 0) for (const batch of polled.batches) bytes += batch.length;
+    delivery.took(polled, last, bytes, times.length === 1 ? times[0]! : joined(times), task.offsetMetadata?.(polled));
   }
 
   /** Puts, and puts the same again while the error may pass. */
@@ -326,7 +308,10 @@ export class SinkTaskRunner extends TaskRunner {
       seek: (tp, offset) => void r.seeks.set(formatTopicPartition(tp), { topic: tp.topic, partition: tp.partition, offset }),
       reportError: async (record, error) => {
         if (this.replayRefused) this.replayRefused.push(error);
-        else await r.policy.refuse("sink", error, await this.rawOf(r.origins.get(record) ?? record, record.offset));
+        else {
+          await r.policy.refuse("sink", error, await r.input.rawOf(record));
+          await r.policy.settled();
+        }
       },
       committedMetadata: (tp) => r.metadata.get(formatTopicPartition(tp)) ?? null,
       pause: (tps) => {
@@ -338,30 +323,15 @@ export class SinkTaskRunner extends TaskRunner {
     };
   }
 
-  /** A record's bytes as they are in the topic. */
-  private async rawOf(tp: TopicPartition & { offset?: number }, at?: number): Promise<BadRecord> {
-    const { topic, partition } = tp;
-    const offset = at ?? tp.offset!;
-    const [result] = await this.services.broker.fetch({ partitions: [{ topic, partition, offset, maxBytes: 1 }], maxWaitMs: 0 });
-    const cursor = new RecordCursor();
-    for (const batch of result && !result.error ? dataBatches(result, offset, false).batches : []) {
-      cursor.open(batch);
-      while (cursor.next()) if (cursor.offset === offset) return { topic, ...current(cursor, partition) };
-    }
-    return { topic, partition, offset, key: null, value: null, headers: [], timestamp: -1 };
-  }
-
   private async replayNow(r: Running, entry: ErrorEntry): Promise<void> {
     const builder = new RecordBatchBuilder(1024);
     builder.append(entry.timestamp, entry.key, entry.value, entry.headers);
     const { topic, partition, offset } = entry;
+    const { config } = configToRun(this.setup.config, this.setup.secrets, this.services.providers);
     const decoder = new SinkDecoder(
-      convertersOf(
-        configToRun(this.setup.config, this.setup.secrets, this.services.providers).config,
-        this.services.plugins,
-        this.services.hosts,
-      ),
+      convertersOf(config, this.services.plugins, this.services.hosts),
       (_stage, error) => Promise.reject(error),
+      converterNames(config),
     );
     const [read] = await decoder.records({
       topic,
@@ -394,12 +364,12 @@ export function groupOf(connector: string, config: ConnectorConfig): string {
   return config["consumer.override.group.id"]?.trim() || `connect-${connector}`;
 }
 
-function joined(rows: readonly SinkRows[]): Float64Array {
-  const out = new Float64Array(rows.reduce((n, r) => n + r.count, 0));
+function joined(parts: readonly Float64Array[]): Float64Array {
+  const out = new Float64Array(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
-  for (const r of rows) {
-    out.set(r.sourceTimes, at);
-    at += r.count;
+  for (const p of parts) {
+    out.set(p, at);
+    at += p.length;
   }
   return out;
 }

@@ -14,6 +14,10 @@ export function writeMicros(out: Buffer, at: number, us: number): void {
   out.writeUInt32BE(us >>> 0, at + 4);
 }
 
+export function readMicros(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 0x1_0000_0000 + bytes.readUInt32BE(at + 4);
+}
+
 /**
  * Headers as a record holds them, their count first, encoded once: constant ones, and room for the time of each row.
  * `timeAt` is where its 8 bytes go, or -1.
@@ -62,8 +66,7 @@ export function readSourceTime(bytes: Buffer, at: number, count: number): number
     const keyAt = p;
     p += keyLength;
     const valueLength = next();
-    if (valueLength === 8 && keyLength === name.length && name.compare(bytes, keyAt, keyAt + keyLength) === 0)
-      return bytes.readInt32BE(p) * 0x1_0000_0000 + bytes.readUInt32BE(p + 4);
+    if (valueLength === 8 && keyLength === name.length && name.compare(bytes, keyAt, keyAt + keyLength) === 0) return readMicros(bytes, p);
     if (valueLength > 0) p += valueLength;
   }
   return Number.NaN;

@@ -2,6 +2,7 @@ import { current, ensureTopic } from "../../broker/api/compacted-topic.js";
 import { TransactionalProducer } from "../../broker/api/producer.js";
 import { readToEnd } from "../../broker/api/reader.js";
 import { nextTurn } from "../../common/turn.js";
+import type { ErrorEntry } from "../../errors/entry.js";
 import { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { ConnectorConfig, ConnectorTopic, SourceConnector, SourceItem, SourceTask, SourceTaskContext } from "../api/source.js";
@@ -9,6 +10,7 @@ import { type codecs, producerOverrides } from "./client-overrides.js";
 import { ErrorPolicy } from "./error-policy.js";
 import { resolveHost } from "./hosts.js";
 import { renderer } from "./render.js";
+import { replaySource } from "./source-replay.js";
 import { SourceWriter } from "./source-writer.js";
 import { configToRun, convertersOf } from "./task-config.js";
 import { TaskRunner } from "./task-runner.js";
@@ -21,6 +23,12 @@ import { TransformChain, withPrefix } from "./transform-chain.js";
  */
 export class SourceTaskRunner extends TaskRunner {
   plugin!: SourceConnector;
+
+  /** Sends one record that was set aside into its topic, beside the task's own transactions. @throws as `replaySource` */
+  replay(entry: ErrorEntry, force: boolean): Promise<void> {
+    return replaySource(this.setup, this.services, entry, force);
+  }
+
   protected async run(signal: AbortSignal): Promise<void> {
     const { connector, id, secrets } = this.setup;
     const { services } = this;
@@ -56,7 +64,7 @@ export class SourceTaskRunner extends TaskRunner {
       started = true;
       await task.start(config, this.context(config, logger, policy, signal));
       this.running();
-      await this.pump(task, writer, producer, signal);
+      await this.pump(task, writer, producer, policy, signal);
     } finally {
       chain.close();
       if (started)
@@ -64,7 +72,13 @@ export class SourceTaskRunner extends TaskRunner {
     }
   }
 
-  private async pump(task: SourceTask, writer: SourceWriter, producer: TransactionalProducer, signal: AbortSignal): Promise<void> {
+  private async pump(
+    task: SourceTask,
+    writer: SourceWriter,
+    producer: TransactionalProducer,
+    policy: ErrorPolicy,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { connector } = this.setup;
     const { metrics, clock, offsets } = this.services;
     const labels = { connector };
@@ -77,7 +91,10 @@ export class SourceTaskRunner extends TaskRunner {
         next ??= task.poll();
         let items = await next;
         next = undefined;
-        if (items.length === 0) continue;
+        if (items.length === 0) {
+          await policy.settled(); // bad records alone wait for no good ones
+          continue;
+        }
         if (!this.paused && !signal.aborted) {
           // What came while the last transaction was being made durable goes with this one instead of waiting for the next.
           next = task.poll();

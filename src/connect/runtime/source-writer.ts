@@ -19,7 +19,7 @@ import type { TransformChain } from "./transform-chain.js";
 
 export interface SourceWriterOptions {
   readonly connector: string;
-  readonly producer: BatchProducer;
+  readonly producer: Pick<BatchProducer, "batch" | "partition" | "congested" | "room">;
   readonly chain: TransformChain;
   readonly converters: Converters;
   readonly topics: TopicCreation;
@@ -64,6 +64,8 @@ export class SourceWriter {
       this.note(item.sourcePartition, item.sourceOffset);
       if (producer.congested) await producer.room();
     }
+    // ahead of the offsets, which the caller commits next: what they pass over must be durable
+    await this.options.policy.settled();
     return written;
   }
 
@@ -202,7 +204,7 @@ export class SourceWriter {
     if (time !== undefined) this.time(time);
     let stage: ErrorStage = "transform";
     try {
-      const out = chain.empty ? record : chain.apply(record);
+      const out = chain.empty ? record : await this.transformed(record);
       if (out === null) return false;
       stage = "convert";
       await this.append(out, clock.now());
@@ -220,6 +222,17 @@ export class SourceWriter {
         ...rendered,
       });
       return false;
+    }
+  }
+
+  /** Synchronous unless a transform fails in passing. */
+  private transformed(record: SourceRecord): SourceRecord | null | Promise<SourceRecord | null> {
+    const { chain, policy, signal } = this.options;
+    try {
+      return chain.apply(record);
+    } catch (error) {
+      if (!isRetriable(error)) throw error;
+      return policy.retried(async () => chain.apply(record), signal);
     }
   }
 

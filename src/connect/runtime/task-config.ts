@@ -32,6 +32,12 @@ export function convertersOf(config: ConnectorConfig, plugins: Plugins, hosts: H
   };
 }
 
+/** Their class names, for error reports. */
+export function converterNames(config: ConnectorConfig): Readonly<Record<keyof Converters, string>> {
+  const name = (side: string) => config[`${side}.converter`] ?? "";
+  return { key: name("key"), value: name("value"), header: name("header") };
+}
+
 function converterOf(config: ConnectorConfig, setting: string, plugins: Plugins, hosts: HostMap, isKey: boolean): Converter {
   const name = config[setting];
   if (!name) throw new MillraceError("CONFIG_INVALID", `${setting} is set neither in the connector's config nor in the worker's`);

@@ -1,12 +1,14 @@
-import { MillraceError } from "../../common/errors.js";
+import { asError, MillraceError } from "../../common/errors.js";
 import type { ConnectRecord } from "../api/record.js";
 import type { RecordShape } from "../api/shape.js";
 import type { ConnectorConfig } from "../api/source.js";
 import type { Predicate, Transformation } from "../api/transform.js";
+import type { Doing } from "./error-policy.js";
 import type { Plugins } from "./plugins.js";
 
 interface Step {
   readonly name: string;
+  readonly className: string;
   readonly transform: Transformation;
   readonly predicate: Predicate | undefined;
   readonly negate: boolean;
@@ -30,7 +32,13 @@ export class TransformChain {
       const predicate = predicateName ? predicates.get(predicateName) : undefined;
       if (predicateName && !predicate)
         throw new MillraceError("CONFIG_INVALID", `transforms.${name}.predicate: there is no predicate ${predicateName} in predicates`);
-      return { name, transform: plugin.create(settings), predicate, negate: settings["negate"]?.trim().toLowerCase() === "true" };
+      return {
+        name,
+        className: settings["type"]!.trim(),
+        transform: plugin.create(settings),
+        predicate,
+        negate: settings["negate"]?.trim().toLowerCase() === "true",
+      };
     });
     return new TransformChain(steps);
   }
@@ -39,7 +47,7 @@ export class TransformChain {
     return this.steps.length === 0;
   }
 
-  /** @throws TRANSFORM that names the transform */
+  /** @throws TRANSFORM that names the transform (`context.class`); what may pass as it is */
   apply<R extends ConnectRecord>(record: R): R | null {
     let current: R | null = record;
     for (const step of this.steps) {
@@ -47,7 +55,11 @@ export class TransformChain {
         if (step.predicate && step.predicate.test(current) === step.negate) continue;
         current = step.transform.apply(current);
       } catch (cause) {
-        throw new MillraceError("TRANSFORM", `transform ${step.name} failed: ${(cause as Error).message}`, { cause });
+        if (cause instanceof MillraceError && cause.retriable) throw cause;
+        throw new MillraceError("TRANSFORM", `transform ${step.name} failed: ${asError(cause).message}`, {
+          cause,
+          context: { class: step.className },
+        });
       }
       if (current === null) return null;
     }
@@ -73,6 +85,11 @@ export class TransformChain {
   close(): void {
     for (const step of this.steps) step.transform.close?.();
   }
+}
+
+/** Which transform it was that failed. */
+export function transformOf(error: unknown): Doing {
+  return { stage: "TRANSFORMATION", className: error instanceof MillraceError ? String(error.context["class"] ?? "") : "" };
 }
 
 export function listOf(text: string | undefined): string[] {
