@@ -143,7 +143,12 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
         break;
     }
 
-  const resolve = (d: ColumnDefinition) => resolveColumn(d, defaults, rules);
+  const resolve = (d: ColumnDefinition) => {
+    const column = resolveColumn(d, defaults, rules);
+    // CONVERT TO is for the columns of its own statement too, over what is written there
+    if (!converted || column.charset === null || column.charset === "binary") return column;
+    return resolveColumn({ ...d, charset: converted.charset, collation: converted.collation ?? undefined, binary: false }, defaults, rules);
+  };
   const columns: ColumnModel[] = [];
   const newNames = new Map<string, string>();
   for (const c of table.columns) {
@@ -151,8 +156,10 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
     if (drops.has(old) || (versioning === false && versionColumns.some((v) => v === old))) continue;
     const change = changes.get(old);
     if (change) newNames.set(old, change.column.name);
-    if (change && !change.place) columns.push(resolve(change.column));
-    if (change) continue;
+    if (change) {
+      columns.push(resolve(change.column));
+      continue;
+    }
     let column: ColumnModel = converted ? convertColumn(c, converted) : c;
     const to = renames.get(old);
     if (to !== undefined) {
@@ -160,17 +167,25 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
       newNames.set(old, to);
     }
     const set = newDefaults.get(old);
-    if (set) column = { ...column, ...columnDefault(set.default, column, false) };
+    if (set && !column.autoIncrement) column = { ...column, ...columnDefault(set.default, column, false) };
     columns.push(column);
   }
+  // in the statement's order: a column that is moved stands in its old place until then
   for (const clause of s.clauses) {
-    if (clause.kind === "change-column" ? !clause.place || !changes.has(clause.name.toLowerCase()) : clause.kind !== "add-column") continue;
-    const { column, place } = clause as Extract<AlterClause, { kind: "add-column" | "change-column" }>;
-    if (clause.kind === "add-column" && clause.ifNotExists && has(column.name)) continue;
+    if (clause.kind !== "change-column" && clause.kind !== "add-column") continue;
+    const { column, place, kind } = clause;
+    if (kind === "change-column" ? !place || !changes.has(clause.name.toLowerCase()) : clause.ifNotExists && has(column.name)) continue;
+    const moved =
+      kind === "add-column"
+        ? resolve(column)
+        : columns.splice(
+            columns.findIndex((c) => same(c.name, column.name)),
+            1,
+          )[0]!;
     let at = columns.length;
     if (place) at = "first" in place ? 0 : columns.findIndex((c) => same(c.name, place.after)) + 1;
     if (at === 0 && place && "after" in place) throw missing("column", place.after);
-    columns.splice(at, 0, resolve(column));
+    columns.splice(at, 0, moved);
   }
   if (versioning === true && !columns.some((c) => same(c.name, "row_start"))) columns.push(...versionColumns.map(versionColumn));
 

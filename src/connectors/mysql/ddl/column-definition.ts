@@ -27,9 +27,7 @@ export function columnDefinition(c: Cursor, name: string, indexes: IndexDefiniti
     comment: null,
     checksJson: false,
   };
-  const index = (kind: "primary" | "unique" | "foreign") =>
-    indexes.push({ kind, name: null, columns: [name], prefix: false, ifNotExists: false, period: null });
-  if (type.serial) index("unique");
+  const keys = new Set<"primary" | "unique" | "foreign">(type.serial ? ["unique"] : []);
   while (!c.ended && !c.is(",") && !c.is(")") && !c.is("FIRST") && !c.is("AFTER")) {
     if (c.accept("NOT")) {
       if (c.accept("NULL")) column.nullable = false;
@@ -43,14 +41,14 @@ export function columnDefinition(c: Cursor, name: string, indexes: IndexDefiniti
     else if (c.accept("SERIAL", "DEFAULT", "VALUE")) {
       column.autoIncrement = true;
       column.nullable = false;
-      index("unique");
+      keys.add("unique");
     } else if (c.accept("UNIQUE")) {
       c.accept("KEY");
-      index("unique");
+      keys.add("unique");
     } else if (c.accept("PRIMARY")) {
       c.accept("KEY");
-      index("primary");
-    } else if (c.accept("KEY")) index("primary");
+      keys.add("primary");
+    } else if (c.accept("KEY")) keys.add("primary");
     else if (c.accept("COMMENT")) column.comment = c.string("a comment in quotes");
     else if (c.accept("COLLATE")) column.collation = c.nameOrString("a collation");
     else if (c.charsetWord()) column.charset = c.accept("DEFAULT") ? undefined : c.nameOrString("a character set");
@@ -66,12 +64,15 @@ export function columnDefinition(c: Cursor, name: string, indexes: IndexDefiniti
     else if (c.accept("STORED") || c.accept("PERSISTENT")) column.generated = "STORED";
     else if (c.accept("REFERENCES")) {
       references(c);
-      index("foreign");
+      keys.add("foreign");
     } else if (c.accept("CONSTRAINT")) {
       if (!c.is("CHECK")) c.name("the name of a constraint");
     } else if (c.accept("CHECK")) column.checksJson ||= isJsonCheck(c.parenthesised(), name);
     else attribute(c);
   }
+  if (c.dialect.flavor === "mariadb" && keys.has("primary")) keys.delete("unique");
+  for (const kind of ["primary", "unique", "foreign"] as const)
+    if (keys.has(kind)) indexes.push({ kind, name: null, columns: [name], prefix: false, ifNotExists: false, period: null });
   return column;
 }
 

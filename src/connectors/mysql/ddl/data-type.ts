@@ -82,8 +82,8 @@ export function dataType(c: Cursor, realAsFloat: boolean): DataType {
       if (c.accept("VARBINARY")) type = "MEDIUMBLOB";
       else {
         type = "MEDIUMTEXT";
-        if (c.accept("CHAR") || c.accept("CHARACTER")) c.expect("VARYING");
-        else if (!c.accept("VARCHAR")) c.accept("VARCHARACTER");
+        const varying = c.accept("CHAR", "VARYING") || c.accept("CHARACTER", "VARYING");
+        if (!varying && !c.accept("VARCHAR")) c.accept("VARCHARACTER");
       }
       return plain(type);
   }

@@ -43,12 +43,18 @@ export function charsetOf(written: CharsetDefaults, inherited: Charset): Charset
 
 /** The column that a definition makes in a table; the key's part in it (NOT NULL) comes with the indexes. */
 export function resolveColumn(d: ColumnDefinition, table: Charset, rules: ColumnRules): ColumnModel {
-  const json = rules.flavor === "mariadb" && (d.type.type === "JSON" || (d.checksJson && d.type.type === "LONGTEXT"));
-  const charset = characters.has(d.type.type) ? textCharset(d, table) : null;
-  const type = json ? { ...d.type, type: "JSON" } : sized(d.type, charset?.charset ?? null);
+  const mariadbJson = rules.flavor === "mariadb" && d.type.type === "JSON";
+  const charset = mariadbJson
+    ? textCharset(d, { charset: "utf8mb4", collation: "utf8mb4_bin" })
+    : characters.has(d.type.type)
+      ? textCharset(d, table)
+      : null;
+  const settled = sized(d.type, charset?.charset ?? null);
+  const checked = rules.flavor === "mariadb" && d.checksJson && settled.type === "LONGTEXT";
+  const type = checked ? { ...settled, type: "JSON" } : settled;
   const legacy = type.type === "TIMESTAMP" && !rules.explicitDefaultsForTimestamp && !d.generated;
   const nullable = d.nullable ?? !(d.autoIncrement || (legacy && d.default?.kind !== "null"));
-  const isText = type.type in binaryTypes || type.type === "ENUM" || type.type === "SET";
+  const isText = mariadbJson || checked || type.type in binaryTypes || type.type === "ENUM" || type.type === "SET";
   return {
     name: d.name,
     type: type.type,
@@ -57,8 +63,8 @@ export function resolveColumn(d: ColumnDefinition, table: Charset, rules: Column
     unsigned: type.unsigned,
     zerofill: type.zerofill,
     values: type.values,
-    charset: json ? "utf8mb4" : isText ? charset!.charset : null,
-    collation: json ? "utf8mb4_bin" : isText ? charset!.collation : null,
+    charset: isText ? charset!.charset : null,
+    collation: isText ? charset!.collation : null,
     nullable: nullable && !d.autoIncrement,
     autoIncrement: d.autoIncrement,
     generated: d.generated,
@@ -95,7 +101,8 @@ function textOf(bytes: number, base: string): string {
 
 /** CONVERT TO CHARACTER SET: texts grow into a type that holds as many characters as before. */
 export function convertColumn(column: ColumnModel, to: Charset): ColumnModel {
-  if (column.charset === null || column.type === "JSON") return column;
+  if (column.charset === null || column.charset === "binary") return column;
+  if (column.type === "JSON" && to.charset === "binary") return { ...column, type: "LONGBLOB", charset: null, collation: null };
   let { type } = column;
   const size = textSizes.find(([prefix]) => `${prefix}TEXT` === type)?.[1];
   if (size !== undefined && Number.isFinite(size))
@@ -103,29 +110,46 @@ export function convertColumn(column: ColumnModel, to: Charset): ColumnModel {
   if (to.charset !== "binary") return { ...column, type, charset: to.charset, collation: to.collation };
   const binary = binaryTypes[type];
   if (!binary) return { ...column, charset: "binary", collation: null };
-  const length = column.length === null ? null : column.length * charsetWidth(column.charset);
-  return { ...column, type: binary, length, charset: null, collation: null };
+  return { ...column, type: binary, charset: null, collation: null };
 }
 
 type Default = Pick<ColumnModel, "defaultValue" | "defaultExpression">;
 
 /** A default as the model has it, by the type that it is for. */
-export function columnDefault(written: DefaultValue | undefined, type: { type: string }, nullable: boolean): Default {
+export function columnDefault(
+  written: DefaultValue | undefined,
+  type: { readonly type: string; readonly scale: number | null },
+  nullable: boolean,
+): Default {
   if (written === undefined) return { defaultValue: nullable ? null : undefined, defaultExpression: false };
   if (written.kind === "null") return { defaultValue: null, defaultExpression: false };
   if (written.kind === "expression") return { defaultValue: written.text, defaultExpression: true };
-  return { defaultValue: literal(written.kind, written.text, type.type), defaultExpression: false };
+  const text = literal(written.kind, written.text, type.type);
+  return { defaultValue: type.type === "DECIMAL" ? rounded(text, type.scale ?? 0) : text, defaultExpression: false };
 }
 
 function literal(kind: "text" | "number" | "hex" | "bits", text: string, type: string): string {
   if (type === "BIT") {
     if (kind === "bits") return text;
     if (kind === "number" && /^[0-9]+$/.test(text)) return BigInt(text).toString(2);
-    if (kind === "hex") return BigInt(`0x${text || "0"}`).toString(2);
-    return text;
+    return BigInt(`0x${(kind === "hex" ? text : Buffer.from(text).toString("hex")) || "0"}`).toString(2);
+  }
+  if (type === "YEAR" && /^[0-9]{1,2}$/.test(text)) {
+    const year = Number(text);
+    return kind === "number" && year === 0 ? "0000" : String(year + (year < 70 ? 2000 : 1900));
   }
   if (kind !== "hex" && kind !== "bits") return text;
   if (characters.has(type)) return literalBytes(kind, text).toString("utf8");
   if (type.endsWith("BINARY") || type.endsWith("BLOB")) return literalBytes(kind, text).toString("latin1");
   return BigInt(`${kind === "hex" ? "0x" : "0b"}${text || "0"}`).toString();
+}
+
+/** A decimal with exactly `scale` digits after the point, rounded half away from zero; other texts as they are. */
+function rounded(text: string, scale: number): string {
+  const parts = /^\s*([+-]?)(\d*)(?:\.(\d*))?\s*$/.exec(text);
+  if (!parts) return text;
+  const fraction = (parts[3] ?? "").padEnd(scale + 1, "0");
+  const digits = BigInt(`0${parts[2]}${fraction.slice(0, scale)}`) + (fraction[scale]! >= "5" ? 1n : 0n);
+  const all = digits.toString().padStart(scale + 1, "0");
+  return `${parts[1] === "-" && digits ? "-" : ""}${all.slice(0, all.length - scale)}${scale ? `.${all.slice(-scale)}` : ""}`;
 }
