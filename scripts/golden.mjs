@@ -119,7 +119,8 @@ async function mysqlBed() {
   const service = join(root, "test/services/mysql.sh");
   const home = join(root, ".services/mysql");
   const port = await freePort();
-  execFileSync(service, ["start", home, String(port)], { stdio: ["ignore", "ignore", "inherit"] });
+  const env = { ...process.env, MYSQL_OPTIONS: "--server-id=1" };
+  execFileSync(service, ["start", home, String(port)], { env, stdio: ["ignore", "ignore", "inherit"] });
   const { createConnection } = await import("mysql2/promise");
   let db = await createConnection({ host: "127.0.0.1", port, user: "root", charset: "utf8mb4" });
   await db.query("CREATE USER 'dbz'@'%' IDENTIFIED BY 'dbz'");
@@ -274,6 +275,6 @@ async function records(broker, worker) {
 
 /** Numbers beyond a double's digits keep theirs: they travel as marked strings and are unmarked when written. */
 function parse(text) {
-  const marked = text.replace(/"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g, (m) => (m[0] === '"' ? m : `"\uE000${m}"`));
+  const marked = text.replace(/"(?:[^"\\]|\\.)*"|(?<![.\d])-?\d{16,}(?![\d.eE])/g, (m) => (m[0] === '"' ? m : `"\uE000${m}"`));
   return JSON.parse(marked);
 }

@@ -137,6 +137,11 @@ function declared(c: ColumnModel, type: ColumnType): { default?: Value } {
   return value === undefined || value === null ? {} : { default: value };
 }
 
+/** A column's length as the original counts it: of an ENUM one, of a SET that of all values where each is a letter. */
+export function lengthOf(c: ColumnModel): number | null {
+  return c.type === "ENUM" ? 1 : c.type === "SET" ? Math.max(0, 2 * c.values.length - 1) : c.length;
+}
+
 /** The type's name as its DDL has it: with UNSIGNED and ZEROFILL. */
 export function typeName(c: ColumnModel): string {
   return `${c.type}${c.unsigned ? " UNSIGNED" : ""}${c.zerofill ? " ZEROFILL" : ""}`;
@@ -153,7 +158,7 @@ function propagated(
   const whole = `${table.database}.${table.name}.${type}`;
   if (!rules.propagateColumns.some((p) => p.test(name)) && !rules.propagateTypes.some((p) => p.test(whole) || p.test(type)))
     return undefined;
-  const length = c.type === "ENUM" ? 1 : c.type === "SET" ? Math.max(0, 2 * c.values.length - 1) : c.length;
+  const length = lengthOf(c);
   return {
     "__debezium.source.column.type": type,
     ...(length === null ? {} : { "__debezium.source.column.length": String(length) }),

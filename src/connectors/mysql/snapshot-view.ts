@@ -6,15 +6,14 @@ import { ServerError } from "./connection/server-error.js";
 import type { WireSession } from "./connection/wire-session.js";
 import { binlogEnd, type ServerInfo, serverTimeUs, tableName } from "./server.js";
 import type { MysqlSettings } from "./settings.js";
-import type { TableModel } from "./table-model.js";
+import type { StructuresRead } from "./structures.js";
 
 /** A consistent view of the tables: what a session with an open transaction sees, and where in the binlog that is. */
 export interface SnapshotView {
   /** null: the server writes no binlog */
   readonly position: BinlogPosition | null;
   readonly tsUs: number;
-  /** by the names' bytes */
-  readonly tables: readonly TableModel[];
+  readonly structures: StructuresRead;
 }
 
 const begin = ["SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT"];
@@ -31,7 +30,7 @@ export async function openView(
   info: ServerInfo,
   rules: CaptureRules,
   logger: Logger,
-  structures: () => Promise<readonly TableModel[]>,
+  structures: () => Promise<StructuresRead>,
   captured: () => Promise<readonly { database: string; name: string }[]>,
 ): Promise<SnapshotView> {
   const mode = settings.config.string("snapshot.locking.mode");
@@ -45,18 +44,18 @@ export async function openView(
     logger.info("the user may not take the global read lock: the captured tables are locked instead", { tables: names.length });
     if (names.length) await locking(session, `LOCK TABLES ${names.join(", ")}`, seconds);
     const position = await binlogEnd(session, info);
-    const tables = await structures();
+    const read = await structures();
     const tsUs = await serverTimeUs(session);
     // starting a transaction gives the table locks back: the view is as of now, and what comes between is in the stream
     for (const s of begin) await session.query(s);
-    return { position, tsUs, tables };
+    return { position, tsUs, structures: read };
   }
   for (const s of begin) await session.query(s);
   const position = await binlogEnd(session, info);
-  const tables = await structures();
+  const read = await structures();
   const tsUs = await serverTimeUs(session);
   if (mode !== "extended") await session.query("UNLOCK TABLES");
-  return { position, tsUs, tables };
+  return { position, tsUs, structures: read };
 }
 
 async function lock(session: WireSession, seconds: number): Promise<boolean> {
@@ -88,12 +87,12 @@ async function unlocked(
   session: WireSession,
   info: ServerInfo,
   logger: Logger,
-  structures: () => Promise<readonly TableModel[]>,
+  structures: () => Promise<StructuresRead>,
 ): Promise<SnapshotView> {
   if (session.flavor === "mariadb" && info.logBin) {
     for (const s of begin) await session.query(s);
     const position = await mariadbPosition(session);
-    if (position) return { position, tsUs: await serverTimeUs(session), tables: await structures() };
+    if (position) return { position, tsUs: await serverTimeUs(session), structures: await structures() };
     await session.query("ROLLBACK");
   }
   for (let i = 0; ; i++) {
@@ -104,7 +103,7 @@ async function unlocked(
     if (same || i === tries) {
       if (!same)
         logger.warn("the snapshot's view lies a little behind its position in the binlog: events in between come once more", { tries });
-      return { position: before, tsUs: await serverTimeUs(session), tables: await structures() };
+      return { position: before, tsUs: await serverTimeUs(session), structures: await structures() };
     }
     await session.query("ROLLBACK");
   }

@@ -9,6 +9,7 @@ import { CapturedTable } from "./captured-table.js";
 import { type RowBatch, RowStream } from "./connection/row-stream.js";
 import type { WireSession } from "./connection/wire-session.js";
 import { type SnapshotSegment, type SnapshotState, type StoredOffset, type StreamPosition, writeOffset } from "./offsets.js";
+import type { SchemaChanges } from "./schema-changes.js";
 import type { MysqlSettings } from "./settings.js";
 import { planTables, selectStatement, type TablePlan } from "./snapshot-plan.js";
 import { readSlots, SnapshotShapes, type SnapshotSource } from "./snapshot-shapes.js";
@@ -21,6 +22,8 @@ export interface SnapshotContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly connector: string;
+  /** null: changes of tables are not sent */
+  readonly changes: SchemaChanges | null;
 }
 
 /**
@@ -51,18 +54,32 @@ export class Snapshot {
     view: SnapshotView,
     resume: SnapshotState | null,
     private readonly position: StreamPosition,
+    /** whether rows are read, or structures alone */
+    data: boolean,
   ) {
     const from = resume?.at ? { table: resume.at.table, key: resume.at.key } : null;
     const end = view.position;
     this.segments = [...(resume?.segments ?? []), { file: end?.file ?? "", pos: end?.position ?? 0, gtids: end?.gtidSet ?? null, from }];
     this.source = { tsUs: view.tsUs, file: end?.file ?? "", pos: end?.position ?? 0 };
-    this.plans = planTables(view.tables, context.rules);
+    this.plans = data ? planTables(view.structures.models, context.rules) : [];
     if (resume?.at) this.seek(resume.at);
     context.logger.info("snapshot starts", {
       tables: this.plans.length,
       ...(resume?.at ? { resumedAt: resume.at.table.join(".") } : {}),
     });
-    if (!this.plans.length) context.logger.warn("no table is captured: check table.include.list and database.include.list");
+    // a snapshot that goes on has sent them before
+    if (context.changes && !resume) this.prelude = this.structures(context.changes, view);
+    if (data && !this.plans.length) context.logger.warn("no table is captured: check table.include.list and database.include.list");
+  }
+
+  private prelude: SourceItem[] = [];
+
+  /** The statements that make the tables as they are, as records. */
+  private structures(changes: SchemaChanges, view: SnapshotView): SourceItem[] {
+    const { source } = this;
+    const offset = writeOffset({}, { position: this.position, snapshot: { segments: [], at: null }, segments: [], incremental: null });
+    const place = { snapshot: "true", tsUs: Date.now() * 1000, serverId: 0, gtid: null, file: source.file, pos: source.pos };
+    return view.structures.changes.map((c) => changes.of(c, place, offset));
   }
 
   /** Goes to the place where the earlier snapshot stopped. */
@@ -81,6 +98,11 @@ export class Snapshot {
 
   /** The next rows. `finished` is set with the last. @throws ServerError, SOURCE_RETRIABLE */
   async next(): Promise<SourceItem[]> {
+    if (this.prelude.length) {
+      const items = this.prelude;
+      this.prelude = [];
+      return items;
+    }
     if (!this.rows && !(await this.advance())) return this.finish();
     const batch = await this.rows!.next();
     const offset: Record<string, unknown> = {};

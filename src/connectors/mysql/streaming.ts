@@ -11,6 +11,7 @@ import type { BinlogReader } from "./binlog/reader.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { CapturedTable } from "./captured-table.js";
 import { type SnapshotSegment, type StoredOffset, type StreamPosition, writeOffset } from "./offsets.js";
+import type { SchemaChanges } from "./schema-changes.js";
 import { covered } from "./segment-filter.js";
 import type { MysqlSettings } from "./settings.js";
 import { StreamDecoder, type StreamEvents, type Transaction } from "./stream-decoder.js";
@@ -28,6 +29,8 @@ export interface StreamingContext {
   readonly logger: Logger;
   readonly memory: RowMemory;
   readonly structures: Structures;
+  /** null: changes of tables are not sent */
+  readonly changes: SchemaChanges | null;
 }
 
 /** Streams from the binlog: decodes what arrives, applies statements that change tables. */
@@ -162,12 +165,24 @@ export class Streaming {
   /** Applies the statement at which the decoder stopped. */
   private async apply(): Promise<void> {
     const { decoder } = this;
-    const changes = await this.context.structures.apply(decoder.statement!, decoder.transaction!);
-    for (const c of changes)
-      if (c.kind === "TRUNCATE" && c.table !== null && !this.context.settings.skipped.has("t")) {
-        const model = this.context.structures.tables.get(c.database, c.table);
-        if (model && this.context.rules.table(c.database, c.table)) decoder.truncate(this.build(model, null));
-      }
+    const { structures, changes, rules, settings } = this.context;
+    const e = decoder.statement!;
+    const transaction = decoder.transaction!;
+    const { serverId } = e.header;
+    const place = {
+      snapshot: "false",
+      tsUs: transaction.tsUs,
+      serverId,
+      gtid: transaction.gtid,
+      file: e.header.file,
+      pos: e.header.position,
+    };
+    for (const c of await structures.apply(e, transaction)) {
+      if (c.kind === "TRUNCATE") {
+        const model = c.table !== null && !settings.skipped.has("t") && structures.tables.get(c.database, c.table);
+        if (model && rules.table(c.database, model.name)) decoder.truncate(this.build(model, null));
+      } else if (changes && rules.namespace(c.database)) decoder.writer.push(changes.of(c, place, this.offset));
+    }
   }
 
   private table(map: TableMap): StreamTable | null {

@@ -4,14 +4,22 @@ import type { BinlogEvent } from "./binlog/events.js";
 import type { CaptureRules } from "./capture-rules.js";
 import type { WireSession } from "./connection/wire-session.js";
 import { type DdlChange, Tables } from "./ddl/tables.js";
-import { identifier, listDatabases, listTables, type ServerInfo, showCreate } from "./server.js";
+import { identifier, listDatabases, listTables, type ServerInfo, showCreate, tableName } from "./server.js";
 import type { MysqlSettings } from "./settings.js";
 import type { Transaction } from "./stream-decoder.js";
 import type { TableModel } from "./table-model.js";
 
+/** What a reading of the server's tables gave: the tables, and the statements that would make them, in that order. */
+export interface StructuresRead {
+  readonly models: readonly TableModel[];
+  readonly changes: readonly DdlChange[];
+}
+
 /** The structures of the tables as of the place in the binlog that is being read. */
 export class Structures {
   readonly tables: Tables;
+  /** whether they were read or restored */
+  known = false;
 
   constructor(
     private readonly settings: MysqlSettings,
@@ -23,20 +31,30 @@ export class Structures {
     this.tables.setServerDefaults(info.charset, info.collation || null);
   }
 
-  /** Reads all tables of the captured databases from the server. */
-  async read(session: WireSession): Promise<readonly TableModel[]> {
-    this.tables.clear();
-    for (const d of await listDatabases(session))
-      if (this.rules.namespace(d.name))
-        this.tables.apply(`CREATE DATABASE ${identifier(d.name)} CHARSET ${d.charset} COLLATE ${d.collation}`, { database: null });
+  /** Reads all tables of the captured databases from the server, and forgets what was known. */
+  async read(session: WireSession): Promise<StructuresRead> {
+    const { tables, info } = this;
+    this.known = true;
+    tables.clear();
+    const changes: DdlChange[] = [];
+    const apply = (sql: string, database: string | null) => changes.push(...tables.apply(sql, { database }));
+    const databases = (await listDatabases(session)).filter((d) => this.rules.namespace(d.name));
+    const names = (await listTables(session)).filter((t) => this.rules.namespace(t.database));
+    apply(`SET character_set_server=${info.charset}, collation_server=${info.collation}`, null);
+    for (const { database, name } of names) apply(`DROP TABLE IF EXISTS ${tableName(database, name)}`, null);
     const models: TableModel[] = [];
-    for (const { database, name } of await listTables(session)) {
-      if (!this.rules.namespace(database)) continue;
-      this.tables.apply(await showCreate(session, database, name), { database });
-      const model = this.tables.get(database, name);
-      if (model) models.push(model);
+    for (const d of databases) {
+      apply(`DROP DATABASE IF EXISTS ${identifier(d.name)}`, null);
+      apply(`CREATE DATABASE ${identifier(d.name)} CHARSET ${d.charset} COLLATE ${d.collation}`, null);
+      apply(`USE ${identifier(d.name)}`, null);
+      for (const { database, name } of names) {
+        if (database !== d.name) continue;
+        apply(await showCreate(session, database, name), database);
+        const model = tables.get(database, name);
+        if (model) models.push(model);
+      }
     }
-    return models;
+    return { models, changes };
   }
 
   /** Applies a statement of the binlog. @throws SOURCE_FAILED where it cannot be read */

@@ -11,7 +11,8 @@ import { connect } from "./connection/connect.js";
 import { classify } from "./connection/server-error.js";
 import type { WireSession } from "./connection/wire-session.js";
 import { nowhere, readOffset, type StoredOffset } from "./offsets.js";
-import { binlogEnd, listTables, prepareSession, type ServerInfo, serverInfo } from "./server.js";
+import { SchemaChanges } from "./schema-changes.js";
+import { binlogFiles, listTables, prepareSession, type ServerInfo, serverInfo } from "./server.js";
 import { type MysqlSettings, readSettings } from "./settings.js";
 import { Snapshot } from "./snapshot.js";
 import { openView } from "./snapshot-view.js";
@@ -35,7 +36,10 @@ export class MysqlSourceTask implements SourceTask {
   private info!: ServerInfo;
   private structures: Structures | null = null;
   private serverId = 0;
+  private changes: SchemaChanges | null = null;
   private snapshotDue = false;
+  /** whether the snapshot reads rows, or structures alone */
+  private dataDue = false;
   private streamDue = true;
   private decided = false;
   private snapshot: Snapshot | null = null;
@@ -54,6 +58,7 @@ export class MysqlSourceTask implements SourceTask {
     this.context = context;
     const headers = contextHeaders(this.flavor, this.settings.prefix, context.taskId, randomUUID());
     this.headers = this.settings.config.boolean("extended.headers.enabled") ? headers : [];
+    this.changes = this.settings.schemaChanges ? new SchemaChanges(this.settings, this.headers) : null;
     this.partition = { server: this.settings.prefix };
     this.serverId = this.settings.config.optionalNumber("database.server.id") ?? 5400 + Math.floor(Math.random() * 1001);
     const offset = context.offset(this.partition);
@@ -82,8 +87,8 @@ export class MysqlSourceTask implements SourceTask {
         `The server's binlog_format is ${this.info.format}: streaming needs ROW (database.hostname)`,
       );
     const complete = stored !== undefined && stored.snapshot === null;
-    if (complete) this.snapshotDue = mode === "always" && this.streamDue;
-    else this.snapshotDue = mode === "configuration_based" ? based("snapshot.data") : !["no_data", "recovery", "never"].includes(mode);
+    this.dataDue = mode === "configuration_based" ? based("snapshot.data") : !["no_data", "recovery", "never"].includes(mode);
+    this.snapshotDue = complete ? mode === "always" && this.streamDue : mode !== "never";
     const delay = config.number("snapshot.delay.ms");
     if (this.snapshotDue && delay > 0 && !complete) await this.pause(delay);
     this.decided = true;
@@ -160,9 +165,16 @@ export class MysqlSourceTask implements SourceTask {
     );
     const resume = this.at.snapshot?.at ? this.at.snapshot : null;
     const begin = { ...nowhere, file: view.position?.file ?? "", pos: view.position?.position ?? 0, gtids: view.position?.gtidSet ?? null };
-    const { headers } = this;
-    const snapshot = { settings, rules, headers, logger: context.logger, metrics: context.metrics, connector: context.connector };
-    return new Snapshot(snapshot, session, view, resume, resume ? this.at.position : begin);
+    const { headers, changes } = this;
+    const { logger, metrics, connector } = context;
+    return new Snapshot(
+      { settings, rules, headers, logger, metrics, connector, changes },
+      session,
+      view,
+      resume,
+      resume ? this.at.position : begin,
+      this.dataDue,
+    );
   }
 
   private async openStream(): Promise<Streaming> {
@@ -171,11 +183,12 @@ export class MysqlSourceTask implements SourceTask {
     const catalog = await this.openCatalog();
     let { position } = this.at;
     if (!position.file && position.gtids === null) {
-      const end = (await binlogEnd(catalog, this.info))!;
-      position = { ...nowhere, file: end.file, pos: end.position, gtids: end.gtidSet };
+      // snapshot.mode=never: all that the server still has
+      const [file] = await binlogFiles(catalog);
+      position = { ...nowhere, file: file ?? "", pos: 4 };
     }
     const structures = this.structures ?? this.newStructures();
-    if (!this.streaming && structures.tables.all().next().done) await structures.read(catalog);
+    if (!this.structures?.known) await structures.read(catalog);
     const heartbeatMs = Math.max(1000, Math.floor(settings.config.number("connect.keep.alive.interval.ms") / 4));
     const reader = await BinlogReader.open(
       await this.openSession(),
@@ -187,7 +200,12 @@ export class MysqlSourceTask implements SourceTask {
       pos: position.pos,
       ...(position.gtids === null ? {} : { gtids: position.gtids }),
     });
-    return new Streaming({ settings, rules, headers, logger, memory, structures }, reader, position, this.at.segments);
+    return new Streaming(
+      { settings, rules, headers, logger, memory, structures, changes: this.changes },
+      reader,
+      position,
+      this.at.segments,
+    );
   }
 
   private waitMs(): number {

@@ -1,11 +1,11 @@
 import { arrayOf, Decimal, logical, primitive, type Schema, Struct, structOf, type Value } from "../../../data/schema.js";
+import { decoderOf, isUtf8 } from "../binlog/cells/charset.js";
 import { readDecimal, readSmallDecimal } from "../binlog/cells/decimal.js";
 import { jsonText } from "../binlog/cells/json.js";
 import { readPlaces, readSigned64, readUnsigned64, setMembers } from "../binlog/cells/numbers.js";
 import type { ColumnWire } from "../binlog/events.js";
 import { typeCode } from "../binlog/type-code.js";
 import type { ColumnModel } from "../table-model.js";
-import { isUtf8, textDecoder } from "./character-sets.js";
 import type { ColumnType, Reading, TypeOptions } from "./column-type.js";
 import { dateType, datetimeType, timestampType, timeType } from "./temporal-types.js";
 
@@ -153,10 +153,10 @@ function decimal(c: ColumnModel, wire: ColumnWire | null, options: TypeOptions):
 }
 
 function string(c: ColumnModel, name?: string): ColumnType {
-  const utf8 = isUtf8(c.charset);
+  const utf8 = c.charset === null || isUtf8(c.charset);
   let decode: Decode = text;
   if (!utf8) {
-    const known = textDecoder(c.charset!);
+    const known = decoderOf(c.charset!);
     decode = (b, s, e) => known(b, s, e);
   }
   return {
