@@ -16,7 +16,7 @@ describe.skipIf(!able)("recorded events of the Postgres connector (needs ../shar
   let out: string;
   beforeAll(() => {
     out = mkdtempSync(join(tmpdir(), "millrace-golden-test-"));
-    execFileSync("npx", ["tsc", "-b", "src/connect/runtime", "src/connectors/postgres", "src/broker/embedded"], {
+    execFileSync("npx", ["tsc", "-b", "src/connect/runtime", "src/connectors/postgres", "src/connectors/mysql", "src/broker/embedded"], {
       cwd: root,
       stdio: "ignore",
     });
