@@ -54,7 +54,7 @@ const changeSchema = structOf(
 );
 
 /** java.sql.Types, as the original gives them. */
-const jdbcTypes: Readonly<Record<string, number>> = {
+export const jdbcTypes: Readonly<Record<string, number>> = {
   BIT: -7,
   TINYINT: 5,
   SMALLINT: 5,
@@ -107,7 +107,8 @@ function column(c: ColumnModel, i: number, comments: boolean): Struct {
   ]);
 }
 
-function defaultText(c: ColumnModel): string | null {
+/** A default as changes of tables show it: of expressions only the time of the insert, as the epoch. */
+export function defaultText(c: ColumnModel): string | null {
   if (c.defaultValue === undefined || c.defaultValue === null) return null;
   if (!c.defaultExpression) return c.defaultValue;
   return /^\(?\s*(CURRENT_TIMESTAMP|NOW|LOCALTIME|LOCALTIMESTAMP)\b/i.test(c.defaultValue) ? "1970-01-01 00:00:00" : null;
