@@ -208,6 +208,8 @@ export class EventDecoder {
     // a copy: the buffer is the caller's to write into
     const first = Buffer.from(c.bytes((n + 7) >> 3));
     const second = operation === "update" ? Buffer.from(c.bytes((n + 7) >> 3)) : first;
+    // rows of no bytes would never end
+    if (c.left > 0 && !first.some((bits) => bits !== 0) && !second.some((bits) => bits !== 0)) throw new RangeError("rows without columns");
     let rows: RowsEvent = {
       operation,
       presentBefore: operation === "insert" ? null : first,
