@@ -57,7 +57,7 @@ export function buildStatements(plan: TablePlan, pieces: readonly Piece[], last:
   const changes = new Changes(pieces);
   const statements: Statement[] = [];
   const close = (tombstones: boolean, ordinals: number[]) => {
-    if (ordinals.length) statements.push(tombstones ? plan.delete(changes, ordinals) : plan.write(changes, ordinals));
+    if (ordinals.length) statements.push(...(tombstones ? plan.delete(changes, ordinals) : plan.write(changes, ordinals)));
   };
   if (last) {
     const writes: number[] = [];

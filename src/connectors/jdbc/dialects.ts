@@ -1,8 +1,9 @@
 import type { Dialect } from "./dialect.js";
+import { mysqlDialect } from "./mysql/dialect.js";
 import { postgres } from "./postgres/dialect.js";
 import type { SinkSettings } from "./settings.js";
 
-export const dialects: readonly Dialect[] = [postgres];
+export const dialects: readonly Dialect[] = [postgres, mysqlDialect];
 
 export const dialectNames: readonly string[] = dialects.map((d) => d.name);
 

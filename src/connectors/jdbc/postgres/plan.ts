@@ -39,8 +39,8 @@ export function postgresPlan(settings: SinkSettings, quoted: string, planned: re
   return {
     quotedTable: quoted,
     keyColumns,
-    write: (changes, ordinals) => encode(`w${id}`, write, columns, changes, ordinals),
-    delete: (changes, ordinals) => encode(`d${id}`, remove, keyColumns, changes, ordinals),
+    write: (changes, ordinals) => [encode(`w${id}`, write, columns, changes, ordinals)],
+    delete: (changes, ordinals) => [encode(`d${id}`, remove, keyColumns, changes, ordinals)],
   };
 }
 
