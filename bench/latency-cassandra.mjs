@@ -50,6 +50,7 @@ async function main() {
         while (!(await call(connect, "GET", `/connectors/${name}/status`)).tasks.some((task) => task.state === "RUNNING")) await pause(20);
     };
     await put("mysql-source", "postgres-source");
+    while ((await call(connect, "GET", "/connectors/mysql-source/offsets")).offsets.length === 0) await pause(20);
     await loadNames(clients);
     await insertMysql(clients.mysql, randomOrder(0));
     await insertPostgres(clients.postgres, randomOrder(1));

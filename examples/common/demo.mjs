@@ -42,7 +42,7 @@ export const untilInterrupted = () => interrupted;
 export async function startMillrace(hosts, freePorts) {
   const before = performance.now();
   const ports = freePorts ? { registry: 0, connect: 0, sql: 0, console: 0 } : {};
-  const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts, ports, logLevel: "warn" });
+  const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts, ports, logLevel: "error" });
   atEnd(() => millrace.close());
   say(
     `Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`,
@@ -80,6 +80,10 @@ export const running = (connect, name) =>
     if (failed) throw new Error(`${name} failed: ${failed.trace.split("\n")[0]}`);
     return status.tasks?.some((task) => task.state === "RUNNING");
   });
+
+/** Resolves when a source has its place in the database's log: what is written from now on is captured. */
+export const placed = (connect, name) =>
+  poll(`a position of ${name}`, async () => (await get(`${connect}/connectors/${name}/offsets`)).offsets?.length > 0);
 
 /** Resolves when the connector has written to so many topics. */
 export const topics = (connect, name, count) =>

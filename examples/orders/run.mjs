@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { atEnd, bold, demo, folder, ksql, pause, poll, running, say, startMillrace, untilInterrupted } from "../common/demo.mjs";
+import { atEnd, bold, demo, folder, ksql, pause, placed, poll, running, say, startMillrace, untilInterrupted } from "../common/demo.mjs";
 import { difference, hosts, loadNames, openDatabases, recompute, result, startDatabases } from "./databases.mjs";
 import { generate } from "./generator.mjs";
 
@@ -33,6 +33,7 @@ async function main() {
   await put("mysql-source", "postgres-source");
   await running(connect, "mysql-source");
   await running(connect, "postgres-source");
+  await placed(connect, "mysql-source"); // schema_only: what was written before is in no topic
   say("connectors/put mysql-source postgres-source: both sources follow their tables");
 
   await loadNames(clients);
@@ -58,7 +59,7 @@ async function main() {
   say("connectors/put cassandra-sink: the orders of both go to main.all_orders");
 
   const end = performance.now() + Number(options.seconds) * 1000;
-  for (let last = ""; performance.now() < end; await pause(250)) {
+  for (let last = ""; performance.now() < end; await pause(500)) {
     const line = await counts(clients);
     if (line !== last) say(`  main.all_orders: ${(last = line)}`);
   }

@@ -86,6 +86,13 @@ export class MillraceProcess {
     throw new Error(`not all of ${names.join(", ")} ran within a minute: ${JSON.stringify(status)}`);
   }
 
+  /** Resolves when a source has its place in the database's log. */
+  async placed(name) {
+    for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50)))
+      if ((await this.call("connect", "GET", `/connectors/${name}/offsets`)).offsets.length > 0) return;
+    throw new Error(`${name} had no position within a minute`);
+  }
+
   /** Resolves when the connector has written to these topics. */
   async topics(name, wanted) {
     let seen = [];
