@@ -176,6 +176,8 @@ for (const [table, mustReach] of [
   const { rows } = await client.execute(`SELECT count(*) FROM ${ks}.${table}_sink`, [], { readTimeout: 120_000 });
   if (Number(rows[0].count) !== SHARE * TURNS) throw new Error(`${rows[0].count} rows arrived of ${SHARE * TURNS}`);
   const what = table === "rows" ? "a partition a row" : "two partitions";
+  const bareCpu = ((sum(limit).cpu / (SHARE * TURNS)) * 1e6).toFixed(2);
+  console.log(`the bare driver: ${bareCpu} CPU s per million`);
   report(
     `cassandra sink, ${what}`,
     SHARE * TURNS,

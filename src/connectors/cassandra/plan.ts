@@ -1,6 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Schema } from "../../data/schema.js";
 import { typeName } from "./cql-type.js";
+import type { BoundValues, Statement } from "./driver.js";
 import { type Encode, encoderOf } from "./encode.js";
 import type { FieldSource } from "./mapping.js";
 import { decimalOf, int64, type Present, shown, Unconvertible } from "./numbers.js";
@@ -10,15 +11,16 @@ import { millisOf } from "./temporal.js";
 import type { TextFormats } from "./text-formats.js";
 import { timeUuid } from "./write-time.js";
 
-/** What the driver binds: bytes, null, or its mark for "as it was". */
-export type Bound = Buffer | null | object;
+/** A variable that leaves its column as it is. */
+const UNSET = "unset";
+type Bound = Buffer | null | typeof UNSET;
 
 /** One statement of one row. */
-export interface Write {
-  readonly query: string;
-  readonly params: Bound[];
-  /** where the write time stands in params; -1: nowhere */
+export interface Write extends BoundValues {
+  /** where the write time's 8 bytes stand in the values; -1: nowhere */
   readonly timeAt: number;
+  /** the partition key as nodes are chosen by it; null where it is not asked for or not bound as a whole */
+  readonly routingKey: Buffer | null;
 }
 
 /** Turns rows of one pair of schemas into writes of one target. */
@@ -33,13 +35,11 @@ export class Plan {
   /** fields of the mapping that records of these schemas do not have */
   readonly missing: string[] = [];
 
-  /** @param unset the driver's mark for a variable that leaves its column as it is */
   constructor(
     readonly target: Target,
     private readonly formats: TextFormats,
     keySchema: Schema | null,
     valueSchema: Schema | null,
-    private readonly unset: object,
   ) {
     const schemaOf = (source: FieldSource) => (source.part === "key" ? keySchema : valueSchema);
     const place = (source: FieldSource) => {
@@ -63,10 +63,11 @@ export class Plan {
 
   /**
    * @param writeTime µs
+   * @param routed whether the partition key is wanted
    * @param identity names the record, for what is made of it
    * @throws RECORD_REFUSED naming field, column and type
    */
-  write(row: number, tombstone: boolean, writeTime: number, identity: () => string): Write {
+  write(row: number, tombstone: boolean, writeTime: number, routed: boolean, identity: () => string): Write {
     const { target, columns } = this;
     const { params } = target;
     const time = this.timestamp === null ? writeTime : (this.timestampOf(row) ?? writeTime);
@@ -75,20 +76,21 @@ export class Plan {
     if (remove) {
       out.push(int64(time));
       for (const i of target.keyParams) out.push(this.encode(i, row, columns[i]![row]) ?? this.nullKey(i));
-      return { query: target.delete!, params: out, timeAt: 0 };
+      return bound(target.delete!, out, 0, routed ? target.partitionParams?.map((p) => 1 + target.keyParams.indexOf(p)) : undefined);
     }
     for (let i = 0; i < params.length; i++) {
       const param = params[i]!;
       if (param.source === "now") out.push(timeUuid(time, `${identity()}/${param.name}`));
       else {
         const bytes = this.encode(i, row, columns[i]![row]);
-        out.push(bytes ?? (param.isKey ? this.nullKey(i) : target.settings.nullToUnset ? this.unset : null));
+        out.push(bytes ?? (param.isKey ? this.nullKey(i) : target.settings.nullToUnset ? UNSET : null));
       }
     }
-    if (!target.writeTime) return { query: target.upsert, params: out, timeAt: -1 };
+    const partition = routed ? (target.partitionParams ?? undefined) : undefined;
+    if (!target.writeTime) return bound(target.upsert, out, -1, partition);
     out.push(int64(time));
     if (target.ttl) out.push(this.ttlOf(row));
-    return { query: target.upsert, params: out, timeAt: params.length };
+    return bound(target.upsert, out, params.length, partition);
   }
 
   private hasOnlyKey(row: number): boolean {
@@ -153,7 +155,7 @@ export class Plan {
     const { settings } = this.target;
     const given = this.number(this.ttls[row], "__ttl");
     const seconds = given === undefined ? settings.ttl : given < 0 ? null : Math.floor(given * settings.ttlUnit);
-    if (seconds === null) return this.unset;
+    if (seconds === null) return UNSET;
     if (seconds > 2147483647) throw new MillraceError("RECORD_REFUSED", `__ttl of ${this.target.name}: ${seconds} s is out of range`);
     const out = Buffer.allocUnsafe(4);
     out.writeInt32BE(seconds, 0);
@@ -181,6 +183,40 @@ export class Plan {
       throw new MillraceError("RECORD_REFUSED", `${name} of ${this.target.name}: ${(error as Error).message}`, { cause: error });
     }
   }
+}
+
+/** @param timeParam the write time's, -1: none; @param partition the partition key's, undefined: not wanted */
+function bound(statement: Statement, params: readonly Bound[], timeParam: number, partition: readonly number[] | undefined): Write {
+  let length = 2;
+  for (const p of params) length += p === null || p === UNSET ? 4 : 4 + p.length;
+  const values = Buffer.allocUnsafe(length);
+  values.writeUInt16BE(params.length, 0);
+  let at = 2;
+  let timeAt = -1;
+  for (let i = 0; i < params.length; i++) {
+    const p = params[i]!;
+    if (p === null || p === UNSET) {
+      at = values.writeInt32BE(p === null ? -1 : -2, at);
+      continue;
+    }
+    at = values.writeInt32BE(p.length, at);
+    if (i === timeParam) timeAt = at;
+    at += p.copy(values, at);
+  }
+  return { statement, values, timeAt, routingKey: partition === undefined ? null : routingKeyOf(partition.map((i) => params[i]!)) };
+}
+
+/** One column's bytes; of several columns, each with its length before and a zero behind it. */
+function routingKeyOf(parts: readonly Bound[]): Buffer | null {
+  if (!parts.every((p): p is Buffer => p !== null && p !== UNSET)) return null;
+  if (parts.length === 1) return parts[0]!;
+  const out = Buffer.alloc(parts.reduce((n, p) => n + p.length + 3, 0));
+  let at = 0;
+  for (const p of parts) {
+    at = out.writeUInt16BE(p.length & 0xffff, at);
+    at += p.copy(out, at) + 1;
+  }
+  return out;
 }
 
 /** Of Connect's and Debezium's timestamps. */

@@ -1,8 +1,8 @@
 import { type Client, types } from "cassandra-driver";
 import { asError } from "../../common/errors.js";
 import { type CqlType, cqlType, type DriverType, typeName } from "./cql-type.js";
+import { prepare, type Statement } from "./driver.js";
 import type { FieldSource, MappingEntry } from "./mapping.js";
-import { prepare } from "./prepared.js";
 import type { TableSettings } from "./topic-settings.js";
 
 /** A variable of the statement: from a field, or made for the row by `now()`. */
@@ -17,11 +17,12 @@ export interface Param {
 /** A table to write to, as its settings and the table itself say. */
 export interface Target {
   readonly settings: TableSettings;
+  readonly keyspace: string;
   /** `keyspace.table` */
   readonly name: string;
-  readonly upsert: string;
+  readonly upsert: Statement;
   /** null: rows are not deleted */
-  readonly delete: string | null;
+  readonly delete: Statement | null;
   readonly params: readonly Param[];
   /** params that the DELETE binds after its write time, in order */
   readonly keyParams: readonly number[];
@@ -140,13 +141,13 @@ async function mappedTarget(client: Client, settings: TableSettings, consistency
   const where = key.map((c) => `${quote(c)} = ${typeof bound.get(c) === "number" ? "?" : bound.get(c)}`).join(" AND ");
   const remove =
     settings.deletesEnabled && !madeKey ? `DELETE FROM ${quote(keyspace)}.${quote(table)} USING TIMESTAMP ? WHERE ${where}` : null;
-  for (const statement of [upsert, remove]) if (statement !== null) await prepared(client, setting, statement);
   const ordered = params.some((p) => p.type.kind === "list" && !p.type.frozen);
   return {
     settings,
+    keyspace,
     name,
-    upsert,
-    delete: remove,
+    upsert: await prepared(client, setting, upsert),
+    delete: remove === null ? null : await prepared(client, setting, remove),
     params,
     keyParams: key.map((c) => bound.get(c)).filter((b): b is number => typeof b === "number"),
     partitionParams: indexes(partitionKey.map((c) => bound.get(c)!)),
@@ -164,7 +165,8 @@ async function mappedTarget(client: Client, settings: TableSettings, consistency
 async function queryTarget(client: Client, settings: TableSettings, query: string, consistency: number): Promise<Target> {
   const setting = `${settings.prefix}.query`;
   const text = query.replaceAll("%s", quote(settings.keyspace));
-  const meta = await prepared(client, setting, text);
+  const upsert = await prepared(client, setting, text);
+  const { meta } = upsert;
   const left = new Map(special(settings).rest.map((m) => [m.target, m]));
   const params = meta.columns.map((c): Param => {
     const entry = left.get(c.name) ?? settings.mapping.find((m) => !m.quoted && m.target.toLowerCase() === c.name);
@@ -184,8 +186,9 @@ async function queryTarget(client: Client, settings: TableSettings, query: strin
     );
   return {
     settings,
+    keyspace: meta.keyspace ?? settings.keyspace,
     name: `${settings.keyspace}.${settings.table}`,
-    upsert: text,
+    upsert,
     delete: null,
     params,
     keyParams: [],

@@ -1,4 +1,4 @@
-import { type Client, types } from "cassandra-driver";
+import type { Client } from "cassandra-driver";
 import { describeError, MillraceError } from "../../common/errors.js";
 import { nextTurn, sliceEnd } from "../../common/turn.js";
 import type { SinkRecord } from "../../connect/api/record.js";
@@ -135,11 +135,12 @@ export class CassandraSinkTask implements SinkTask {
     const { writer, settings } = this;
     const { target } = plan;
     const batched = target.batches && settings.maxRecordsInBatch > 1;
+    const routed = batched || target.ordered || writer.senderOf(target).routes;
     const open = new Map<string, Request & { bytes: number }>();
     for (let r = from; r < to; r++) {
       let write: ReturnType<Plan["write"]>;
       try {
-        write = plan.write(r, rows.tombstone[r] === 1, times[r]!, () => this.identity(rows, r));
+        write = plan.write(r, rows.tombstone[r] === 1, times[r]!, routed, () => this.identity(rows, r));
       } catch (error) {
         if (!(error instanceof MillraceError) || error.code !== "RECORD_REFUSED") throw error;
         await this.refuse(rows, r, error, false);
@@ -149,7 +150,7 @@ export class CassandraSinkTask implements SinkTask {
         writer.submit({ target, rows, writes: [write], index: [r], order: null });
         continue;
       }
-      const key = partitionKey(target, write);
+      const key = write.routingKey === null ? null : write.routingKey.latin1Slice();
       if (target.ordered) {
         writer.submit({ target, rows, writes: [write], index: [r], order: `${target.name} ${key ?? ""}` });
         continue;
@@ -162,7 +163,7 @@ export class CassandraSinkTask implements SinkTask {
       if (!request) open.set(key, (request = { target, rows, writes: [], index: [], order: null, bytes: 0 }));
       request.writes.push(write);
       request.index.push(r);
-      for (const p of write.params) if (Buffer.isBuffer(p)) request.bytes += p.length;
+      request.bytes += write.values.length;
       if (request.writes.length < settings.maxRecordsInBatch && request.bytes < BATCH_BYTES) continue;
       open.delete(key);
       writer.submit(request);
@@ -181,7 +182,7 @@ export class CassandraSinkTask implements SinkTask {
     let plans = byValue.get(rows.valueSchema);
     if (!plans) {
       const { formats } = topic.settings;
-      plans = topic.targets.map((t) => new Plan(t, formats, rows.keySchema, rows.valueSchema, types.unset));
+      plans = topic.targets.map((t) => new Plan(t, formats, rows.keySchema, rows.valueSchema));
       byValue.set(rows.valueSchema, plans);
       for (const plan of plans)
         if (plan.missing.length && rows.tombstone.some((t) => t === 0))
@@ -262,17 +263,4 @@ export class CassandraSinkTask implements SinkTask {
     if (!state) throw new MillraceError("INTERNAL", `records of ${rows.topic}-${rows.partition}, which this task was not given`);
     return state;
   }
-}
-
-/** The bytes of the partition key as a text; null where a part is no variable. */
-function partitionKey(target: Target, write: { query: string; params: readonly unknown[] }): string | null {
-  if (target.partitionParams === null) return null;
-  let key = "";
-  const remove = write.query === target.delete;
-  for (const p of target.partitionParams) {
-    const bytes = write.params[remove ? 1 + target.keyParams.indexOf(p) : p] as Buffer;
-    if (!Buffer.isBuffer(bytes)) return null;
-    key += target.partitionParams.length === 1 ? bytes.latin1Slice() : `${bytes.length}:${bytes.latin1Slice()}`;
-  }
-  return key;
 }

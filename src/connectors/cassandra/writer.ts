@@ -2,6 +2,7 @@ import type { Client } from "cassandra-driver";
 import { asError, describeError, MillraceError } from "../../common/errors.js";
 import type { SinkTaskContext } from "../../connect/api/sink.js";
 import { classify } from "./connection.js";
+import { type FrameRequest, Sender } from "./driver.js";
 import { int64 } from "./numbers.js";
 import type { Write } from "./plan.js";
 import type { RowSource } from "./rows.js";
@@ -36,6 +37,7 @@ class Epoch {
 
 interface Running extends Request {
   readonly epoch: Epoch;
+  frame: FrameRequest | undefined;
   attempts: number;
   next: Running | undefined;
 }
@@ -59,14 +61,15 @@ export class Writer {
   private stopped = false;
   private readonly clock = new AttemptTimes();
   private troubled = false;
-  private readonly options = new Map<Target, { prepare: true; consistency: number; logged: false }>();
+  private readonly senders = new Map<Target, Sender>();
   /** rows taken and not yet written */
   pending = 0;
 
   constructor(private readonly environment: WriterEnvironment) {}
 
   submit(request: Request): void {
-    const running: Running = { ...request, epoch: this.epoch, attempts: 0, next: undefined };
+    const { target, rows, writes, index, order } = request;
+    const running: Running = { target, rows, writes, index, order, epoch: this.epoch, frame: undefined, attempts: 0, next: undefined };
     this.epoch.open++;
     this.pending += request.index.length;
     if (request.order !== null) {
@@ -120,15 +123,13 @@ export class Writer {
   private attempt(running: Running): void {
     if (this.failed) return;
     const { target, writes } = running;
-    const { client } = this.environment;
-    if (target.ordered)
-      for (const w of writes) if (w.timeAt >= 0) w.params[w.timeAt] = int64(this.clock.next(this.environment.context.clock.now()));
-    const options = this.optionsOf(target);
-    const sent =
-      writes.length === 1
-        ? client.execute(writes[0]!.query, writes[0]!.params, options)
-        : client.batch(writes as unknown as { query: string; params: unknown[] }[], options);
-    sent.then(
+    const sender = this.senderOf(target);
+    if (target.ordered) {
+      for (const w of writes) if (w.timeAt >= 0) int64(this.clock.next(this.environment.context.clock.now())).copy(w.values, w.timeAt);
+      running.frame = undefined;
+    }
+    running.frame ??= writes.length === 1 ? sender.execute(writes[0]!) : sender.batch(writes);
+    sender.send(running.frame, writes[0]!.routingKey).then(
       () => this.finish(running),
       (error: unknown) => {
         this.recover(running, error).catch((fatal) => this.fail(fatal));
@@ -136,10 +137,10 @@ export class Writer {
     );
   }
 
-  private optionsOf(target: Target) {
-    let options = this.options.get(target);
-    if (!options) this.options.set(target, (options = { prepare: true, consistency: target.consistency, logged: false }));
-    return options;
+  senderOf(target: Target): Sender {
+    let sender = this.senders.get(target);
+    if (!sender) this.senders.set(target, (sender = new Sender(this.environment.client, target.consistency, target.keyspace)));
+    return sender;
   }
 
   private finish(running: Running): void {
@@ -217,6 +218,7 @@ export class Writer {
         index: [running.index[i]!],
         order: null,
         epoch,
+        frame: undefined,
         attempts: 0,
         next: undefined,
       };
