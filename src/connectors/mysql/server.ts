@@ -26,13 +26,14 @@ export interface ServerInfo {
   readonly format: string;
   readonly rowImage: string;
   readonly uuid: string;
+  readonly explicitDefaultsForTimestamp: boolean;
   /** as 80400, 101100 */
   readonly version: number;
 }
 
 export async function serverInfo(s: WireSession): Promise<ServerInfo> {
   const { rows } = await s.query(
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('lower_case_table_names', 'character_set_server', 'collation_server', 'gtid_mode', 'log_bin', 'binlog_format', 'binlog_row_image', 'server_uuid')",
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('lower_case_table_names', 'character_set_server', 'collation_server', 'gtid_mode', 'log_bin', 'binlog_format', 'binlog_row_image', 'server_uuid', 'explicit_defaults_for_timestamp')",
   );
   const v = new Map(rows.map(([name, value]) => [name!.toLowerCase(), value ?? ""]));
   const on = (name: string) => /^(on|1)/i.test(v.get(name) ?? "");
@@ -46,6 +47,7 @@ export async function serverInfo(s: WireSession): Promise<ServerInfo> {
     format: v.get("binlog_format") ?? "",
     rowImage: v.get("binlog_row_image") ?? "",
     uuid: v.get("server_uuid") ?? "",
+    explicitDefaultsForTimestamp: on("explicit_defaults_for_timestamp"),
     version: Number(major) * 10_000 + Number(minor) * 100 + Number(patch),
   };
 }
@@ -79,6 +81,22 @@ async function executed(
 export async function binlogFiles(s: WireSession): Promise<string[]> {
   const { rows } = await s.query("SHOW BINARY LOGS");
   return rows.map(([name]) => name!);
+}
+
+/** Why the server can no longer send the binlog from a position on, as far as it says so before it is asked; null: it can. */
+export async function missingLog(
+  s: WireSession,
+  info: ServerInfo,
+  position: { readonly file: string; readonly gtids: string | null },
+): Promise<string | null> {
+  if (position.gtids !== null && s.flavor === "mysql" && info.gtids) {
+    const { rows } = await s.query(`SELECT GTID_SUBTRACT(@@global.gtid_purged, '${position.gtids}')`);
+    const purged = rows[0]?.[0];
+    return purged ? `The transactions ${purged} were purged and not read` : null;
+  }
+  if (position.gtids !== null || !position.file) return null;
+  const files = await binlogFiles(s);
+  return files.includes(position.file) ? null : `The server has no binlog file ${position.file} any more; its oldest is ${files[0]}`;
 }
 
 /** The server's clock, µs since the epoch, by the second as SELECT NOW() of the original. */

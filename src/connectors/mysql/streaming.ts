@@ -177,7 +177,7 @@ export class Streaming {
       file: e.header.file,
       pos: e.header.position,
     };
-    for (const c of await structures.apply(e, transaction)) {
+    for (const c of await structures.apply(e, transaction, decoder.position.gtids)) {
       if (c.kind === "TRUNCATE") {
         const model = c.table !== null && !settings.skipped.has("t") && structures.tables.get(c.database, c.table);
         if (model && rules.table(c.database, model.name)) decoder.truncate(this.build(model, null));

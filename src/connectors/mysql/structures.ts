@@ -4,6 +4,8 @@ import type { BinlogEvent } from "./binlog/events.js";
 import type { CaptureRules } from "./capture-rules.js";
 import type { WireSession } from "./connection/wire-session.js";
 import { type DdlChange, Tables } from "./ddl/tables.js";
+import type { SchemaHistory } from "./history/schema-history.js";
+import type { StreamPosition } from "./offsets.js";
 import { identifier, listDatabases, listTables, type ServerInfo, showCreate, tableName } from "./server.js";
 import type { MysqlSettings } from "./settings.js";
 import type { Transaction } from "./stream-decoder.js";
@@ -26,8 +28,10 @@ export class Structures {
     private readonly rules: CaptureRules,
     private readonly logger: Logger,
     readonly info: ServerInfo,
+    private readonly history: SchemaHistory,
   ) {
-    this.tables = new Tables({ flavor: settings.flavor, lowerCaseTableNames: info.lowerCaseTableNames, serverVersion: info.version });
+    const { lowerCaseTableNames, explicitDefaultsForTimestamp, version } = info;
+    this.tables = new Tables({ flavor: settings.flavor, lowerCaseTableNames, explicitDefaultsForTimestamp, serverVersion: version });
     this.tables.setServerDefaults(info.charset, info.collation || null);
   }
 
@@ -57,8 +61,28 @@ export class Structures {
     return { models, changes };
   }
 
-  /** Applies a statement of the binlog. @throws SOURCE_FAILED where it cannot be read */
-  async apply(e: Extract<BinlogEvent, { kind: "query" }>, _transaction: Transaction): Promise<DdlChange[]> {
+  /** Makes the tables what they were at a place in the binlog. @throws SOURCE_FAILED where the history does not tell */
+  async restore(at: StreamPosition, mayBeEmpty: boolean): Promise<void> {
+    await this.history.restore(this.tables, at, mayBeEmpty);
+    this.known = true;
+  }
+
+  /**
+   * Applies a statement of the binlog and writes it to the history.
+   * @param gtids executed before the statement's transaction
+   * @throws SOURCE_FAILED where it cannot be read
+   */
+  async apply(e: Extract<BinlogEvent, { kind: "query" }>, transaction: Transaction, gtids: string | null): Promise<DdlChange[]> {
+    const changes = this.changes(e);
+    const { database, sql, sqlMode } = e;
+    const { file, nextPosition, serverId } = e.header;
+    const { gtid, tsUs } = transaction;
+    // before any record behind it: a start at such a record's offset would not know the table
+    if (changes.length) await this.history.store({ database, sql, sqlMode, file, nextPosition, gtid, gtids, serverId, tsUs }, changes);
+    return changes;
+  }
+
+  private changes(e: Extract<BinlogEvent, { kind: "query" }>): DdlChange[] {
     try {
       return this.tables.apply(e.sql, { database: e.database || null, sqlMode: e.sqlMode });
     } catch (error) {

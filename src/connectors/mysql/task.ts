@@ -8,11 +8,12 @@ import type { ConnectorConfig, SourceItem, SourceTask, SourceTaskContext } from 
 import { BinlogReader } from "./binlog/reader.js";
 import { CaptureRules } from "./capture-rules.js";
 import { connect } from "./connection/connect.js";
-import { classify } from "./connection/server-error.js";
+import { classify, ServerError } from "./connection/server-error.js";
 import type { WireSession } from "./connection/wire-session.js";
-import { nowhere, readOffset, type StoredOffset } from "./offsets.js";
+import { SchemaHistory } from "./history/schema-history.js";
+import { nowhere, readOffset, type StoredOffset, type StreamPosition } from "./offsets.js";
 import { SchemaChanges } from "./schema-changes.js";
-import { binlogFiles, listTables, prepareSession, type ServerInfo, serverInfo } from "./server.js";
+import { binlogFiles, listTables, missingLog, prepareSession, type ServerInfo, serverInfo } from "./server.js";
 import { type MysqlSettings, readSettings } from "./settings.js";
 import { Snapshot } from "./snapshot.js";
 import { openView } from "./snapshot-view.js";
@@ -21,6 +22,11 @@ import { Streaming } from "./streaming.js";
 import { Structures } from "./structures.js";
 
 const nothing: StoredOffset = { position: nowhere, snapshot: null, segments: [], incremental: null };
+
+/** The server cannot send the binlog from a position on. */
+function isGone(e: MillraceError): boolean {
+  return e.cause instanceof ServerError && e.cause.errno === 1236 && !/server_id|server_uuid|same server id/i.test(e.cause.message);
+}
 
 /** One connector's task: a snapshot where one is due, then the stream; makes lost connections anew with a growing pause. */
 export class MysqlSourceTask implements SourceTask {
@@ -44,6 +50,9 @@ export class MysqlSourceTask implements SourceTask {
   private decided = false;
   private snapshot: Snapshot | null = null;
   private streaming: Streaming | null = null;
+  private history!: SchemaHistory;
+  /** snapshot.mode=recovery: the structures are read anew once */
+  private rebuilt = false;
   private sessions: WireSession[] = [];
   private catalog: WireSession | null = null;
   private failures = 0;
@@ -65,6 +74,7 @@ export class MysqlSourceTask implements SourceTask {
     this.stored = offset && readOffset(offset);
     this.at = this.stored ?? nothing;
     this.heartbeatAt = context.clock.now();
+    this.history = new SchemaHistory(context.topic(this.settings.historyTopic), this.settings, this.rules, context.logger);
     await this.decide();
   }
 
@@ -116,6 +126,8 @@ export class MysqlSourceTask implements SourceTask {
       if (last) this.at = readOffset(last.sourceOffset);
       if (this.snapshot.finished) {
         this.snapshotDue = false;
+        // a snapshot that went on has read the tables later than where the stream begins
+        if (this.snapshot.left().length) this.structures = null;
         this.snapshot = null;
       }
       return items;
@@ -146,7 +158,7 @@ export class MysqlSourceTask implements SourceTask {
   }
 
   private newStructures(): Structures {
-    return (this.structures = new Structures(this.settings, this.rules, this.context.logger, this.info));
+    return (this.structures = new Structures(this.settings, this.rules, this.context.logger, this.info, this.history));
   }
 
   private async openSnapshot(): Promise<Snapshot> {
@@ -165,6 +177,8 @@ export class MysqlSourceTask implements SourceTask {
     );
     const resume = this.at.snapshot?.at ? this.at.snapshot : null;
     const begin = { ...nowhere, file: view.position?.file ?? "", pos: view.position?.position ?? 0, gtids: view.position?.gtidSet ?? null };
+    // before the snapshot's first offset is: with an offset and without a history nothing could go on
+    if (!resume) await this.history.begin(view.structures.changes, begin);
     const { headers, changes } = this;
     const { logger, metrics, connector } = context;
     return new Snapshot(
@@ -182,13 +196,15 @@ export class MysqlSourceTask implements SourceTask {
     const { logger } = this.context;
     const catalog = await this.openCatalog();
     let { position } = this.at;
+    const gone = await missingLog(catalog, this.info, position);
+    if (gone) throw new MillraceError("SOURCE_FAILED", gone, { cause: new ServerError(1236, "HY000", gone) });
     if (!position.file && position.gtids === null) {
       // snapshot.mode=never: all that the server still has
       const [file] = await binlogFiles(catalog);
       position = { ...nowhere, file: file ?? "", pos: 4 };
     }
     const structures = this.structures ?? this.newStructures();
-    if (!this.structures?.known) await structures.read(catalog);
+    if (!structures.known) await this.knowStructures(structures, catalog, position);
     const heartbeatMs = Math.max(1000, Math.floor(settings.config.number("connect.keep.alive.interval.ms") / 4));
     const reader = await BinlogReader.open(
       await this.openSession(),
@@ -206,6 +222,32 @@ export class MysqlSourceTask implements SourceTask {
       position,
       this.at.segments,
     );
+  }
+
+  /** The tables as they were at the place where the stream begins. */
+  private async knowStructures(structures: Structures, catalog: WireSession, at: StreamPosition): Promise<void> {
+    const { config, snapshotMode: mode } = this.settings;
+    const anew =
+      mode === "recovery" ||
+      (mode === "configuration_based" && config.boolean("snapshot.mode.configuration.based.snapshot.on.schema.error"));
+    if (mode === "recovery" && !this.rebuilt) {
+      const { changes } = await structures.read(catalog);
+      await this.history.begin(changes, at);
+      this.rebuilt = true;
+      this.context.logger.warn(
+        "the schema history was built anew from the tables as they are now: set snapshot.mode back, or a later start takes changes in between for done",
+      );
+      return;
+    }
+    try {
+      // with `never`, statements of the binlog may have made no table yet
+      await structures.restore(at, mode === "never");
+    } catch (e) {
+      if (!anew) throw e;
+      this.context.logger.warn("the schema history cannot be used and is built anew", { error: asError(e).message });
+      const { changes } = await structures.read(catalog);
+      await this.history.begin(changes, at);
+    }
   }
 
   private waitMs(): number {
@@ -233,6 +275,10 @@ export class MysqlSourceTask implements SourceTask {
   private async recover(e: unknown): Promise<void> {
     const error = classify(e);
     this.closeAll();
+    if (isGone(error)) {
+      this.closeGap(error.message);
+      return;
+    }
     if (!error.retriable) throw error;
     this.failures++;
     const most = this.settings.config.number("errors.max.retries");
@@ -240,6 +286,25 @@ export class MysqlSourceTask implements SourceTask {
     const ms = Math.min(30_000, 250 * 2 ** Math.min(this.failures - 1, 10));
     this.context.logger.warn("the connection is made anew", { error: error.message, inMs: ms });
     await this.pause(ms);
+  }
+
+  /** Takes a new snapshot where the mode says so. @throws SOURCE_FAILED that says what else to do */
+  private closeGap(why: string): void {
+    const { config, snapshotMode: mode } = this.settings;
+    const wanted =
+      mode === "when_needed" ||
+      mode === "always" ||
+      (mode === "configuration_based" && config.boolean("snapshot.mode.configuration.based.snapshot.on.data.error"));
+    if (!wanted)
+      throw new MillraceError(
+        "SOURCE_FAILED",
+        `The binlog is no longer there from the connector's position on: changes are missing. Only a new snapshot closes the gap: set snapshot.mode=when_needed, or delete the connector's offsets. Keep the binlog longer on the server (binlog_expire_logs_seconds). ${why}`,
+        { context: { setting: "snapshot.mode" } },
+      );
+    this.context.logger.warn("the binlog is no longer there from the stored position on: taking a new snapshot", { why });
+    this.at = nothing;
+    this.structures = null;
+    this.snapshotDue = this.dataDue = true;
   }
 
   private async pause(ms: number): Promise<void> {
@@ -250,6 +315,8 @@ export class MysqlSourceTask implements SourceTask {
     this.streaming?.close();
     this.streaming = null;
     this.snapshot = null;
+    // they may be ahead of what was handed out last
+    this.structures = null;
     this.catalog = null;
     for (const s of this.sessions) s.close();
     this.sessions = [];

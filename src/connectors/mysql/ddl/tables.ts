@@ -8,6 +8,8 @@ import type { AlterTable, CharsetDefaults } from "./statement.js";
 export interface TablesOptions extends Server {
   /** the server's lower_case_table_names: 0 tells cases apart, 1 stores lower case, 2 compares without case */
   readonly lowerCaseTableNames: number;
+  /** the server's explicit_defaults_for_timestamp, for sessions of which it is not known; default: true */
+  readonly explicitDefaultsForTimestamp?: boolean;
 }
 
 /** What a statement's meaning depends on beside its text. */
@@ -16,7 +18,7 @@ export interface DdlSession {
   readonly database: string | null;
   /** bits, as the binlog has them; null: none */
   readonly sqlMode?: number | null;
-  /** default: true */
+  /** default: the server's */
   readonly explicitDefaultsForTimestamp?: boolean;
   /** collation_server of the session, which CREATE DATABASE takes; default: the server's */
   readonly collation?: string | null;
@@ -111,7 +113,8 @@ export class Tables {
   private applyOne({ statement: s, text }: ParsedStatement, session: DdlSession): DdlChange[] {
     const stored = (name: string) => (this.options.lowerCaseTableNames === 1 ? name.toLowerCase() : name);
     const full = (t: TableName) => ({ database: stored(t.database ?? session.database ?? ""), table: stored(t.name) });
-    const rules = { flavor: this.options.flavor, explicitDefaultsForTimestamp: session.explicitDefaultsForTimestamp ?? true };
+    const explicit = session.explicitDefaultsForTimestamp ?? this.options.explicitDefaultsForTimestamp ?? true;
+    const rules = { flavor: this.options.flavor, explicitDefaultsForTimestamp: explicit };
     const change = (kind: DdlChangeKind, t: { database: string; table: string | null }, model: TableModel | null = null): DdlChange => ({
       kind,
       ...t,

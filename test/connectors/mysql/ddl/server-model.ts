@@ -50,7 +50,7 @@ export async function serverModel(client: mysql.Connection, database: string, ta
     `SELECT ccsa.character_set_name AS cs FROM information_schema.tables t JOIN information_schema.collations ccsa ON ccsa.collation_name = t.table_collation WHERE table_schema = ? AND table_name = ?`,
     [database, table],
   )) as unknown as [[{ cs: string } | undefined]];
-  return { columns, indexes: [...indexes].map(([n, c]) => `${n}: ${c.join(", ")}`), charset: t?.cs ?? null };
+  return { columns, indexes: [...indexes].map(([n, c]) => `${n}: ${c.join(", ")}`).sort(), charset: t?.cs ?? null };
 }
 
 function limit(type: string, length: unknown): number | null {
@@ -95,7 +95,7 @@ export function describeModel(model: TableModel, server: Described): Described {
     };
   });
   const indexes = model.indexes.map((i) => `${i.name}${i.unique ? " unique" : ""}: ${i.columns.join(", ")}`);
-  return { columns, indexes, charset: model.defaultCharset };
+  return { columns, indexes: indexes.sort(), charset: model.defaultCharset };
 }
 
 /** The server shows 0000000007, 1.50 and 10:11:12.000 where 7, 1.5 and 10:11:12 were written. */
