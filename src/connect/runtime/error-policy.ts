@@ -133,17 +133,24 @@ export class ErrorPolicy {
     return { stage: connectStages[stage], className };
   }
 
-  /** Tries again what failed in passing, for up to `errors.retry.timeout`, waiting 300 ms and then twice as long each time. */
-  async retried<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  /**
+   * Tries again what failed in passing, for up to `errors.retry.timeout`, waiting 300 ms and then twice as long each time.
+   * @param failed how it failed already; absent: it was not tried yet
+   */
+  async retried<T>(operation: () => T | Promise<T>, signal: AbortSignal, failed?: unknown): Promise<T> {
     const { clock } = this.options;
     const started = clock.now();
-    for (let delay = 300; ; delay = Math.min(delay * 2, this.retryDelayMax)) {
-      try {
-        return await operation();
-      } catch (error) {
+    let error = failed;
+    for (let delay = Math.min(300, this.retryDelayMax); ; delay = Math.min(delay * 2, this.retryDelayMax)) {
+      if (error !== undefined) {
         const over = this.retryTimeout >= 0 && clock.now() + delay - started > this.retryTimeout;
         if (!isRetriable(error) || over || signal.aborted) throw error;
         await clock.sleep(delay, signal);
+      }
+      try {
+        return await operation();
+      } catch (e) {
+        error = e;
       }
     }
   }

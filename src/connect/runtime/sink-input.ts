@@ -77,7 +77,7 @@ export class SinkInput {
           changed = chain.apply(record);
         } catch (error) {
           if (!isRetriable(error)) throw error;
-          changed = await policy.retried(async () => chain.apply(record), signal);
+          changed = await policy.retried(() => chain.apply(record), signal, error);
         }
         if (changed !== null) records.push(this.remember(changed, record));
       } catch (error) {

@@ -232,7 +232,7 @@ export class SourceWriter {
       return chain.apply(record);
     } catch (error) {
       if (!isRetriable(error)) throw error;
-      return policy.retried(async () => chain.apply(record), signal);
+      return policy.retried(() => chain.apply(record), signal, error);
     }
   }
 
