@@ -219,7 +219,7 @@ export class Lane {
         for (const tx of rest) await this.readPosition(tx.state);
         // what had committed, although the answer was lost
         while (rest[0] && rest[0].state.positions[this.index]!.nextOffset >= rest[0].next) this.finish(rest.shift()!);
-        if (failed && rest[0] === first && (await this.settle(first!, kind, failed.error))) this.finish(rest.shift()!);
+        if (failed && first && rest[0] === first && (await this.settle(first, kind, failed.error))) this.finish(rest.shift()!);
         this.requeue(rest);
         this.recovering = false;
         this.pump();

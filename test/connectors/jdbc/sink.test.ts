@@ -317,7 +317,7 @@ describe.each(targets.map((t) => [t.title, t] as const))("%s", (_title, target) 
         [{ setting: "connection.url", message: expect.stringContaining("nowhere") }],
       ]);
       const wrong = confluentJdbcSink.config.validate({
-        "connection.url": "jdbc:oracle:thin:s3cret",
+        "connection.url": "jdbc:oracle://somewhere/x?user=me&password=s3cret",
         "insert.mode": "upsert",
         "pk.mode": "none",
         "batch.size": "x",

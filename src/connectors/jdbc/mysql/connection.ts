@@ -107,7 +107,7 @@ const createQuery = (
       values: undefined,
       done: (error: unknown) => void,
       config: object,
-    ): { start: unknown; resultsetHeader: unknown };
+    ): { start: unknown; options: object; resultsetHeader: unknown };
   }
 ).createQuery;
 
@@ -116,6 +116,7 @@ export function sendBytes(connection: mysql.Connection, parts: readonly Uint8Arr
   return new Promise((resolve, reject) => {
     const core = connection as unknown as Core;
     const command = createQuery({ sql: "" }, undefined, (error) => (error ? reject(error) : resolve()), core.config);
+    command.options = core.config; // how it reads rows; its own start would set it
     command.start = () => {
       core.writePacket(queryPacket(parts));
       return command.resultsetHeader;
