@@ -1,4 +1,5 @@
 import { MillraceError } from "./errors.js";
+import { hideInUrls } from "./secrets.js";
 
 /**
  * A setting is declared once, here: the declaration parses it, answers Connect's `/config/validate`, writes the
@@ -89,7 +90,7 @@ export class ConfigDef {
     }
     const { parsed, error } = parseValue(setting, raw);
     const wrong = error ?? (parsed === null ? undefined : setting.check?.(parsed, config));
-    if (wrong) errors.push(`Invalid value ${setting.type === "PASSWORD" ? "[hidden]" : raw} for configuration ${setting.name}: ${wrong}`);
+    if (wrong) errors.push(`Invalid value ${setting.type === "PASSWORD" ? "[hidden]" : hideInUrls(raw)} for configuration ${setting.name}: ${wrong}`);
     return { setting, value: raw, parsed, errors, notes };
   }
 }
