@@ -186,12 +186,16 @@ export class ConnectorRunner {
       if (signal.aborted) return;
       try {
         const assignments = await this.assign(tasks);
-        for (const [id, assignment] of assignments.entries()) {
+        const changed = assignments.flatMap((assignment, id) => {
           const task = this.tasks[id];
-          if (!(task instanceof SinkTaskRunner) || same(task.assignment, assignment) || signal.aborted) continue;
-          await task.stop();
-          if (signal.aborted) return;
-          const fresh = this.makeTask(id, this.taskConfigs()[id]!) as SinkTaskRunner;
+          return task instanceof SinkTaskRunner && !same(task.assignment, assignment) ? [{ id, task, assignment }] : [];
+        });
+        // all of them, before one starts: a partition must not be read by its old task and its new one at once
+        await Promise.all(changed.map(({ task }) => task.stop()));
+        if (signal.aborted) return;
+        const configs = this.taskConfigs();
+        for (const { id, assignment } of changed) {
+          const fresh = this.makeTask(id, configs[id]!) as SinkTaskRunner;
           fresh.assignment = assignment;
           this.tasks[id] = fresh;
           fresh.start(this.target === "PAUSED");
