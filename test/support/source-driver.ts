@@ -3,7 +3,7 @@ import { Metrics } from "../../src/common/metrics.js";
 import { systemClock } from "../../src/common/time.js";
 import { materializeRecord } from "../../src/connect/api/materialize.js";
 import type { SourceOffset, SourceRecord } from "../../src/connect/api/record.js";
-import type { ConnectorConfig, SourceConnector, SourceItem, SourceTask } from "../../src/connect/api/source.js";
+import type { ConnectorConfig, ConnectorTopic, SourceConnector, SourceItem, SourceTask } from "../../src/connect/api/source.js";
 import { Decimal, Struct, type Value } from "../../src/data/schema.js";
 
 export interface Seen {
@@ -19,6 +19,9 @@ export interface Seen {
 export class SourceDriver {
   readonly seen: Seen[] = [];
   stored: SourceOffset | undefined;
+  /** the connector's own topics; give them to a later driver that goes on with them */
+  topics = new Map<string, { key: string | null; value: string | null; offset: number }[]>();
+  readonly aside: { error: unknown; position: string }[] = [];
   /** while false, what is polled is not said to be durable */
   commits = true;
   polls = 0;
@@ -45,10 +48,8 @@ export class SourceDriver {
       signal: this.abort.signal,
       resolveHost: (host, port) => ({ host, port }),
       offset: () => this.stored,
-      topic: () => {
-        throw new Error("this source has no topic of its own");
-      },
-      setAside: async () => {},
+      topic: (name) => this.topic(name),
+      setAside: async (error, { position }) => void this.aside.push({ error, position }),
     });
     return this;
   }
@@ -89,6 +90,15 @@ export class SourceDriver {
   async stop(): Promise<void> {
     this.abort.abort();
     await this.task.stop();
+  }
+
+  private topic(name: string): ConnectorTopic {
+    let records = this.topics.get(name);
+    if (!records) this.topics.set(name, (records = []));
+    return {
+      append: async (key, value) => void records.push({ key, value, offset: records.length }),
+      readAll: async () => records.slice(),
+    };
   }
 
   private see(record: SourceRecord): void {

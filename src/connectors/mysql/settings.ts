@@ -174,7 +174,7 @@ const own: readonly Setting[] = [
     type: "STRING",
     default: "disabled",
     values: ["disabled", "ascending", "descending"],
-    doc: "Whether small tables, or large ones, are read first.",
+    doc: "Without effect: tables are read in the order of their names, or as snapshot.include.collection.list says.",
   },
   { name: "min.row.count.to.stream.results", type: "INT", default: 1000, doc: "Without effect: every table is streamed." },
   {

@@ -76,7 +76,7 @@ export class SnapshotShapes {
       value,
       headers: this.headers,
       timestampSlot: null,
-      sourceTimeSlot: readSlot.nowUs,
+      sourceTimeSlot: null,
       columnCount: this.columnCount,
       slotCount: readSlots,
     };

@@ -360,13 +360,9 @@ function bytesAsText(length: number, print: (b: Buffer) => string): ColumnType {
   };
 }
 
-/** The last six bytes first, as UUIDs are kept so that those of one time lie together; random ones, and those of version 6 on, as they are. */
 function uuidText(b: Buffer): string {
   const h = b.toString("hex");
-  const asIs = b[8]! & 0x80 && b[6]! >> 4 > 5;
-  return asIs
-    ? `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`
-    : `${h.slice(24)}-${h.slice(20, 24)}-${h.slice(16, 20)}-${h.slice(12, 16)}-${h.slice(0, 12)}`;
+  return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
 }
 
 function inet6Text(b: Buffer): string {
