@@ -90,7 +90,10 @@ export class ConfigDef {
     }
     const { parsed, error } = parseValue(setting, raw);
     const wrong = error ?? (parsed === null ? undefined : setting.check?.(parsed, config));
-    if (wrong) errors.push(`Invalid value ${setting.type === "PASSWORD" ? "[hidden]" : hideInUrls(raw)} for configuration ${setting.name}: ${wrong}`);
+    if (wrong)
+      errors.push(
+        `Invalid value ${setting.type === "PASSWORD" ? "[hidden]" : hideInUrls(raw)} for configuration ${setting.name}: ${wrong}`,
+      );
     return { setting, value: raw, parsed, errors, notes };
   }
 }
