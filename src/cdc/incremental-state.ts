@@ -1,3 +1,5 @@
+import type { Signal } from "./signals.js";
+
 /** How far an incremental snapshot is: stored with the offset, so that it goes on after a restart. */
 export interface IncrementalTable {
   readonly schema: string;
@@ -15,6 +17,8 @@ export class IncrementalState {
   /** texts of the key at which the first table ends */
   last: string[] | null = null;
   paused = false;
+  /** seen in the stream and not yet acted on: the offset is behind them already */
+  signals: Signal[] = [];
 
   static read(text: string | null): IncrementalState {
     const state = new IncrementalState();
@@ -23,7 +27,9 @@ export class IncrementalState {
   }
 
   write(): string | null {
-    return this.tables.length ? JSON.stringify({ tables: this.tables, after: this.after, last: this.last, paused: this.paused }) : null;
+    const { tables, after, last, paused, signals } = this;
+    if (!tables.length && !signals.length) return null;
+    return JSON.stringify({ tables, after, last, paused, ...(signals.length ? { signals } : {}) });
   }
 
   get current(): IncrementalTable | undefined {
