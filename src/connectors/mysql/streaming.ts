@@ -10,6 +10,7 @@ import type { BinlogEvent, TableMap } from "./binlog/events.js";
 import type { BinlogReader } from "./binlog/reader.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { CapturedTable } from "./captured-table.js";
+import type { Incremental } from "./incremental.js";
 import { type SnapshotSegment, type StoredOffset, type StreamPosition, writeOffset } from "./offsets.js";
 import type { SchemaChanges } from "./schema-changes.js";
 import { covered } from "./segment-filter.js";
@@ -55,6 +56,7 @@ export class Streaming {
     private readonly reader: BinlogReader,
     position: StreamPosition,
     segments: readonly SnapshotSegment[],
+    private readonly incremental: Incremental | null,
   ) {
     const { settings, rules } = context;
     this.position = position;
@@ -74,7 +76,9 @@ export class Streaming {
       },
       order: settings.transactions ? (t) => order.next(t.fullName) : null,
       total: () => order.total,
-      row: null,
+      row: incremental
+        ? (t, kind, w, o) => incremental.row(t, kind, w, o, this.decoder.transaction!, this.decoder.serverId, this.offset)
+        : null,
       skip: segments.length ? (t, b, offsets, o, transaction) => this.repeated(t, b, offsets, o, transaction) : null,
       ignored: null,
     };
@@ -102,6 +106,7 @@ export class Streaming {
    * @throws SOURCE_RETRIABLE where the connection is lost, SOURCE_FAILED
    */
   async next(ms: number): Promise<SourceItem[]> {
+    if (this.incremental) await this.incremental.between();
     if (!this.waiting.length) this.waiting = await this.reader.next(ms);
     const offset: Record<string, unknown> = {};
     this.offset = offset;
@@ -142,7 +147,7 @@ export class Streaming {
 
   /** Where to go on from after the last batch. */
   place(): StoredOffset {
-    return { position: this.position, snapshot: null, segments: this.segments, incremental: null };
+    return { position: this.position, snapshot: null, segments: this.segments, incremental: this.incremental?.state() ?? null };
   }
 
   /** Adds a record to the next batch (a heartbeat). */

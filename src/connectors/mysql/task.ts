@@ -11,6 +11,7 @@ import { connect } from "./connection/connect.js";
 import { classify, ServerError } from "./connection/server-error.js";
 import type { WireSession } from "./connection/wire-session.js";
 import { SchemaHistory } from "./history/schema-history.js";
+import { Incremental } from "./incremental.js";
 import { nowhere, readOffset, type StoredOffset, type StreamPosition } from "./offsets.js";
 import { SchemaChanges } from "./schema-changes.js";
 import { binlogFiles, listTables, missingLog, prepareSession, type ServerInfo, serverInfo } from "./server.js";
@@ -216,12 +217,26 @@ export class MysqlSourceTask implements SourceTask {
       pos: position.pos,
       ...(position.gtids === null ? {} : { gtids: position.gtids }),
     });
+    const incremental = this.incremental(structures, catalog);
     return new Streaming(
       { settings, rules, headers, logger, memory, structures, changes: this.changes },
       reader,
       position,
       this.at.segments,
+      incremental,
     );
+  }
+
+  /** What acts on the signal table's rows; null: there is none. */
+  private incremental(structures: Structures, catalog: WireSession): Incremental | null {
+    const { settings, rules, headers } = this;
+    const { logger } = this.context;
+    if (!settings.config.optionalString("signal.data.collection")) return null;
+    if (settings.config.boolean("read.only")) {
+      logger.warn("read.only=true: incremental snapshots are not available, because their windows are marked in the signal table");
+      return null;
+    }
+    return new Incremental(settings, rules, headers, logger, structures, catalog, this.at.incremental);
   }
 
   /** The tables as they were at the place where the stream begins. */
