@@ -6,6 +6,11 @@ import { measure, report, startBenchMysql } from "./support.mjs";
 
 const COUNT = Math.round(1_000_000 * SCALE);
 const server = await startBenchMysql(["--innodb-buffer-pool-size=512M", "--skip-log-bin"]);
+process.on("uncaughtException", async (e) => {
+  console.error(e);
+  await server.stop();
+  process.exit(1);
+});
 const db = await server.client();
 await db.query("CREATE DATABASE big");
 await db.query("USE big");
@@ -32,6 +37,7 @@ function readRaw() {
       database: "big",
       flags: ["-CLIENT_QUERY_ATTRIBUTES"],
     });
+    client.on("error", () => {}); // the connection is cut at the end
     client.query("SELECT 1", (e) => {
       if (e) return reject(e);
       const { stream } = client;

@@ -85,7 +85,7 @@ export function readOffset(offset: SourceOffset): StoredOffset {
   const snapshot = json<SnapshotState>("snapshot_state");
   const file = text("file") ?? "";
   const gtids = text("gtids");
-  if (file === "" && gtids === null && !snapshot && offset["snapshot"] === undefined)
+  if (offset["file"] === undefined && gtids === null && !snapshot && offset["snapshot"] === undefined)
     throw new MillraceError("CONFIG_INVALID", 'An offset of this connector has "file" and "pos", or "gtids"');
   return {
     position: { file, pos: number("pos"), gtids, events: number("tx_events"), serverId: number("server_id"), tsUs: number("ts_sec") * 1e6 },
