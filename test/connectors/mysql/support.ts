@@ -58,12 +58,22 @@ export async function eventsBetween(server: TestMysql, from: BinlogPosition, to:
   try {
     while (r.file !== to.file || r.position < to.position) {
       if (Date.now() > until) throw new Error(`the binlog's end was not reached: ${r.file} ${r.position} of ${to.file} ${to.position}`);
-      events.push(...(await r.next(1000)));
+      events.push(...(await r.next(1000)).map(kept));
     }
     return events;
   } finally {
     r.close();
   }
+}
+
+/** An event with its bytes copied, which the reader uses again. */
+function kept(e: BinlogEvent): BinlogEvent {
+  if (e.kind !== "rows") return e;
+  const { buffer, scratch, start, end } = e.rows;
+  return {
+    ...e,
+    rows: { ...e.rows, buffer: Buffer.from(buffer.subarray(scratch, end)), scratch: 0, start: start - scratch, end: end - scratch },
+  };
 }
 
 /** What `change` writes to the binlog. */

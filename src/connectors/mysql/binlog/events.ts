@@ -81,7 +81,7 @@ export interface RowsEvent {
   readonly presentBefore: Uint8Array | null;
   readonly presentAfter: Uint8Array | null;
   /**
-   * Many events share a buffer; this one's row images lie in it from `start` to `end`, see row-images.ts. The 19 bytes from
+   * Many events share a buffer, which is valid until the reader is asked for more; this one's row images lie in it from `start` to `end`, see row-images.ts. The 19 bytes from
    * `scratch` on (the event's header) and the first `headroom` of the buffer are the caller's to write values into.
    */
   readonly buffer: Buffer;

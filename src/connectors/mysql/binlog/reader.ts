@@ -67,6 +67,7 @@ export class BinlogReader {
       throw classify(e);
     }
     session.gather = true;
+    session.packets.reuse = true;
     return new BinlogReader(session, from, options.heartbeatMs);
   }
 
@@ -80,8 +81,7 @@ export class BinlogReader {
   }
 
   /**
-   * The events that have arrived, waiting up to `ms` for some; empty: none came. The bytes of one batch share a buffer, which stays
-   * as it is for as long as somebody holds it.
+   * The events that have arrived, waiting up to `ms` for some; empty: none came. The bytes of rows are valid until the next call.
    * @throws MillraceError SOURCE_RETRIABLE where the connection is lost or silent, SOURCE_FAILED where the binlog is damaged or gone
    */
   async next(ms: number): Promise<BinlogEvent[]> {

@@ -1,6 +1,7 @@
-import { connect as connectSocket, type Socket } from "node:net";
+import { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import mysql from "mysql2";
+import { ReadingSocket } from "../../../cdc/reading-socket.js";
 import { MillraceError } from "../../../common/errors.js";
 import { type TlsOptions, type TlsSettings, tlsOptions } from "./tls.js";
 import { type HandedOver, WireSession } from "./wire-session.js";
@@ -57,8 +58,8 @@ function attempt(settings: ConnectionSettings, resolveHost: ResolveHost, tls: Tl
       connectAttributes: { program_name: "millrace" },
       ...(tls ? { ssl: {} } : {}),
       stream: () => {
-        const socket = connectSocket({ ...resolveHost(settings.hostname, settings.port), noDelay: true, keepAlive: settings.tcpKeepAlive });
-        return socket;
+        const socket = tls ? new Socket() : new ReadingSocket();
+        return socket.connect({ ...resolveHost(settings.hostname, settings.port), noDelay: true, keepAlive: settings.tcpKeepAlive });
       },
     } as mysql.ConnectionOptions) as unknown as Core;
     if (tls) connection.startTLS = (secured) => startTls(connection, tls, secured);

@@ -19,6 +19,8 @@ interface Source {
  */
 export class PacketReader {
   buffer: Buffer = Buffer.alloc(headroom);
+  /** Whether a batch may lie where the one before lay: for a caller who is done with it by then. */
+  reuse = false;
   /** the current packet's payload */
   start = headroom;
   end = headroom;
@@ -113,7 +115,7 @@ export class PacketReader {
 
   /**
    * Makes the next batch, once `next` returned false: waits up to `ms` for a whole packet. False: none came.
-   * The buffer of the batch before is not touched again.
+   * The buffer of the batch before is not touched again, unless `reuse` is set.
    * @throws MillraceError where the connection is lost and nothing whole is left
    */
   async fill(ms: number): Promise<boolean> {
@@ -136,13 +138,16 @@ export class PacketReader {
       if (left <= 0) return false;
       await queue.wait(left);
     }
-    const buffer = Buffer.allocUnsafe(headroom + rest + this.pendingBytes);
+    const size = headroom + rest + this.pendingBytes;
+    const fits = this.reuse && this.buffer.length >= size && this.buffer.length <= 4 * batchBytes;
+    const buffer = fits ? this.buffer : Buffer.allocUnsafeSlow(this.reuse ? Math.max(size, 2 * batchBytes) : size);
     this.buffer.copy(buffer, headroom, this.at, this.limit);
     let end = headroom + rest;
     for (const c of this.pending) {
       c.copy(buffer, end);
       end += c.length;
     }
+    queue.recycle(this.pending);
     this.pending.length = 0;
     this.pendingBytes = 0;
     this.buffer = buffer;

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import { ByteQueue } from "../../../cdc/byte-queue.js";
+import type { ByteQueue } from "../../../cdc/byte-queue.js";
+import { socketQueue } from "../../../cdc/socket-queue.js";
 import { MillraceError } from "../../../common/errors.js";
 import { PacketReader } from "./packet-reader.js";
 import { lengthEncoded, type ResultColumn, readColumn } from "./result-column.js";
@@ -20,10 +21,6 @@ export interface Result {
   readonly columns: readonly string[];
   readonly rows: readonly (string | null)[][];
 }
-
-const queueBytes = 8 << 20;
-/** bytes; more than what the server writes at once where it is read as fast as it sends */
-const smallRead = 32 << 10;
 
 /**
  * A connection whose socket is taken over from mysql2 after the handshake. One command at a time; what comes back stays bytes:
@@ -48,27 +45,7 @@ export class WireSession {
     this.threadId = connection.threadId ?? 0;
     connection.on("error", () => {});
     this.socket = connection.stream;
-    this.socket.removeAllListeners("data");
-    let paused = false;
-    this.queue = new ByteQueue(queueBytes, () => {
-      if (paused) {
-        paused = false;
-        this.socket.resume();
-      }
-    });
-    const resume = () => {
-      if (!paused) this.socket.resume();
-    };
-    this.socket.on("data", (chunk: Buffer) => {
-      this.queue.push(chunk);
-      if (this.queue.full) {
-        if (!paused) this.socket.pause();
-        paused = true;
-      } else if (this.gather && chunk.length < smallRead) {
-        this.socket.pause();
-        setTimeout(resume, 1);
-      }
-    });
+    this.queue = socketQueue(this.socket, () => this.gather);
     const fail = (e: Error) => {
       this.failure ??= e;
       this.queue.ring();

@@ -1,0 +1,159 @@
+// The MySQL source's binlog: 500 k inserts and 200 k updates in transactions of 1,000 that wait. Limit: the same binlog dumped by one
+// client and split into events, none of them decoded. The reader alone first, then the whole source to its topic.
+import mysql from "mysql2";
+import { BinlogReader } from "../dist/connectors/mysql/binlog/reader.js";
+import { imageReader } from "../dist/connectors/mysql/binlog/row-images.js";
+import { connect } from "../dist/connectors/mysql/connection/connect.js";
+import { converters, SCALE, startMillrace } from "./pipeline.mjs";
+import { measure, report, startBenchMysql } from "./support.mjs";
+
+const INSERTS = Math.round(500_000 * SCALE);
+const UPDATES = Math.round(200_000 * SCALE);
+const server = await startBenchMysql(["--innodb-buffer-pool-size=256M"]);
+const db = await server.client();
+await db.query("CREATE DATABASE big");
+await db.query("USE big");
+await db.query("CREATE TABLE numbers (i int PRIMARY KEY)");
+await db.query("SET SESSION cte_max_recursion_depth = 1000");
+await db.query("INSERT INTO numbers WITH RECURSIVE n AS (SELECT 0 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 999) SELECT i FROM n");
+await db.query(
+  "CREATE TABLE big (id bigint PRIMARY KEY, a int, t text, n decimal(12,2), ts timestamp NULL, b tinyint(1), v varchar(20)) CHARSET utf8mb4",
+);
+const rows = (from, to) =>
+  `SELECT ${from} + i, (${from} + i) % 100000, concat('some text of row ', ${from} + i), ((${from} + i) % 1000000) / 100.0, timestamp '2026-01-01 00:00:00' + interval (${from} + i) second, (${from} + i) % 2, concat('v', (${from} + i) % 1000) FROM numbers WHERE i <= ${to - from}`;
+
+async function end() {
+  const [[status]] = await db.query("SHOW BINARY LOG STATUS");
+  return { file: status.File, position: status.Position };
+}
+
+/** The answer to COM_BINLOG_DUMP from a position on, its packets skipped over by their lengths until the other position. */
+function dump(from, to) {
+  return new Promise((resolve, reject) => {
+    const client = mysql.createConnection({ host: "127.0.0.1", port: server.port, user: "root", flags: ["-CLIENT_QUERY_ATTRIBUTES"] });
+    client.on("error", () => {}); // its socket is taken away
+    client.query("SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum", (e) => {
+      if (e) return reject(e);
+      const { stream } = client;
+      stream.removeAllListeners("data");
+      let rest = Buffer.alloc(0);
+      let events = 0;
+      stream.on("data", (chunk) => {
+        const b = rest.length ? Buffer.concat([rest, chunk]) : chunk;
+        let p = 0;
+        while (b.length - p >= 4) {
+          const next = p + 4 + (b[p] | (b[p + 1] << 8) | (b[p + 2] << 16));
+          if (next > b.length) break;
+          events++;
+          if (b[p + 4] === 0 && b.readUInt32LE(p + 5 + 13) === to.position && events > 2) {
+            stream.destroy();
+            resolve(events);
+            return;
+          }
+          p = next;
+        }
+        rest = b.subarray(p);
+      });
+      const file = Buffer.from(from.file);
+      const request = Buffer.alloc(15 + file.length);
+      request.writeUIntLE(11 + file.length, 0, 3);
+      request[4] = 0x12;
+      request.writeUInt32LE(from.position, 5);
+      request.writeUInt32LE(99, 11);
+      file.copy(request, 15);
+      stream.write(request);
+    });
+  });
+}
+
+/** Our reader: every event, and where every cell of every row is. */
+async function read(from, to) {
+  const session = await connect(
+    {
+      hostname: "127.0.0.1",
+      port: server.port,
+      user: "root",
+      password: null,
+      sslMode: "disabled",
+      sslTruststore: null,
+      sslKeystore: null,
+      sslKeystorePassword: null,
+      connectTimeoutMs: 10_000,
+      tcpKeepAlive: true,
+    },
+    (host, port) => ({ host, port }),
+  );
+  const reader = await BinlogReader.open(session, { ...from, gtidSet: null }, { serverId: 98, heartbeatMs: 10_000 });
+  let count = 0;
+  const offsets = new Int32Array(64);
+  while (reader.position < to.position || reader.file !== to.file)
+    for (const event of await reader.next(1000)) {
+      if (event.kind !== "rows") continue;
+      const { rows, table } = event;
+      const before = rows.presentBefore && imageReader(table, rows.presentBefore);
+      const after = rows.presentAfter && imageReader(table, rows.presentAfter);
+      for (let p = rows.start; p < rows.end; count++) {
+        if (before) p = before(rows.buffer, p, rows.end, offsets, 0);
+        if (after) p = after(rows.buffer, p, rows.end, offsets, 32);
+      }
+    }
+  reader.close();
+  return count;
+}
+
+async function changes(count, statement) {
+  const from = await end();
+  for (let at = 1; at <= count; at += 1000) await db.query(statement(at, Math.min(at + 999, count)));
+  return { from, to: await end() };
+}
+
+const alone = process.env.BENCH_ALONE === "1";
+const m = alone ? null : await startMillrace(0);
+const topic = "ours.big.big";
+if (m) {
+  await m.connector("binlog", {
+    "connector.class": "io.debezium.connector.mysql.MySqlConnector",
+    "tasks.max": "1",
+    "database.hostname": "127.0.0.1",
+    "database.port": String(server.port),
+    "database.user": "root",
+    "database.server.id": "97",
+    "topic.prefix": "ours",
+    "table.include.list": "big.big",
+    "snapshot.mode": "no_data",
+    "schema.history.internal.kafka.topic": "history.ours",
+    ...converters.json,
+  });
+  for (;;) {
+    const [dumps] = await db.query("SELECT 1 FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'");
+    if (dumps.length > 0) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await db.query("INSERT INTO big (id) VALUES (0)");
+  await m.reached(topic, 1, "binlog");
+  await m.stopConnector("binlog");
+}
+
+async function backlog(what, count, statement) {
+  const { from, to } = await changes(count, statement);
+  await dump(from, to);
+  const limit = { limit: "the binlog dumped, split into events", ...(await measure(() => dump(from, to))) };
+  const reading = await measure(() => read(from, to));
+  if (reading.result !== count) throw new Error(`${reading.result} rows of ${count}`);
+  report(`binlog reader alone: ${what}`, count, reading, limit, 0.3);
+  if (!m) return;
+  const before = await m.end(topic);
+  const ours = await measure(async () => {
+    await m.resumeConnector("binlog");
+    await m.reached(topic, before + count, "binlog");
+  });
+  report(`mysql binlog: ${what}`, count, ours, limit, 0.3);
+  await m.stopConnector("binlog");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+}
+
+await backlog("inserts", INSERTS, (from, to) => `INSERT INTO big ${rows(from, to)}`);
+await backlog("updates", UPDATES, (from, to) => `UPDATE big SET a = a + 1, t = concat('changed ', id) WHERE id BETWEEN ${from} AND ${to}`);
+await m?.close();
+await server.stop();
+process.exit();
