@@ -12,9 +12,12 @@ const artifacts = ["connect-json", "connect-transforms", "connect-file"].map((na
 /** The classpath; undefined where Java or Maven is missing. */
 export function connectJars(): string | undefined {
   if (spawnSync("java", ["-version"]).error || spawnSync("mvn", ["-v"]).error) return undefined;
-  if (!existsSync(join(folder, "lib"))) {
+  // the runtime alone, for its converters: what it needs besides is a web server
+  const runtime = join(folder, "lib", `connect-runtime-${connectVersion}.jar`);
+  if (!existsSync(runtime)) {
     mkdirSync(folder, { recursive: true });
-    const script = `set -e; . ${services}/common.sh; dir=${folder}; maven_libs ${artifacts.join(" ")} org.slf4j:slf4j-nop:1.7.36`;
+    const script = `set -e; . ${services}/common.sh; dir=${folder}; maven_libs ${artifacts.join(" ")} org.slf4j:slf4j-nop:1.7.36
+mvn -q -B dependency:copy -Dartifact=org.apache.kafka:connect-runtime:${connectVersion} -DoutputDirectory=${join(folder, "lib")}`;
     if (spawnSync("bash", ["-c", script], { stdio: "ignore" }).status !== 0) return undefined;
   }
   return join(folder, "lib", "*");

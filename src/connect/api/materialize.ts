@@ -10,7 +10,7 @@ export function materialize(node: Node, chunk: RowChunk, row: number): Value {
     case "column": {
       const at = row * chunk.shape.columnCount * 2 + node.column * 2;
       const start = chunk.offsets[at]!;
-      return start < 0 ? null : node.decode(chunk.buffer, start, chunk.offsets[at + 1]!);
+      return start < 0 ? (node.ifNull ?? null) : node.decode(chunk.buffer, start, chunk.offsets[at + 1]!);
     }
     case "slot": {
       const n = slotOf(chunk, row, node.slot);

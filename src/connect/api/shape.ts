@@ -24,6 +24,8 @@ export interface ColumnNode {
   readonly text: ColumnText;
   /** Exact for every input: what the fast encoders do not know, or give up on, goes through here. */
   readonly decode: (buffer: Buffer, start: number, end: number) => Value;
+  /** What a null column stands for; null if absent. */
+  readonly ifNull?: Value;
 }
 
 /**

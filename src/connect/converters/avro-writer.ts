@@ -45,7 +45,7 @@ class AvroWalk {
     const write = this.general(node.schema, avro, path);
     const branch = branchOf(avro);
     const prefix = branch.index < 0 ? Buffer.alloc(0) : this.bytes((out) => out.varint(branch.index));
-    const onNull = this.nullBytes(write);
+    const onNull = this.nullBytes(write, node.kind === "column" ? (node.ifNull ?? null) : null);
     if (node.kind === "slot") {
       const whole = branch.type === "int" || branch.type === "long";
       code.slot(node, onNull, write, whole ? `${code.store(prefix)} p = putVarint(out, p, n);` : undefined);
@@ -86,9 +86,9 @@ class AvroWalk {
     return (value) => this.bytes((out) => encode(out, value));
   }
 
-  private nullBytes(write: (value: Value) => Uint8Array): Uint8Array | Error {
+  private nullBytes(write: (value: Value) => Uint8Array, value: Value): Uint8Array | Error {
     try {
-      return write(null);
+      return write(value);
     } catch (error) {
       return error as Error;
     }

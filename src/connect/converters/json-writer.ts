@@ -39,7 +39,7 @@ function walk(code: WriterCode, node: Node, options: JsonDataOptions, path: stri
   }
   let onNull: Uint8Array | Error;
   try {
-    onNull = write(null);
+    onNull = write(node.kind === "column" ? (node.ifNull ?? null) : null);
   } catch (error) {
     onNull = error as Error;
   }

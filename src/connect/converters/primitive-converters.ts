@@ -21,7 +21,10 @@ export const primitiveFormats = {
     size: 1,
     check: (v) => typeof v === "boolean",
     write: (out, v) => void (out[0] = v ? 1 : 0),
-    read: (b, at) => b[at] === 1,
+    read: (b, at) => {
+      if (b[at]! > 1) throw new MillraceError("DESERIALIZATION", `Failed to deserialize boolean: ${b[at]} is neither 0 nor 1`);
+      return b[at] === 1;
+    },
   },
   Short: {
     type: "int16",
@@ -116,7 +119,7 @@ export class PrimitiveConverter implements Converter {
     const missing = new MillraceError("SERIALIZATION", `Topic ${topic}: null for a value that is required`);
     code.column(
       node,
-      missing,
+      node.ifNull == null ? missing : this.fromConnect(topic, schema, node.ifNull)!,
       (b, s, e) => this.fromConnect(topic, schema, node.decode(b, s, e))!,
       put && ((giveUp) => `${parseInteger(giveUp)}\n${put(giveUp)}`),
     );

@@ -44,7 +44,8 @@ export class StringConverter implements Converter {
           ? (giveUp: string) => `${parseInteger(giveUp)}\nif (b[q] === 48 && (e - q > 1 || q > s)) ${giveUp}\n${copy}`
           : undefined;
     const missing = new MillraceError("SERIALIZATION", `Topic ${topic}: null for a value that is required`);
-    code.column(node, missing, (b, s, e) => this.fromConnect(topic, schema, node.decode(b, s, e))!, fast);
+    const onNull = node.ifNull == null ? missing : this.fromConnect(topic, schema, node.ifNull)!;
+    code.column(node, onNull, (b, s, e) => this.fromConnect(topic, schema, node.decode(b, s, e))!, fast);
     return code.build();
   }
 }
@@ -72,7 +73,7 @@ export function javaText(value: Value, schema: Schema | null | undefined): strin
   if (value instanceof Struct) {
     const parts: string[] = [];
     for (const f of value.schema.fields!) {
-      const v = value.values[f.index] ?? f.schema.default ?? null;
+      const v = value.values[f.index] ?? null;
       if (v !== null) parts.push(`${f.name}=${javaText(v, f.schema)}`);
     }
     return `Struct{${parts.join(",")}}`;

@@ -1,4 +1,5 @@
 import { ConfigDef } from "../../common/config-def.js";
+import { JavaPattern, patternProblem } from "../../common/regex/java-pattern.js";
 import type { ConnectRecord } from "../api/record.js";
 import type { RecordShape } from "../api/shape.js";
 import type { Predicate, PredicatePlugin } from "../api/transform.js";
@@ -7,15 +8,15 @@ const version = "4.3.1";
 const named = (name: string) => [`org.apache.kafka.connect.transforms.predicates.${name}`];
 
 class TopicNameMatches implements Predicate {
-  private readonly pattern: RegExp;
+  private readonly pattern: JavaPattern;
   constructor(pattern: string) {
-    this.pattern = new RegExp(`^(?:${pattern})$`);
+    this.pattern = new JavaPattern(pattern);
   }
   test(record: ConnectRecord): boolean {
-    return this.pattern.test(record.topic);
+    return this.pattern.matches(record.topic);
   }
   compile(shape: RecordShape): boolean {
-    return this.pattern.test(shape.topic);
+    return this.pattern.matches(shape.topic);
   }
 }
 
@@ -50,15 +51,8 @@ export const predicatePlugins: readonly PredicatePlugin[] = [
         name: "pattern",
         type: "STRING",
         importance: "MEDIUM",
-        doc: "Regular expression of the whole topic name.",
-        check: (value) => {
-          try {
-            new RegExp(String(value));
-            return undefined;
-          } catch (e) {
-            return `Invalid regex: ${(e as Error).message}`;
-          }
-        },
+        doc: "Regular expression of the whole topic name, in Java's syntax.",
+        check: patternProblem,
       },
     ]),
     create: (config) => new TopicNameMatches(config["pattern"] ?? ""),

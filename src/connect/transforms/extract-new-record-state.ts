@@ -6,7 +6,7 @@ import type { ConnectorConfig } from "../api/source.js";
 import type { Transformation, TransformPlugin } from "../api/transform.js";
 import { childOf, type FieldReference, fieldReferences, isEnvelope, nodeAt, resolvePath, schemaAt, valueAt } from "./envelope.js";
 import { refused } from "./side.js";
-import { withFields } from "./struct-edit.js";
+import { convertNode, withFields } from "./struct-edit.js";
 
 type Deletes = "drop" | "tombstone" | "rewrite" | "rewrite-with-tombstone" | "delete-to-tombstone";
 interface Modes {
@@ -137,9 +137,13 @@ class ExtractNewRecordState implements Transformation {
       if (row.kind !== "struct") return undefined;
       const layout = this.layoutOf(value.schema, row.schema);
       if (!layout.rebuilt) return { ...shape, headers, value: { ...row, schema: layout.schema } };
-      // A null that stands for a default is only known row by row.
-      if (this.nullToDefault && layout.from.some((i) => replaces(row.schema.fields![i]!.schema))) return undefined;
-      const fields = layout.from.map((i) => row.fields[i]!);
+      const fields: Node[] = [];
+      for (const i of layout.from) {
+        const { schema } = row.schema.fields![i]!;
+        const node = convertNode(row.fields[i]!, schema, undefined, this.nullToDefault ? (schema.default ?? null) : null);
+        if (!node) return undefined;
+        fields.push(node);
+      }
       for (const [i, path] of layout.added.entries()) {
         const node = nodeAt(value, path);
         if (!node) return undefined;
@@ -203,7 +207,7 @@ class ExtractNewRecordState implements Transformation {
   }
 
   private orDefault(value: Value, schema: Schema): Value {
-    return value === null && this.nullToDefault && replaces(schema) ? schema.default! : value;
+    return value === null && this.nullToDefault ? (schema.default ?? null) : value;
   }
 
   /** The row's own schema where it is required; the envelope's `after` is optional. */
@@ -245,10 +249,6 @@ class ExtractNewRecordState implements Transformation {
     const { schema: keySchema, value: key } = without(record.keySchema, record.key);
     return { ...record, keySchema, key, valueSchema, value };
   }
-}
-
-function replaces(schema: Schema): boolean {
-  return schema.default !== undefined && schema.default !== null;
 }
 
 const text = (name: string, doc: string, fallback: string | null = null): Setting => ({

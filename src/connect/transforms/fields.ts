@@ -1,45 +1,71 @@
-import type { Setting } from "../../common/config-def.js";
-import { fieldNamed, optional, primitive, type Schema, Struct, structOf, type Value } from "../../data/schema.js";
+import { Decimal, type Field, fieldNamed, type Schema, type SchemaType, Struct, structOf, type Value } from "../../data/schema.js";
 import type { ConnectRecord } from "../api/record.js";
 import type { Node, RecordShape } from "../api/shape.js";
 import type { ConnectorConfig } from "../api/source.js";
 import type { Transformation, TransformPlugin } from "../api/transform.js";
-import { plain, refused, requireMap, requireStruct, type Side, sided } from "./side.js";
-import { edit, kept, type NewField, type StructEdit, StructTransform } from "./struct-edit.js";
-
-const listOf = (text: string | undefined) =>
-  (text ?? "")
-    .split(",")
-    .map((s) => s.trim())
-    .filter(Boolean);
-const isNull = (node: Node | null) => node === null || (node.kind === "const" && node.value === null);
+import { isJavaDate } from "./dates.js";
+import { FieldPath } from "./field-path.js";
+import {
+  fieldValue,
+  javaClass,
+  listOf,
+  plain,
+  refused,
+  replaceNull,
+  replacesNull,
+  requireMap,
+  requireStruct,
+  type Side,
+  setting,
+  sided,
+} from "./side.js";
+import { convertNode, edit, type NewField, type StructEdit, StructTransform, sourceOf } from "./struct-edit.js";
 
 class ExtractField implements Transformation {
+  private readonly path: FieldPath;
+  private readonly nullToDefault: boolean;
+
   constructor(
-    private readonly field: string,
+    config: ConnectorConfig,
     private readonly side: Side,
-  ) {}
+  ) {
+    this.path = new FieldPath((config["field"] ?? "").trim(), config["field.syntax.version"]?.trim().toUpperCase() === "V2" ? "V2" : "V1");
+    this.nullToDefault = replacesNull(config);
+  }
 
   apply<R extends ConnectRecord>(record: R): R {
-    const { side, field } = this;
+    const { side, path } = this;
     const value = side.value(record);
     const schema = side.schema(record);
-    if (schema === null) return side.with(record, null, value === null ? null : (requireMap(value, "field extraction").get(field) ?? null));
-    const found =
-      value === null ? schema.fields && fieldNamed(schema, field) : fieldNamed(requireStruct(value, "field extraction").schema, field);
-    if (!found) throw refused(`Unknown field: ${field}`);
-    return side.with(record, found.schema, value === null ? null : (value as Struct).values[found.index]!);
+    if (schema === null) return side.with(record, null, value === null ? null : path.valueInMap(requireMap(value, "field extraction")));
+    const struct = value === null ? null : requireStruct(value, schema, "field extraction");
+    const field = path.fieldIn(schema);
+    if (!field) throw refused(`Unknown field: ${path.text}`);
+    return side.with(record, field.schema, struct && path.valueIn(struct, this.nullToDefault));
   }
 
   compile(shape: RecordShape): RecordShape | undefined {
     const node = this.side.node(shape);
     if (node === null) return shape;
-    const found = node.schema.fields && fieldNamed(node.schema, this.field);
-    if (!found) return undefined;
-    if (node.kind === "struct") return this.side.withNode(shape, node.fields[found.index]!);
-    return isNull(node) ? this.side.withNode(shape, { kind: "const", schema: found.schema, value: null }) : undefined;
+    let at = node;
+    for (const step of this.path.steps) {
+      const field = at.schema.fields && fieldNamed(at.schema, step);
+      if (!field) return undefined;
+      const fallback = this.nullToDefault ? (field.schema.default ?? null) : null;
+      const next =
+        at.kind === "struct"
+          ? convertNode(at.fields[field.index]!, field.schema, undefined, fallback)
+          : isNull(at)
+            ? ({ kind: "const", schema: field.schema, value: null } as const)
+            : undefined;
+      if (!next) return undefined;
+      at = next;
+    }
+    return this.side.withNode(shape, at);
   }
 }
+
+const isNull = (node: Node) => node.kind === "const" && node.value === null;
 
 class HoistField implements Transformation {
   private readonly schemas = new WeakMap<Schema, Schema>();
@@ -71,33 +97,42 @@ class HoistField implements Transformation {
 }
 
 class ValueToKey implements Transformation {
-  private readonly keys = new WeakMap<Schema, { schema: Schema; from: readonly number[] }>();
+  private readonly keys = new WeakMap<Schema, { schema: Schema; fields: readonly Field[] }>();
+  private readonly nullToDefault: boolean;
+  private readonly names: readonly string[];
 
-  constructor(private readonly fields: readonly string[]) {}
+  constructor(config: ConnectorConfig) {
+    this.names = listOf(config["fields"]);
+    this.nullToDefault = replacesNull(config);
+  }
 
   apply<R extends ConnectRecord>(record: R): R {
     if (record.valueSchema === null) {
       const map = requireMap(record.value, "copying fields from value to key");
-      return { ...record, keySchema: null, key: new Map(this.fields.map((f) => [f, map.get(f) ?? null])) };
+      return { ...record, keySchema: null, key: new Map(this.names.map((f) => [f, map.get(f) ?? null])) };
     }
-    const struct = requireStruct(record.value, "copying fields from value to key");
-    const { schema, from } = this.keyOf(struct.schema);
-    return {
-      ...record,
-      keySchema: schema,
-      key: new Struct(
-        schema,
-        from.map((i) => struct.values[i]!),
-      ),
-    };
+    const struct = requireStruct(record.value, record.valueSchema, "copying fields from value to key");
+    const { schema, fields } = this.keyOf(record.valueSchema);
+    const key = new Struct(
+      schema,
+      fields.map((f) => fieldValue(struct, f, this.nullToDefault)),
+    );
+    return { ...record, keySchema: schema, key };
   }
 
   compile(shape: RecordShape): RecordShape | undefined {
     const { value } = shape;
     if (value?.kind !== "struct") return undefined;
     try {
-      const { schema, from } = this.keyOf(value.schema);
-      return { ...shape, key: { kind: "struct", schema, fields: from.map((i) => value.fields[i]!) } };
+      const { schema, fields } = this.keyOf(value.schema);
+      const nodes: Node[] = [];
+      for (const field of fields) {
+        const { ifNull } = sourceOf(field, this.nullToDefault);
+        const node = convertNode(value.fields[field.index]!, field.schema, undefined, ifNull);
+        if (!node) return undefined;
+        nodes.push(node);
+      }
+      return { ...shape, key: { kind: "struct", schema, fields: nodes } };
     } catch {
       return undefined;
     }
@@ -106,12 +141,12 @@ class ValueToKey implements Transformation {
   private keyOf(schema: Schema) {
     let key = this.keys.get(schema);
     if (!key) {
-      const found = this.fields.map((name) => {
+      const fields = this.names.map((name) => {
         const field = fieldNamed(schema, name);
         if (!field) throw refused(`Field does not exist: ${name}`);
         return field;
       });
-      key = { schema: structOf(found.map((f) => [f.name, f.schema])), from: found.map((f) => f.index) };
+      key = { schema: structOf(fields.map((f) => [f.name, f.schema])), fields };
       this.keys.set(schema, key);
     }
     return key;
@@ -122,17 +157,32 @@ class ReplaceField extends StructTransform {
   private readonly include: ReadonlySet<string>;
   private readonly exclude: ReadonlySet<string>;
   private readonly renames: ReadonlyMap<string, string>;
+  private readonly originals: ReadonlyMap<string, string>;
+  private readonly nullToDefault: boolean;
 
   constructor(config: ConnectorConfig, side: Side) {
     super(side, "field replacement");
     this.include = new Set(listOf(config["include"] ?? config["whitelist"]));
     this.exclude = new Set(listOf(config["exclude"] ?? config["blacklist"]));
     this.renames = new Map(listOf(config["renames"]).map((r) => r.split(":", 2).map((s) => s.trim()) as [string, string]));
+    this.originals = new Map([...this.renames].map(([from, to]) => [to, from]));
+    this.nullToDefault = replacesNull(config);
   }
 
-  protected plan(schema: Schema): StructEdit {
-    const fields = schema.fields!.filter((f) => this.keeps(f.name)).map((f) => ({ ...kept(f), name: this.renames.get(f.name) ?? f.name }));
-    return edit(schema, fields);
+  protected plan(schema: Schema, fields: readonly Field[]): StructEdit {
+    return edit(
+      schema,
+      fields
+        .filter((f) => this.keeps(f.name))
+        .map((f): NewField => {
+          const name = this.renames.get(f.name) ?? f.name;
+          // a value is looked up by what its field was renamed from, be it this field or not
+          const original = this.originals.get(name) ?? name;
+          const from = fieldNamed(schema, original);
+          if (!from) throw refused(`${original} is not a valid field name`);
+          return { name, schema: f.schema, source: sourceOf(from, this.nullToDefault) };
+        }),
+    );
   }
 
   protected schemaless(map: Map<Value, Value>): Map<Value, Value> {
@@ -146,7 +196,7 @@ class ReplaceField extends StructTransform {
   }
 }
 
-const zeros: Partial<Record<Schema["type"], Value>> = {
+const zeros: Partial<Record<SchemaType, Value>> = {
   int8: 0,
   int16: 0,
   int32: 0,
@@ -156,169 +206,111 @@ const zeros: Partial<Record<Schema["type"], Value>> = {
   boolean: false,
   string: "",
 };
+const bits: Partial<Record<SchemaType, number>> = { int8: 8, int16: 16, int32: 32, int64: 64 };
 
 class MaskField extends StructTransform {
   private readonly fields: ReadonlySet<string>;
   private readonly replacement: string | undefined;
+  private readonly nullToDefault: boolean;
 
   constructor(config: ConnectorConfig, side: Side) {
-    super(side, "mask fields");
+    super(side, "mask fields", false);
     this.fields = new Set(listOf(config["fields"]));
-    this.replacement = config["replacement"] || undefined;
+    this.replacement = config["replacement"]?.trim() || undefined;
+    this.nullToDefault = replacesNull(config);
   }
 
-  protected plan(schema: Schema): StructEdit {
-    return edit(
+  protected plan(schema: Schema, fields: readonly Field[]): StructEdit {
+    return {
       schema,
-      schema.fields!.map((f) => {
-        if (!this.fields.has(f.name)) return kept(f);
-        const mask = this.masked(f.schema);
-        // Null stays null, so only a required field is the same in every row.
-        const source = f.schema.optional ? { from: f.index, convert: (v: Value) => (v === null ? null : mask) } : { constant: mask };
-        return { ...kept(f), source };
+      fields: fields.map((f) => {
+        const source = sourceOf(f, this.nullToDefault);
+        if (!this.fields.has(f.name)) return source;
+        // null stays null, so only a field that cannot be null is the same in every row
+        return f.schema.optional || f.schema.default !== undefined
+          ? { ...source, convert: (v: Value) => (v === null ? null : this.masked(v, f.schema)) }
+          : this.constant(f);
       }),
-    );
+    };
   }
 
   protected schemaless(map: Map<Value, Value>): Map<Value, Value> {
     const out = new Map(map);
-    for (const name of this.fields) if (map.has(name)) out.set(name, this.schemalessMask(map.get(name)!));
+    for (const name of this.fields) {
+      const value = map.get(name) ?? null;
+      out.set(name, value === null ? null : this.masked(value, null));
+    }
     return out;
   }
 
-  private masked(schema: Schema): Value {
-    if (this.replacement !== undefined) {
-      const n = Number(this.replacement);
-      if (schema.type === "string") return this.replacement;
-      if (/^(int|float)/.test(schema.type) && this.replacement.trim() !== "" && !Number.isNaN(n)) return n;
-      throw refused(`Cannot mask value of type ${schema.type} with custom replacement value`);
+  private constant(f: Field): { constant: Value } | { from: number; convert: (value: Value) => Value } {
+    try {
+      return { constant: this.masked(sample(f.schema), f.schema) };
+    } catch {
+      // refused row by row, in the words for what the row has
+      return { from: f.index, convert: (v) => (v === null ? null : this.masked(v, f.schema)) };
     }
-    const zero = schema.name === undefined || schema.type !== "bytes" ? zeros[schema.type] : undefined;
+  }
+
+  private masked(value: Value, schema: Schema | null): Value {
+    const type = schema?.type ?? (typeof value === "string" ? "string" : typeof value === "boolean" ? "boolean" : undefined);
+    if (this.replacement !== undefined) return this.replaced(value, schema);
+    if (value instanceof Decimal) return new Decimal(0n, 0);
+    const zero = type === undefined ? (typeof value === "number" || typeof value === "bigint" ? 0 : undefined) : zeros[type];
     if (zero !== undefined) return zero;
-    if (schema.type === "array") return [];
-    if (schema.type === "map") return new Map();
-    throw refused(`Cannot mask value of type: ${schema.type}`);
-  }
-
-  private schemalessMask(value: Value): Value {
-    if (typeof value === "string") return this.replacement ?? "";
-    if (typeof value === "number" || typeof value === "bigint") return this.replacement === undefined ? 0 : Number(this.replacement);
-    if (typeof value === "boolean") return false;
     if (Array.isArray(value)) return [];
-    return value instanceof Map ? new Map() : null;
+    if (value instanceof Map) return new Map();
+    throw refused(`Cannot mask value of type: class ${javaClass(value, schema)}`);
+  }
+
+  private replaced(value: Value, schema: Schema | null): Value {
+    const text = this.replacement!;
+    if (typeof value === "string") return text;
+    const number = typeof value === "number" || typeof value === "bigint" || value instanceof Decimal;
+    if (!number || isJavaDate(schema))
+      throw refused(`Cannot mask value of type class ${javaClass(value, schema)} with custom replacement.`);
+    const wrong = () => refused(`Unable to convert ${text} (class java.lang.String) to a number`);
+    if (value instanceof Decimal) {
+      const decimal = Decimal.parse(text);
+      if (!decimal) throw wrong();
+      return decimal;
+    }
+    const width = schema ? bits[schema.type] : typeof value === "bigint" || Number.isInteger(value) ? 64 : undefined;
+    if (width === undefined) {
+      if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw wrong();
+      return schema?.type === "float32" ? Math.fround(Number(text)) : Number(text);
+    }
+    if (!/^[+-]?\d+$/.test(text) || BigInt.asIntN(width, BigInt(text.replace(/^\+/, ""))) !== BigInt(text.replace(/^\+/, "")))
+      throw wrong();
+    return Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text.replace(/^\+/, ""));
   }
 }
 
-/** Java's `.optional()` of what InsertField inserts: `!` at the end of a name asks for a required field, `?` (the default) for an optional one. */
-function fieldSpec(text: string | undefined): { name: string; optional: boolean } | undefined {
-  if (!text?.trim()) return undefined;
-  const t = text.trim();
-  return { name: t.replace(/[!?]$/, ""), optional: !t.endsWith("!") };
+/** Any value of the schema. */
+function sample(schema: Schema): Value {
+  if (schema.name?.endsWith(".Decimal")) return new Decimal(0n, 0);
+  if (schema.type === "bytes") return Buffer.alloc(0);
+  if (schema.type === "struct") return new Struct(schema);
+  return zeros[schema.type] ?? (schema.type === "map" ? new Map() : []);
 }
-
-class InsertField implements Transformation {
-  private readonly schemas = new WeakMap<Schema, Schema>();
-  private readonly inserted: {
-    name: string;
-    schema: Schema;
-    of: (record: ConnectRecord) => Value;
-    node?: (shape: RecordShape) => Node | undefined;
-  }[] = [];
-
-  constructor(
-    config: ConnectorConfig,
-    private readonly side: Side,
-  ) {
-    const add = (
-      setting: string,
-      schema: Schema,
-      of: (record: ConnectRecord) => Value,
-      node?: (shape: RecordShape, schema: Schema) => Node | undefined,
-    ) => {
-      const spec = fieldSpec(config[setting]);
-      if (!spec) return;
-      const s = spec.optional ? optional(schema) : schema;
-      this.inserted.push({ name: spec.name, schema: s, of, ...(node ? { node: (shape: RecordShape) => node(shape, s) } : {}) });
-    };
-    const text = primitive("string");
-    add(
-      "topic.field",
-      text,
-      (r) => r.topic,
-      (shape, schema) => ({ kind: "const", schema, value: shape.topic }),
-    );
-    add(
-      "partition.field",
-      primitive("int32"),
-      (r) => r.partition,
-      (_shape, schema) => (schema.optional ? { kind: "const", schema, value: null } : undefined),
-    );
-    add("offset.field", primitive("int64"), (r) => (r as { offset?: number }).offset ?? null);
-    add(
-      "timestamp.field",
-      primitive("int64", { name: "org.apache.kafka.connect.data.Timestamp", version: 1 }),
-      (r) => r.timestamp,
-      (shape, schema) => (shape.timestampSlot === null ? undefined : { kind: "slot", schema, slot: shape.timestampSlot }),
-    );
-    const constant = config["static.value"] ?? "";
-    add(
-      "static.field",
-      text,
-      () => constant,
-      (_shape, schema) => ({ kind: "const", schema, value: constant }),
-    );
-  }
-
-  apply<R extends ConnectRecord>(record: R): R {
-    const { side } = this;
-    const value = side.value(record);
-    if (value === null) return record;
-    if (side.schema(record) === null) {
-      const map = new Map(requireMap(value, "field insertion"));
-      for (const f of this.inserted) map.set(f.name, f.of(record));
-      return side.with(record, null, map);
-    }
-    const struct = requireStruct(value, "field insertion");
-    const schema = this.schemaOf(struct.schema);
-    return side.with(record, schema, new Struct(schema, [...struct.values, ...this.inserted.map((f) => f.of(record))]));
-  }
-
-  compile(shape: RecordShape): RecordShape | undefined {
-    const node = this.side.node(shape);
-    if (isNull(node)) return shape;
-    if (node?.kind !== "struct") return undefined;
-    const added: Node[] = [];
-    for (const f of this.inserted) {
-      const next = f.node?.(shape);
-      if (!next) return undefined;
-      added.push(next);
-    }
-    return this.side.withNode(shape, { kind: "struct", schema: this.schemaOf(node.schema), fields: [...node.fields, ...added] });
-  }
-
-  private schemaOf(schema: Schema): Schema {
-    let known = this.schemas.get(schema);
-    if (!known) {
-      const fields: NewField[] = [...schema.fields!.map(kept), ...this.inserted.map((f) => ({ ...f, source: { constant: null } }))];
-      this.schemas.set(schema, (known = edit(schema, fields).schema));
-    }
-    return known;
-  }
-}
-
-const setting = (name: string, doc: string, more: Partial<Setting> = {}): Setting => ({
-  name,
-  type: "STRING",
-  importance: "MEDIUM",
-  doc,
-  ...more,
-});
 
 export const fieldTransforms: readonly TransformPlugin[] = [
   ...sided(
     "ExtractField",
-    [setting("field", "Field name to extract."), setting("field.syntax.version", "Only V1.", { default: "V1", values: ["V1"] })],
-    (c, side) => new ExtractField((c["field"] ?? "").trim(), side),
+    [
+      setting("field", "Field name to extract; with field.syntax.version=V2 a path."),
+      replaceNull,
+      setting(
+        "field.syntax.version",
+        "V1: a name as it stands. V2: names of nested fields with dots between; backticks around a name with dots.",
+        {
+          default: "V1",
+          values: ["V1", "V2"],
+          importance: "HIGH",
+        },
+      ),
+    ],
+    (c, side) => new ExtractField(c, side),
   ),
   ...sided(
     "HoistField",
@@ -327,8 +319,8 @@ export const fieldTransforms: readonly TransformPlugin[] = [
   ),
   plain(
     "ValueToKey",
-    [setting("fields", "Field names on the record value to extract as the record key.", { type: "LIST", importance: "HIGH" })],
-    (c) => new ValueToKey(listOf(c["fields"])),
+    [setting("fields", "Field names on the record value to extract as the record key.", { type: "LIST", importance: "HIGH" }), replaceNull],
+    (c) => new ValueToKey(c),
   ),
   ...sided(
     "ReplaceField",
@@ -338,10 +330,12 @@ export const fieldTransforms: readonly TransformPlugin[] = [
       setting("renames", "Field rename mappings: OLD:NEW,…", {
         type: "LIST",
         default: [],
-        check: (v) =>
-          (v as readonly string[]).every((r) => /^[^:]+:[^:]+$/.test(r)) ? undefined : "Invalid rename mapping: it must be OLD:NEW",
+        check: (v) => {
+          const bad = (v as readonly string[]).find((r) => !/^[^:]+:[^:]+$/.test(r));
+          return bad === undefined ? undefined : `Invalid rename mapping: ${bad}`;
+        },
       }),
-      setting("replace.null.with.default", "Accepted; nulls stay null.", { type: "BOOLEAN", default: true }),
+      replaceNull,
     ],
     (c, side) => new ReplaceField(c, side),
   ),
@@ -349,26 +343,12 @@ export const fieldTransforms: readonly TransformPlugin[] = [
     "MaskField",
     [
       setting("fields", "Names of fields to mask.", { type: "LIST", importance: "HIGH" }),
-      setting("replacement", "Replacement of string and number fields.", { default: null, importance: "LOW" }),
-      setting("replace.null.with.default", "Accepted; nulls stay null.", { type: "BOOLEAN", default: true }),
+      setting("replacement", "Replacement of string and number fields; else their empty value or zero.", {
+        default: null,
+        importance: "LOW",
+      }),
+      replaceNull,
     ],
     (c, side) => new MaskField(c, side),
-  ),
-  ...sided(
-    "InsertField",
-    [
-      setting(
-        "topic.field",
-        "Field name for Kafka topic. Suffix with ! to make this a required field, or ? to keep it optional (the default).",
-        { default: null },
-      ),
-      setting("partition.field", "Field name for Kafka partition.", { default: null }),
-      setting("offset.field", "Field name for Kafka offset, only in sinks.", { default: null }),
-      setting("timestamp.field", "Field name for record timestamp.", { default: null }),
-      setting("static.field", "Field name for static data field.", { default: null }),
-      setting("static.value", "Static field value, if field name configured.", { default: null }),
-      setting("replace.null.with.default", "Accepted; nulls stay null.", { type: "BOOLEAN", default: true }),
-    ],
-    (c, side) => new InsertField(c, side),
   ),
 ];

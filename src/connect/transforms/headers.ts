@@ -1,48 +1,38 @@
-import type { Setting } from "../../common/config-def.js";
-import { fieldNamed, primitive, Struct, type Value } from "../../data/schema.js";
+import { fieldNamed, primitive, type Schema } from "../../data/schema.js";
+import { parseValue } from "../../data/value-text.js";
 import type { ConnectHeader, ConnectRecord } from "../api/record.js";
 import type { RecordShape } from "../api/shape.js";
 import type { ConnectorConfig } from "../api/source.js";
 import type { Transformation, TransformPlugin } from "../api/transform.js";
-import { plain, refused, requireMap, requireStruct, type Side, sided } from "./side.js";
-import { edit, kept } from "./struct-edit.js";
-
-const listOf = (text: string | undefined) =>
-  (text ?? "")
-    .split(",")
-    .map((s) => s.trim())
-    .filter(Boolean);
-
-/** A literal as Connect reads one: true, 12, 1.5, "text", text. */
-function literal(text: string): { schema: ReturnType<typeof primitive>; value: Value } {
-  if (text === "true" || text === "false") return { schema: primitive("boolean"), value: text === "true" };
-  if (/^[+-]?\d+$/.test(text)) {
-    const n = BigInt(text);
-    for (const [type, bits] of [
-      ["int8", 8],
-      ["int16", 16],
-      ["int32", 32],
-      ["int64", 64],
-    ] as const)
-      if (BigInt.asIntN(bits, n) === n) return { schema: primitive(type), value: Number.isSafeInteger(Number(n)) ? Number(n) : n };
-  }
-  if (/^[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return { schema: primitive("float64"), value: Number(text) };
-  const quoted = /^"((?:[^"\\]|\\.)*)"$/.exec(text);
-  return { schema: primitive("string"), value: quoted ? quoted[1]!.replace(/\\(.)/g, "$1") : text };
-}
+import {
+  fieldValue,
+  listOf,
+  plain,
+  refused,
+  replaceNull,
+  replacesNull,
+  requireMap,
+  requireStruct,
+  type Side,
+  setting,
+  sided,
+} from "./side.js";
+import { applyEdit, convertNode, edit, editNode, kept, type StructEdit } from "./struct-edit.js";
 
 class InsertHeader implements Transformation {
   private readonly header: ConnectHeader;
 
   constructor(config: ConnectorConfig) {
-    this.header = { key: (config["header"] ?? "").trim(), ...literal(config["value.literal"] ?? "") };
+    const text = (config["value.literal"] ?? "").trim();
+    this.header = { key: (config["header"] ?? "").trim(), ...(parseValue(text) ?? { schema: primitive("string"), value: text }) };
   }
   apply<R extends ConnectRecord>(record: R): R {
     return { ...record, headers: [...record.headers, this.header] };
   }
-  compile(shape: RecordShape): RecordShape {
+  compile(shape: RecordShape): RecordShape | undefined {
     const { key, schema, value } = this.header;
-    return { ...shape, headers: [...shape.headers, { key, node: { kind: "const", schema: schema!, value } }] };
+    if (schema === null) return undefined;
+    return { ...shape, headers: [...shape.headers, { key, node: { kind: "const", schema, value } }] };
   }
 }
 
@@ -60,6 +50,8 @@ class HeaderFrom implements Transformation {
   private readonly fields: readonly string[];
   private readonly headers: readonly string[];
   private readonly move: boolean;
+  private readonly nullToDefault: boolean;
+  private readonly edits = new WeakMap<Schema, StructEdit>();
 
   constructor(
     config: ConnectorConfig,
@@ -68,39 +60,30 @@ class HeaderFrom implements Transformation {
     this.fields = listOf(config["fields"]);
     this.headers = listOf(config["headers"]);
     this.move = config["operation"]?.trim().toLowerCase() === "move";
+    this.nullToDefault = replacesNull(config);
   }
 
   apply<R extends ConnectRecord>(record: R): R {
     const { side } = this;
     const schema = side.schema(record);
     const value = side.value(record);
+    const purpose = `header ${this.move ? "move" : "copy"}`;
     if (schema === null) {
-      const map = new Map(requireMap(value, "header from"));
+      const map = new Map(requireMap(value, purpose));
       const added = this.fields.map((f, i) => ({ key: this.headers[i]!, schema: null, value: map.get(f) ?? null }));
       if (this.move) for (const f of this.fields) map.delete(f);
       return { ...side.with(record, null, map), headers: [...record.headers, ...added] };
     }
-    const struct = requireStruct(value, "header from");
+    const struct = requireStruct(value, schema, purpose);
     const added = this.fields.map((name, i) => {
-      const field = fieldNamed(struct.schema, name);
+      const field = fieldNamed(schema, name);
       if (!field) throw refused(`Unknown field: ${name}`);
-      return { key: this.headers[i]!, schema: field.schema, value: struct.values[field.index]! };
+      return { key: this.headers[i]!, schema: field.schema, value: fieldValue(struct, field, this.nullToDefault) };
     });
     const headers = [...record.headers, ...added];
     if (!this.move) return { ...record, headers };
-    const stay = struct.schema.fields!.filter((f) => !this.fields.includes(f.name));
-    const less = edit(struct.schema, stay.map(kept)).schema;
-    return {
-      ...side.with(
-        record,
-        less,
-        new Struct(
-          less,
-          stay.map((f) => struct.values[f.index]!),
-        ),
-      ),
-      headers,
-    };
+    const less = this.lessOf(schema);
+    return { ...side.with(record, less.schema, applyEdit(less, struct)), headers };
   }
 
   compile(shape: RecordShape): RecordShape | undefined {
@@ -109,13 +92,30 @@ class HeaderFrom implements Transformation {
     const headers = [...shape.headers];
     for (const [i, name] of this.fields.entries()) {
       const field = fieldNamed(node.schema, name);
-      if (!field) return undefined;
-      headers.push({ key: this.headers[i]!, node: node.fields[field.index]! });
+      const value =
+        field &&
+        convertNode(node.fields[field.index]!, field.schema, undefined, this.nullToDefault ? (field.schema.default ?? null) : null);
+      if (!value) return undefined;
+      headers.push({ key: this.headers[i]!, node: value });
     }
     if (!this.move) return { ...shape, headers };
-    const stay = node.schema.fields!.filter((f) => !this.fields.includes(f.name));
-    const schema = edit(node.schema, stay.map(kept)).schema;
-    return { ...this.side.withNode(shape, { kind: "struct", schema, fields: stay.map((f) => node.fields[f.index]!) }), headers };
+    const less = editNode(this.lessOf(node.schema), node);
+    return less && { ...this.side.withNode(shape, less), headers };
+  }
+
+  private lessOf(schema: Schema): StructEdit {
+    let less = this.edits.get(schema);
+    if (!less) {
+      const stay = schema.fields!.filter((f) => !this.fields.includes(f.name));
+      this.edits.set(
+        schema,
+        (less = edit(
+          schema,
+          stay.map((f) => kept(f, this.nullToDefault)),
+        )),
+      );
+    }
+    return less;
   }
 }
 
@@ -128,14 +128,6 @@ class Filter implements Transformation {
     return "drop";
   }
 }
-
-const setting = (name: string, doc: string, more: Partial<Setting> = {}): Setting => ({
-  name,
-  type: "STRING",
-  importance: "HIGH",
-  doc,
-  ...more,
-});
 
 export const headerTransforms: readonly TransformPlugin[] = [
   plain(
@@ -160,7 +152,8 @@ export const headerTransforms: readonly TransformPlugin[] = [
         check: (v, config) =>
           (v as readonly string[]).length === listOf(config["fields"]).length ? undefined : "there must be as many headers as fields",
       }),
-      setting("operation", "Whether the fields stay in the record (copy) or not (move).", { values: ["move", "copy"] }),
+      setting("operation", "Whether the fields stay in the record (copy) or not (move).", { values: ["move", "copy"], importance: "HIGH" }),
+      replaceNull,
     ],
     (c, side) => new HeaderFrom(c, side),
   ),

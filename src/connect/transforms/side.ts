@@ -1,6 +1,6 @@
 import { ConfigDef, type Setting } from "../../common/config-def.js";
 import { MillraceError } from "../../common/errors.js";
-import { type Schema, Struct, type Value } from "../../data/schema.js";
+import { Decimal, type Field, type Schema, Struct, type Value } from "../../data/schema.js";
 import type { ConnectRecord } from "../api/record.js";
 import type { Node, RecordShape } from "../api/shape.js";
 import type { ConnectorConfig } from "../api/source.js";
@@ -55,45 +55,84 @@ export function plain(name: string, settings: readonly Setting[], make: (config:
   return { classes: [`${apache}${name}`], version, config: new ConfigDef(settings), create: make };
 }
 
+export const setting = (name: string, doc: string, more: Partial<Setting> = {}): Setting => ({
+  name,
+  type: "STRING",
+  importance: "MEDIUM",
+  doc,
+  ...more,
+});
+
+export const replaceNull = setting(
+  "replace.null.with.default",
+  "Whether a field that is null and has a default is given its default, where the transform reads it.",
+  { type: "BOOLEAN", default: true },
+);
+export const replacesNull = (config: ConnectorConfig) => flag(config, "replace.null.with.default", true);
+
+export function flag(config: ConnectorConfig, name: string, fallback: boolean): boolean {
+  const text = config[name]?.trim().toLowerCase();
+  return text === undefined ? fallback : text === "true";
+}
+
+export const listOf = (text: string | undefined): string[] =>
+  (text ?? "")
+    .split(",")
+    .map((s) => s.trim())
+    .filter(Boolean);
+
 export function refused(message: string): MillraceError {
   return new MillraceError("TRANSFORM", message);
 }
 
 /** @throws TRANSFORM in Connect's words */
-export function requireStruct(value: Value, purpose: string): Struct {
+export function requireStruct(value: Value, schema: Schema, purpose: string): Struct {
   if (value instanceof Struct) return value;
-  throw refused(`Only Struct objects supported for [${purpose}], found: ${kindOf(value)}`);
+  throw refused(`Only Struct objects supported for [${purpose}], found: ${javaClass(value, schema)}`);
 }
 
 /** A schemaless object. @throws TRANSFORM in Connect's words */
 export function requireMap(value: Value, purpose: string): Map<Value, Value> {
   if (value instanceof Map) return value;
-  throw refused(`Only Map objects supported in absence of schema for [${purpose}], found: ${kindOf(value)}`);
+  throw refused(`Only Map objects supported in absence of schema for [${purpose}], found: ${javaClass(value, null)}`);
 }
 
-export function kindOf(value: Value): string {
+/** The fields of a struct schema. @throws TRANSFORM in Connect's words for any other schema */
+export function fieldsOf(schema: Schema): readonly Field[] {
+  if (schema.fields) return schema.fields;
+  throw refused("Cannot list fields on non-struct type");
+}
+
+/** A field's value; where asked, its default in place of null. */
+export function fieldValue(struct: Struct, field: Field, nullToDefault: boolean): Value {
+  const value = struct.values[field.index] ?? null;
+  return value === null && nullToDefault ? (field.schema.default ?? null) : value;
+}
+
+const numberClasses: Partial<Record<Schema["type"], string>> = {
+  int8: "Byte",
+  int16: "Short",
+  int32: "Integer",
+  int64: "Long",
+  float32: "Float",
+  float64: "Double",
+};
+
+/** The class that a value has in Kafka Connect, as its messages name it. */
+export function javaClass(value: Value, schema: Schema | null): string {
   if (value === null) return "null";
-  if (typeof value !== "object") return typeof value;
-  return value instanceof Map ? "map" : Array.isArray(value) ? "array" : value instanceof Struct ? "struct" : value.constructor.name;
-}
-
-/** A JavaScript pattern of a Java one, for a whole match. @throws CONFIG_INVALID */
-export function wholePattern(text: string): RegExp {
-  return new RegExp(`^(?:${text})$`);
-}
-
-/** Java's `$1` and `${name}` are `$1` and `$<name>` here; `\\$` is a dollar. */
-export function replacementOf(text: string): string {
-  return text.replace(/\\(.)|\$\{(\w+)\}/g, (_all, escaped: string | undefined, name: string) =>
-    escaped === undefined ? `$<${name}>` : escaped === "$" ? "$$" : escaped,
-  );
-}
-
-export function patternProblem(value: unknown): string | undefined {
-  try {
-    new RegExp(String(value));
-    return undefined;
-  } catch (e) {
-    return `Invalid regex: ${(e as Error).message}`;
+  if (/\.connect\.data\.(Date|Time|Timestamp)$/.test(schema?.name ?? "")) return "java.util.Date";
+  switch (typeof value) {
+    case "string":
+      return "java.lang.String";
+    case "boolean":
+      return "java.lang.Boolean";
+    case "bigint":
+    case "number":
+      return `java.lang.${(schema && numberClasses[schema.type]) ?? (Number.isInteger(value) || typeof value === "bigint" ? "Long" : "Double")}`;
   }
+  if (value instanceof Struct) return "org.apache.kafka.connect.data.Struct";
+  if (value instanceof Map) return "java.util.HashMap";
+  if (value instanceof Uint8Array) return "[B";
+  return value instanceof Decimal ? "java.math.BigDecimal" : "java.util.ArrayList";
 }

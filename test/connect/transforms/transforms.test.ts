@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ConnectRecord } from "../../../src/connect/api/record.js";
 import { transformPlugins } from "../../../src/connect/transforms/plugins.js";
-import { formatDate, parseDate } from "../../../src/connect/transforms/routing.js";
+import { SimpleDateFormat } from "../../../src/connect/transforms/simple-date-format.js";
 import { Decimal, optional, primitive, type Schema, Struct, structOf, type Value } from "../../../src/data/schema.js";
 
 const k = "org.apache.kafka.connect.transforms.";
@@ -58,12 +58,12 @@ describe("with a schema", () => {
     const s = structOf([["v", text]]);
     expect(value("Cast$Value", { spec: "v:int8" }, record(new Struct(s, ["127"]), s))).toEqual({ v: 127 });
     expect(() => value("Cast$Value", { spec: "v:int8" }, record(new Struct(s, ["128"]), s))).toThrow(/out of range/);
-    expect(() => value("Cast$Value", { spec: "v:int32" }, record(new Struct(s, ["x"]), s))).toThrow(/not a whole number/);
+    expect(() => value("Cast$Value", { spec: "v:int32" }, record(new Struct(s, ["x"]), s))).toThrow(/out of range/);
     const f = structOf([["v", primitive("float64")]]);
     expect(value("Cast$Value", { spec: "v:string" }, record(new Struct(f, [2]), f))).toEqual({ v: "2.0" });
     expect(value("Cast$Value", { spec: "v:int64" }, record(new Struct(f, [-2.9]), f))).toEqual({ v: -2 });
     expect(value("Cast$Value", { spec: "float64" }, record(new Decimal(123n, 2), primitive("bytes")))).toBe(1.23);
-    expect(() => make("Cast$Value", { spec: "v:stone" })).toThrow(/only supports casting/);
+    expect(() => make("Cast$Value", { spec: "v:stone" })).toThrow(/does not support casting to STONE/);
   });
   it("InsertField tells required from optional fields", () => {
     const out = make("InsertField$Value", { "topic.field": "from!", "static.field": "s?", "static.value": "x" }).apply(
@@ -127,8 +127,8 @@ describe("headers and topics", () => {
     expect(literals.map((h) => [h.schema!.type, h.value])).toEqual([
       ["boolean", true],
       ["int8", 12],
-      ["float64", 1.5],
-      ["string", "12"],
+      ["float32", 1.5],
+      ["string", '"12"'],
       ["string", "x y"],
       ["int64", 3_000_000_000],
     ]);
@@ -149,8 +149,8 @@ describe("headers and topics", () => {
   it("dates go both ways by SimpleDateFormat's letters", () => {
     const ms = Date.UTC(1999, 11, 31, 23, 59, 58, 7);
     for (const pattern of ["yyyy-MM-dd HH:mm:ss.SSS", "dd MMM yyyy hh:mm:ss.SSS a", "yyyyMMdd'T'HHmmss.SSSX"])
-      expect(parseDate(formatDate(ms, pattern), pattern)).toBe(ms);
-    expect(parseDate("2024-01-01T00:00:00+02:00", "yyyy-MM-dd'T'HH:mm:ssX")).toBe(Date.UTC(2023, 11, 31, 22));
+      expect(new SimpleDateFormat(pattern).parse(new SimpleDateFormat(pattern).format(ms))).toBe(ms);
+    expect(new SimpleDateFormat("yyyy-MM-dd'T'HH:mm:ssXXX").parse("2024-01-01T00:00:00+02:00")).toBe(Date.UTC(2023, 11, 31, 22));
   });
 });
 

@@ -30,9 +30,10 @@ const typesByName = new Map(Object.entries(typeNames).map(([type, name]) => [nam
 /** The schema part of JsonConverter's envelope, with the members in its order. */
 export function schemaToJson(schema: Schema, options: JsonDataOptions, field?: string): string {
   const parts = [`"type":"${typeNames[schema.type]}"`];
-  if (schema.type === "array") parts.push(`"items":${schemaToJson(schema.valueSchema!, options)}`);
-  if (schema.type === "map")
-    parts.push(`"keys":${schemaToJson(schema.keySchema!, options)}`, `"values":${schemaToJson(schema.valueSchema!, options)}`);
+  // an empty array that was read from a header does not know what it would hold
+  const inner = (s: Schema | undefined) => (s ? schemaToJson(s, options) : "null");
+  if (schema.type === "array") parts.push(`"items":${inner(schema.valueSchema)}`);
+  if (schema.type === "map") parts.push(`"keys":${inner(schema.keySchema)}`, `"values":${inner(schema.valueSchema)}`);
   if (schema.type === "struct") parts.push(`"fields":[${schema.fields!.map((f) => schemaToJson(f.schema, options, f.name)).join(",")}]`);
   parts.push(`"optional":${schema.optional}`);
   if (schema.name !== undefined) parts.push(`"name":${jsonString(schema.name)}`);
