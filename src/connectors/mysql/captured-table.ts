@@ -98,6 +98,7 @@ export class CapturedTable extends RecordTable<Column> {
 }
 
 function comparable(c: ColumnModel, value: Value): string {
+  if (Buffer.isBuffer(value)) return value.toString("latin1");
   return c.unsigned && c.type === "BIGINT" ? BigInt.asUintN(64, BigInt(String(value))).toString() : String(value);
 }
 
