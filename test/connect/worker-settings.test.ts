@@ -127,7 +127,7 @@ describe("a sink's topics", () => {
       { name: "in-a", partitions: 3 },
       { name: "other", partitions: 1 },
     ]);
-    await bed.worker.create("s", { ...sink({ "tasks.max": "2" }), topics: "", "topics.regex": "in-.*" });
+    await bed.worker.create("s", { ...sink({ "tasks.max": "2" }), topics: "", "topics.regex": "(?i)IN-\\p{Lower}++" });
     for (const p of [0, 1, 2]) await send("in-a", [`a${p}`], p);
     await until("three are there", () => bed.sink.records.length === 3);
     await bed.broker.createTopics([{ name: "in-b", partitions: 2 }]);

@@ -1,5 +1,6 @@
 import type { TopicDescription } from "../../broker/api/broker.js";
 import { MillraceError } from "../../common/errors.js";
+import { JavaPattern } from "../../common/regex/java-pattern.js";
 import type { TopicPartition } from "../../data/topic-partition.js";
 import type { TaskState } from "../api/admin.js";
 import type { ConnectorConfig } from "../api/source.js";
@@ -166,8 +167,8 @@ export class ConnectorRunner {
     const named = this.topicNames();
     const { broker } = this.services;
     if (named.length) return sorted(await broker.describeTopics(named));
-    const pattern = new RegExp(`^(?:${this.setup.config["topics.regex"]?.trim()})$`);
-    return sorted((await broker.describeTopics()).filter((t) => !t.internal && pattern.test(t.name)));
+    const pattern = new JavaPattern(this.setup.config["topics.regex"]?.trim() ?? "");
+    return sorted((await broker.describeTopics()).filter((t) => !t.internal && pattern.matches(t.name)));
   }
 
   private topicNames(): string[] {

@@ -1,4 +1,5 @@
 import { ConfigDef, type Setting } from "../../common/config-def.js";
+import { JavaPattern } from "../../common/regex/java-pattern.js";
 
 /** Settings that the runtime itself reads, of every connector: Kafka Connect's, with its defaults and words. */
 const common: readonly Setting[] = [
@@ -306,6 +307,7 @@ export const topicCreationSettings = (group: string, config: Readonly<Record<str
           importance: "LOW",
           group: "Topic Creation",
           doc: "Regular expressions of the topics of this group.",
+          check: (v: unknown) => (v as readonly string[]).map(regexProblem).find((p) => p !== undefined),
         },
         {
           name: `topic.creation.${group}.exclude`,
@@ -338,7 +340,7 @@ function topicsProblem(value: unknown, config: Readonly<Record<string, string>>)
 
 function regexProblem(value: unknown): string | undefined {
   try {
-    new RegExp(String(value));
+    new JavaPattern(String(value));
     return undefined;
   } catch (e) {
     return (e as Error).message;

@@ -1,11 +1,12 @@
 import type { Broker } from "../../broker/api/broker.js";
 import { ensureTopic } from "../../broker/api/compacted-topic.js";
+import { JavaPattern } from "../../common/regex/java-pattern.js";
 import type { ConnectorConfig } from "../api/source.js";
 import { listOf, withPrefix } from "./transform-chain.js";
 
 interface Rule {
-  readonly include: readonly RegExp[];
-  readonly exclude: readonly RegExp[];
+  readonly include: readonly JavaPattern[];
+  readonly exclude: readonly JavaPattern[];
   readonly settings: Readonly<Record<string, string>>;
 }
 
@@ -41,7 +42,7 @@ export class TopicCreation {
   async ensure(topic: string, keyed: boolean): Promise<number> {
     const known = this.known.get(topic);
     if (known !== undefined) return known;
-    const rule = this.rules.find((r) => r.include.some((p) => p.test(topic)) && !r.exclude.some((p) => p.test(topic)));
+    const rule = this.rules.find((r) => r.include.some((p) => p.matches(topic)) && !r.exclude.some((p) => p.matches(topic)));
     const settings = rule?.settings ?? this.fallback;
     const configs: Record<string, string> = keyed ? { "cleanup.policy": "compact" } : { "retention.ms": "-1", "retention.bytes": "-1" };
     for (const [key, value] of Object.entries(settings)) if (!own.has(key)) configs[key] = value;
@@ -57,6 +58,6 @@ export class TopicCreation {
   }
 }
 
-function patterns(text: string | undefined): RegExp[] {
-  return listOf(text).map((p) => new RegExp(`^(?:${p})$`));
+function patterns(text: string | undefined): JavaPattern[] {
+  return listOf(text).map((p) => new JavaPattern(p));
 }
