@@ -1,5 +1,6 @@
 import type { Config } from "../common/config-def.js";
 import { MillraceError } from "../common/errors.js";
+import type { JavaPattern } from "../common/regex/java-pattern.js";
 import { ColumnRules } from "./column-rules.js";
 import { anchored, NameFilter, parsePatterns, splitList } from "./filters.js";
 import { type TopicNaming, topicNaming } from "./topic-naming.js";
@@ -20,13 +21,13 @@ export function listed(config: Config, name: string): string | null {
 export class CaptureRules {
   readonly topics: TopicNaming;
   readonly masks: ColumnRules;
-  readonly propagateColumns: readonly RegExp[];
-  readonly propagateTypes: readonly RegExp[];
+  readonly propagateColumns: readonly JavaPattern[];
+  readonly propagateTypes: readonly JavaPattern[];
   private readonly namespaces: NameFilter;
   private readonly tables: NameFilter;
   private readonly columns: NameFilter;
-  private readonly snapshotTables: readonly RegExp[] | null;
-  private readonly keys: readonly { table: RegExp; columns: readonly string[] }[];
+  private readonly snapshotTables: readonly JavaPattern[] | null;
+  private readonly keys: readonly { table: JavaPattern; columns: readonly string[] }[];
 
   /** @throws CONFIG_INVALID */
   constructor(
@@ -74,11 +75,11 @@ export class CaptureRules {
   /** The place of a table in the snapshot's order, or -1 where the snapshot leaves it out. */
   snapshotRank(schema: string, name: string): number {
     if (!this.snapshotTables) return 0;
-    return this.snapshotTables.findIndex((p) => this.names(schema, name).some((n) => p.test(n)));
+    return this.snapshotTables.findIndex((p) => this.names(schema, name).some((n) => p.matches(n)));
   }
 
   keyColumns(schema: string, name: string): readonly string[] | undefined {
-    return this.keys.find((k) => this.names(schema, name).some((n) => k.table.test(n)))?.columns;
+    return this.keys.find((k) => this.names(schema, name).some((n) => k.table.matches(n)))?.columns;
   }
 
   /** A SELECT of the table's own for the snapshot. */
@@ -96,7 +97,7 @@ export class CaptureRules {
   }
 }
 
-function parseKeys(text: string | null): { table: RegExp; columns: string[] }[] {
+function parseKeys(text: string | null): { table: JavaPattern; columns: string[] }[] {
   if (!text) return [];
   return text
     .split(";")

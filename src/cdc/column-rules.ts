@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RawConfig } from "../common/config-def.js";
 import { MillraceError } from "../common/errors.js";
+import type { JavaPattern } from "../common/regex/java-pattern.js";
 import type { Value } from "../data/schema.js";
 import { anchored, splitList } from "./filters.js";
 
@@ -10,7 +11,7 @@ export type ColumnRule =
   | { readonly kind: "map"; readonly map: (text: string) => string };
 
 interface Entry {
-  readonly patterns: readonly RegExp[];
+  readonly patterns: readonly JavaPattern[];
   readonly rule: ColumnRule;
 }
 
@@ -28,7 +29,7 @@ export class ColumnRules {
 
   /** @param names of the column: schema.table.column, and with the database in front */
   find(names: readonly string[]): ColumnRule | undefined {
-    return this.entries.find(({ patterns }) => patterns.some((p) => names.some((n) => p.test(n))))?.rule;
+    return this.entries.find(({ patterns }) => patterns.some((p) => names.some((n) => p.matches(n))))?.rule;
   }
 }
 

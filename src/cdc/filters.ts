@@ -1,14 +1,16 @@
+import { JavaPattern } from "../common/regex/java-pattern.js";
+
 /**
  * Include and exclude lists: comma-separated regular expressions, each anchored at both ends and compared without case, as
  * Debezium reads them. A comma inside an expression is written `\,`.
  */
-export function parsePatterns(list: readonly string[] | string): RegExp[] {
+export function parsePatterns(list: readonly string[] | string): JavaPattern[] {
   return splitList(typeof list === "string" ? list : list.join(",")).map(anchored);
 }
 
-/** @throws SyntaxError where the expression is malformed */
-export function anchored(source: string): RegExp {
-  return new RegExp(`^(?:${source})$`, "i");
+/** To be matched with whole names. @throws CONFIG_INVALID where the expression is malformed */
+export function anchored(source: string): JavaPattern {
+  return new JavaPattern(source, { ignoreCase: true });
 }
 
 export function splitList(list: string): string[] {
@@ -41,8 +43,8 @@ export function patternProblem(list: unknown): string | undefined {
 
 /** True where the name passes: in the include list if there is one, and not in the exclude list. */
 export class NameFilter {
-  private readonly include: readonly RegExp[] | null;
-  private readonly exclude: readonly RegExp[];
+  private readonly include: readonly JavaPattern[] | null;
+  private readonly exclude: readonly JavaPattern[];
 
   constructor(include: string | null, exclude: string | null) {
     this.include = include ? parsePatterns(include) : null;
@@ -50,7 +52,7 @@ export class NameFilter {
   }
 
   accepts(name: string): boolean {
-    if (this.include) return this.include.some((r) => r.test(name));
-    return !this.exclude.some((r) => r.test(name));
+    if (this.include) return this.include.some((r) => r.matches(name));
+    return !this.exclude.some((r) => r.matches(name));
   }
 }

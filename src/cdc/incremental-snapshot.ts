@@ -156,7 +156,7 @@ export class IncrementalSnapshot<T extends ReadableTable> {
     const all = (await source.tables()).filter((t) => source.captured(t));
     for (const wanted of request.collections) {
       const pattern = anchored(wanted);
-      const tables = all.filter((t) => source.names(t).some((n) => n === wanted || pattern.test(n)));
+      const tables = all.filter((t) => source.names(t).some((n) => n === wanted || pattern.matches(n)));
       if (!tables.length) this.logger.warn("no captured table matches a signal", { id, collection: wanted });
       for (const t of tables) {
         const names = source.names(t);
@@ -170,7 +170,7 @@ export class IncrementalSnapshot<T extends ReadableTable> {
           continue;
         }
         const condition =
-          request.conditions.find((c) => names.some((n) => n === c.collection || anchored(c.collection).test(n)))?.filter ?? null;
+          request.conditions.find((c) => names.some((n) => n === c.collection || anchored(c.collection).matches(n)))?.filter ?? null;
         this.progress.add({ schema: t.schema, name: t.name, condition, surrogateKey: request.surrogateKey, signal: id });
       }
     }
@@ -180,7 +180,7 @@ export class IncrementalSnapshot<T extends ReadableTable> {
   private stop(data: string | null): void {
     const { collections } = snapshotRequest(data);
     const patterns = collections.map(anchored);
-    this.progress.drop((t) => !patterns.length || patterns.some((p) => p.test(`${t.schema}.${t.name}`)));
+    this.progress.drop((t) => !patterns.length || patterns.some((p) => p.matches(`${t.schema}.${t.name}`)));
     this.window = null;
     this.logger.info("incremental snapshot stopped", { tablesLeft: this.progress.tables.length });
   }

@@ -43,7 +43,7 @@ export function topicNaming(options: TopicNamingOptions): TopicNaming {
   const regex = name === "DefaultRegexTopicNamingStrategy" && options.regex ? anchored(options.regex) : null;
   const table = (parts: readonly string[]) => {
     const topic = clean([prefix, ...parts].join(delimiter));
-    return regex ? clean(topic.replace(regex, options.replacement ?? "")) : topic;
+    return regex?.matches(topic) ? clean(regex.replaceFirst(topic, options.replacement ?? "")) : topic;
   };
   return {
     prefix,

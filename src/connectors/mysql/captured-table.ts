@@ -157,7 +157,7 @@ function propagated(
 ): Record<string, string> | undefined {
   const type = typeName(c);
   const whole = `${table.database}.${table.name}.${type}`;
-  if (!rules.propagateColumns.some((p) => p.test(name)) && !rules.propagateTypes.some((p) => p.test(whole) || p.test(type)))
+  if (!rules.propagateColumns.some((p) => p.matches(name)) && !rules.propagateTypes.some((p) => p.matches(whole) || p.matches(type)))
     return undefined;
   const length = lengthOf(c);
   return {

@@ -27,7 +27,7 @@ export async function setReplicaIdentities(q: Querier, values: string, logger: L
     });
   const letters: Record<string, string> = { DEFAULT: "d", FULL: "f", NOTHING: "n" };
   for (const t of await loadTables(q)) {
-    const rule = rules.find((r) => r.table.test(`${t.schema}.${t.name}`));
+    const rule = rules.find((r) => r.table.matches(`${t.schema}.${t.name}`));
     if (!rule || letters[rule.sql] === t.identity) continue;
     await q.query(`ALTER TABLE ${tableName(t)} REPLICA IDENTITY ${rule.sql}`);
     logger.info("replica identity set", { table: `${t.schema}.${t.name}`, identity: rule.sql });

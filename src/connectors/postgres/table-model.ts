@@ -180,8 +180,8 @@ function propagated(
   const type = types.get(c.type);
   const typeName = (type?.name ?? "").toUpperCase();
   const wanted =
-    rules.propagateColumns.some((p) => names.some((n) => p.test(n))) ||
-    rules.propagateTypes.some((p) => p.test(typeName) || p.test(`${table}.${typeName}`));
+    rules.propagateColumns.some((p) => names.some((n) => p.matches(n))) ||
+    rules.propagateTypes.some((p) => p.matches(typeName) || p.matches(`${table}.${typeName}`));
   if (!wanted) return undefined;
   const out: Record<string, string> = { "__debezium.source.column.type": typeName };
   const length = sourceLength(type?.name ?? "", c.modifier);

@@ -1,6 +1,7 @@
 import { parsePatterns } from "../../../cdc/filters.js";
 import { type HistoryRecord, HistoryTopic, historyError } from "../../../cdc/schema-history.js";
 import type { Logger } from "../../../common/logger.js";
+import type { JavaPattern } from "../../../common/regex/java-pattern.js";
 import type { ConnectorTopic } from "../../../connect/api/source.js";
 import type { CaptureRules } from "../capture-rules.js";
 import type { DdlChange, Tables } from "../ddl/tables.js";
@@ -50,7 +51,7 @@ export class SchemaHistory {
   private readonly topic: HistoryTopic<HistoryPosition>;
   /** statements that are on the topic behind the offset, by their place: met again by the stream, they are not written again */
   private ahead = new Set<string>();
-  private readonly unwanted: readonly RegExp[];
+  private readonly unwanted: readonly JavaPattern[];
   private readonly onlyTables: boolean;
   private readonly onlyDatabases: boolean;
 
@@ -141,7 +142,7 @@ export class SchemaHistory {
   }
 
   private wanted(changes: readonly DdlChange[], sql: string): boolean {
-    if (this.unwanted.some((p) => p.test(sql))) return false;
+    if (this.unwanted.some((p) => p.matches(sql))) return false;
     return changes.some((c) => {
       if (c.kind === "TRUNCATE") return false;
       if (c.kind === "SERVER") return true;
