@@ -23,7 +23,9 @@ describe.each(["mysql", "mariadb"] as const)("the binlog of %s", (flavor) => {
     if (!here) return;
     server = await startMysql(flavor, { options: ["--max-allowed-packet=128M"] });
     client = await server.client();
-    await client.query("create database d; use d; create table t (id int primary key, s varchar(50), b blob, n int); create table large (id int primary key, b longblob)");
+    await client.query(
+      "create database d; use d; create table t (id int primary key, s varchar(50), b blob, n int); create table large (id int primary key, b longblob)",
+    );
   }, 60_000);
   afterAll(async () => server?.stop());
 
@@ -33,8 +35,8 @@ describe.each(["mysql", "mariadb"] as const)("the binlog of %s", (flavor) => {
     });
   const texts = (events: readonly BinlogEvent[]) =>
     rowsOf(events).map((r) => ({
-      before: r.before && r.before.map((c, i) => (c === undefined ? undefined : cellText(r.columns[i]!, c))),
-      after: r.after && r.after.map((c, i) => (c === undefined ? undefined : cellText(r.columns[i]!, c))),
+      before: r.before?.map((c, i) => (c === undefined ? undefined : cellText(r.columns[i]!, c))),
+      after: r.after?.map((c, i) => (c === undefined ? undefined : cellText(r.columns[i]!, c))),
     }));
 
   its(named("a transaction is a gtid, BEGIN, rows and a commit, with positions that follow each other"), async () => {
@@ -203,7 +205,7 @@ describe.each(["mysql", "mariadb"] as const)("the binlog of %s", (flavor) => {
 
   onMysql(named("partial JSON updates get their whole value"), async () => {
     await client.query("create table j (id int primary key, a json, s varchar(20), b json)");
-    const a = '{"k":[1,2,{"x":"y"}],"long":"' + "l".repeat(200) + '","n":1.50,"z":null}';
+    const a = `{"k":[1,2,{"x":"y"}],"long":"${"l".repeat(200)}","n":1.50,"z":null}`;
     await client.query("insert into j values (1, ?, 's', '[1,2,3]'), (2, null, null, '{}')", [a]);
     await client.query("set binlog_row_value_options = 'PARTIAL_JSON'");
     const changes = [
