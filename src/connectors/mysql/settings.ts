@@ -4,6 +4,7 @@ import { type Config, ConfigDef, type RawConfig, type Setting } from "../../comm
 import { MillraceError } from "../../common/errors.js";
 import type { ConnectionSettings } from "./connection/connect.js";
 import type { SslMode } from "./connection/tls.js";
+import { type GtidSources, gtidSources } from "./gtid-sources.js";
 import type { Flavor } from "./source-block.js";
 import type { TypeOptions } from "./types/column-type.js";
 
@@ -309,6 +310,9 @@ export interface MysqlSettings extends TypeOptions, ConnectionSettings {
   readonly schemaChanges: boolean;
   readonly snapshotMode: string;
   readonly historyTopic: string;
+  /** what becomes of a binlog event that cannot be read */
+  readonly undecodable: "fail" | "warn" | "skip";
+  readonly gtidSources: GtidSources;
 }
 
 const modes: Readonly<Record<string, string>> = { schema_only: "no_data", schema_only_recovery: "recovery" };
@@ -330,7 +334,7 @@ export function readSettings(raw: RawConfig, flavor: Flavor): MysqlSettings {
   const prefix = c.string("topic.prefix");
   const mode = c.string("snapshot.mode");
   const ssl = c.string("database.ssl.mode");
-  const failing = ["event.processing.failure.handling.mode", "event.deserialization.failure.handling.mode"];
+  const handling = ["event.processing.failure.handling.mode", "event.deserialization.failure.handling.mode"];
   return {
     flavor,
     config: c,
@@ -365,9 +369,16 @@ export function readSettings(raw: RawConfig, flavor: Flavor): MysqlSettings {
     time: c.string("time.precision.mode") as TypeOptions["time"],
     binary: c.string("binary.handling.mode") as TypeOptions["binary"],
     adjustYears: c.boolean("enable.time.adjuster"),
-    impossible: failing.some((name) => c.get(name) === "fail") ? "fail" : "null",
+    undecodable: undecodable(handling.map((name) => c.optionalString(name))),
+    gtidSources: gtidSources(c, flavor),
+    impossible: handling.some((name) => c.get(name) === "fail") ? "fail" : "null",
     placeholder: c.string("unavailable.value.placeholder"),
   };
+}
+
+function undecodable(modes: readonly (string | null)[]): MysqlSettings["undecodable"] {
+  const mode = modes.find((m) => m !== null) ?? "fail";
+  return mode === "fail" || mode === "warn" ? mode : "skip";
 }
 
 export function fieldName(column: string, settings: MysqlSettings): string {
