@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { isReference, parseProperties, resolveReferences } from "../../src/common/config-providers.js";
+import { configProviders, isReference, parseProperties, resolveReferences } from "../../src/common/config-providers.js";
 import { createLogger, scrubbedLogger } from "../../src/common/logger.js";
 import { hideInUrls, Scrubber, SecretKey, secretsInUrls } from "../../src/common/secrets.js";
 
@@ -84,5 +84,42 @@ describe("references", () => {
     expect(() => resolveReferences({ a: `\${file:${dir}/none:key}` })).toThrow(/cannot be read/);
     expect(isReference("${env:A}")).toBe(true);
     expect(isReference("x${env:A}")).toBe(false);
+  });
+  it("are looked up by the providers that the worker's settings name", () => {
+    writeFileSync(join(dir, "a.properties"), "k=v\n");
+    process.env["MILLRACE_TEST_OPEN"] = "open";
+    process.env["MILLRACE_TEST_SHUT"] = "shut";
+    const kafka = "org.apache.kafka.common.config.provider.";
+    const providers = configProviders({
+      "config.providers": "f, d,e",
+      "config.providers.f.class": `${kafka}FileConfigProvider`,
+      "config.providers.f.param.allowed.paths": `${dir},/nowhere`,
+      "config.providers.d.class": "DirectoryConfigProvider",
+      "config.providers.e.class": `${kafka}EnvVarConfigProvider`,
+      "config.providers.e.param.allowlist.pattern": "MILLRACE_.*_OPEN",
+    });
+    const of = (text: string) => resolveReferences({ s: text }, providers).config["s"];
+    expect(of(`\${f:${dir}/a.properties:k}`)).toBe("v");
+    expect(of(`\${d:${dir}:a.properties}`)).toBe("k=v");
+    expect(of("${e:MILLRACE_TEST_OPEN}")).toBe("open");
+    expect(() => of("${e:MILLRACE_TEST_SHUT}")).toThrow("${e:MILLRACE_TEST_SHUT} is not set");
+    expect(() => of("${e:x:MILLRACE_TEST_OPEN}")).toThrow(/an environment variable has no path/);
+    expect(() => of("${f:/etc/passwd:root}")).toThrow(/\/etc\/passwd is not in allowed.paths/);
+    expect(() => of(`\${f:${dir}/../x:root}`)).toThrow(/is not in allowed.paths/);
+    expect(() => of("${env:MILLRACE_TEST_OPEN}")).toThrow(/there is no config provider "env" \(known: f, d, e\)/);
+  });
+  it("name the worker's setting that is wrong", () => {
+    expect(configProviders({})).toHaveProperty("env");
+    expect(() => configProviders({ "config.providers": "v" })).toThrow("config.providers.v.class is missing");
+    expect(() => configProviders({ "config.providers": "v", "config.providers.v.class": "com.x.Vault" })).toThrow(
+      /there is no com.x.Vault; there are org/,
+    );
+    expect(() =>
+      configProviders({
+        "config.providers": "v",
+        "config.providers.v.class": "FileConfigProvider",
+        "config.providers.v.param.allowed.paths": "here",
+      }),
+    ).toThrow("config.providers.v.param.allowed.paths: here is not absolute");
   });
 });
