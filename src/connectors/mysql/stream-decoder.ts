@@ -38,6 +38,8 @@ export interface StreamEvents {
   skip: ((table: StreamTable, buffer: Buffer, offsets: Int32Array, o: number, transaction: Transaction) => boolean) | null;
   /** a transaction whose rows are left out */
   ignored: ((gtid: string) => boolean) | null;
+  /** rows of an event that cannot be read; may throw */
+  bad(error: Error, e: RowsOfEvent): void;
 }
 
 export interface DecoderOptions {
@@ -286,9 +288,15 @@ export class StreamDecoder {
       this.begun = true;
       this.events.begin(writer, this.transaction!);
     }
-    if (rows.operation === "insert") this.inserts(e, table, b, start, batch.end);
-    else if (rows.operation === "delete") this.deletes(e, table, b, start, batch.end);
-    else this.updates(e, table, b, start, batch.end);
+    try {
+      if (rows.operation === "insert") this.inserts(e, table, b, start, batch.end);
+      else if (rows.operation === "delete") this.deletes(e, table, b, start, batch.end);
+      else this.updates(e, table, b, start, batch.end);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      writer.drop();
+      this.events.bad(error, e);
+    }
   }
 
   /** Rows that were sent before a restart still have a place in their transaction. */

@@ -5,7 +5,7 @@ import { MillraceError } from "../../common/errors.js";
 import type { Logger } from "../../common/logger.js";
 import { nextTurn, sliceEnd } from "../../common/turn.js";
 import type { RecordShape } from "../../connect/api/shape.js";
-import type { SourceItem } from "../../connect/api/source.js";
+import type { SourceItem, SourceTaskContext } from "../../connect/api/source.js";
 import type { BinlogEvent, TableMap } from "./binlog/events.js";
 import type { BinlogReader } from "./binlog/reader.js";
 import type { CaptureRules } from "./capture-rules.js";
@@ -32,6 +32,7 @@ export interface StreamingContext {
   readonly structures: Structures;
   /** null: changes of tables are not sent */
   readonly changes: SchemaChanges | null;
+  readonly setAside: SourceTaskContext["setAside"];
 }
 
 /** Streams from the binlog: decodes what arrives, applies statements that change tables. */
@@ -80,7 +81,8 @@ export class Streaming {
         ? (t, kind, w, o) => incremental.row(t, kind, w, o, this.decoder.transaction!, this.decoder.serverId, this.offset)
         : null,
       skip: segments.length ? (t, b, offsets, o, transaction) => this.repeated(t, b, offsets, o, transaction) : null,
-      ignored: null,
+      ignored: settings.gtidSources.ignored,
+      bad: (error, e) => this.bad(error, e.header.file, e.header.position, `${e.table.database}.${e.table.table}`),
     };
     this.decoder = new StreamDecoder(
       position,
@@ -107,7 +109,7 @@ export class Streaming {
    */
   async next(ms: number): Promise<SourceItem[]> {
     if (this.incremental) await this.incremental.between();
-    if (!this.waiting.length) this.waiting = await this.reader.next(ms);
+    if (!this.waiting.length) this.waiting = await this.read(ms);
     const offset: Record<string, unknown> = {};
     this.offset = offset;
     let items: SourceItem[] = [];
@@ -122,11 +124,45 @@ export class Streaming {
       items = decoder.items;
       if (performance.now() > sliceEnd()) await nextTurn();
     }
+    // before the offset moves behind them
+    for (const { error, position } of this.aside) await this.context.setAside(error, { position });
+    this.aside = [];
     for (const make of this.pending) items.push(make(offset));
     this.pending = [];
     this.complete(offset, items);
     return items;
   }
+
+  private async read(ms: number): Promise<readonly BinlogEvent[]> {
+    try {
+      return await this.reader.next(ms);
+    } catch (e) {
+      const { file, position } = e instanceof MillraceError ? (e.context as { file?: string; position?: number }) : {};
+      if (file === undefined || position === undefined) throw e;
+      this.bad(e as MillraceError, file, position, null);
+      return [];
+    }
+  }
+
+  /** An event that cannot be read: stops the task, or is set aside, or left out. */
+  private bad(error: Error, file: string, position: number, table: string | null): void {
+    const { settings, logger } = this.context;
+    const where = `${file}:${position}`;
+    if (settings.undecodable === "fail")
+      throw error instanceof MillraceError
+        ? error
+        : new MillraceError(
+            "SOURCE_FAILED",
+            `The rows at ${where} of the binlog, of table ${table}, cannot be read: ${error.message}. event.deserialization.failure.handling.mode=warn sets them aside`,
+            { cause: error },
+          );
+    if (settings.undecodable === "warn") {
+      logger.warn("an event of the binlog cannot be read and is set aside", { at: where, error: error.message });
+      this.aside.push({ error, position: where });
+    } else logger.debug("an event of the binlog cannot be read and is left out", { at: where, error: error.message });
+  }
+
+  private aside: { readonly error: Error; readonly position: string }[] = [];
 
   /** The next events of about a batch's size. */
   private take(): readonly BinlogEvent[] {

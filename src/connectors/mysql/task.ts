@@ -14,7 +14,7 @@ import { SchemaHistory } from "./history/schema-history.js";
 import { Incremental } from "./incremental.js";
 import { nowhere, readOffset, type StoredOffset, type StreamPosition } from "./offsets.js";
 import { SchemaChanges } from "./schema-changes.js";
-import { binlogFiles, listTables, missingLog, prepareSession, type ServerInfo, serverInfo } from "./server.js";
+import { binlogEnd, binlogFiles, listTables, missingLog, prepareSession, type ServerInfo, serverInfo } from "./server.js";
 import { type MysqlSettings, readSettings } from "./settings.js";
 import { Snapshot } from "./snapshot.js";
 import { openView } from "./snapshot-view.js";
@@ -197,6 +197,10 @@ export class MysqlSourceTask implements SourceTask {
     const { logger } = this.context;
     const catalog = await this.openCatalog();
     let { position } = this.at;
+    if (position.gtids !== null && settings.gtidSources.limited) {
+      const end = await binlogEnd(catalog, this.info);
+      position = { ...position, gtids: settings.gtidSources.from(position.gtids, end?.gtidSet ?? "") };
+    }
     const gone = await missingLog(catalog, this.info, position);
     if (gone) throw new MillraceError("SOURCE_FAILED", gone, { cause: new ServerError(1236, "HY000", gone) });
     if (!position.file && position.gtids === null) {
@@ -219,7 +223,7 @@ export class MysqlSourceTask implements SourceTask {
     });
     const incremental = this.incremental(structures, catalog);
     return new Streaming(
-      { settings, rules, headers, logger, memory, structures, changes: this.changes },
+      { settings, rules, headers, logger, memory, structures, changes: this.changes, setAside: this.context.setAside.bind(this.context) },
       reader,
       position,
       this.at.segments,

@@ -1,7 +1,32 @@
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Flavor, installed, startMysql, type TestMysql } from "../../support/mysql.js";
 import type { SourceDriver } from "../../support/source-driver.js";
 import { MysqlBed } from "./bed.js";
+
+/** A way to the server on which one byte of the binlog's event with this text is changed. */
+async function corrupting(port: number, text: string): Promise<{ port: number; close(): Promise<void> }> {
+  const server = createServer((client) => {
+    const upstream = connect(port, "127.0.0.1");
+    let dumps = false;
+    client.on("data", (b) => {
+      if (b[4] === 0x12 || b[4] === 0x1e) dumps = true;
+      upstream.write(b);
+    });
+    upstream.on("data", (b) => {
+      const at = dumps ? b.indexOf(text) : -1;
+      if (at >= 0) b[at] = 0x43;
+      client.write(b);
+    });
+    for (const s of [client, upstream])
+      s.on("error", () => {}).on("close", () => {
+        client.destroy();
+        upstream.destroy();
+      });
+  });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return { port: (server.address() as AddressInfo).port, close: async () => void server.close() };
+}
 
 const ops = (d: SourceDriver, topic: string) =>
   d.of(topic).map(({ value, key }) => (value === null ? `x${key?.id ?? ""}` : `${value.op}${(value.after ?? value.before)?.id ?? ""}`));
@@ -204,6 +229,91 @@ for (const flavor of ["mysql", "mariadb"] as Flavor[])
       await d.until("the row of the other table", () => d.seen.length === 1);
       expect(d.seen[0]!.value.after).toEqual({ id: 2 });
     });
+
+    test("an event that cannot be read stops the task with its place, or is set aside", async () => {
+      bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(100))");
+      const first = await bed.driver({ "snapshot.mode": "no_data" });
+      await bed.streaming(first);
+      await first.kill();
+      const proxy = await corrupting(server.port, "corrupt me");
+      await bed.sql("INSERT INTO t VALUES (1, 'a')", "INSERT INTO t VALUES (2, CONCAT('corrupt', ' me'))", "INSERT INTO t VALUES (3, 'c')");
+      const through = { "snapshot.mode": "no_data", "database.port": String(proxy.port), "database.ssl.mode": "disabled" };
+      const failing = await bed.driver(through, first);
+      await expect(failing.until("never", () => false)).rejects.toThrow(/at position \d+.*checksum/);
+      const d = await bed.driver({ ...through, "event.deserialization.failure.handling.mode": "warn" }, first);
+      await d.until("the rows around it", () => d.seen.length === 2);
+      expect(d.seen.map((s) => s.value.after.id)).toEqual([1, 3]);
+      expect(d.aside).toHaveLength(1);
+      expect(d.aside[0]!.position).toMatch(/^binlog\.\d+:\d+$/);
+      await proxy.close();
+    });
+
+    test("transactions of servers that do not count are left out", async () => {
+      bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY)");
+      const [[own]] = (await bed.db.query(`SELECT ${flavor === "mysql" ? "@@server_uuid" : "@@gtid_domain_id"} AS id`)) as unknown as [
+        [{ id: string }],
+      ];
+      const first = await bed.driver({ "snapshot.mode": "no_data" });
+      await bed.streaming(first);
+      await bed.sql("INSERT INTO t VALUES (1)");
+      await first.until("a row", () => first.seen.length === 1);
+      await first.kill();
+      const other = flavor === "mysql" ? "SET gtid_next = 'aaaaaaaa-0000-0000-0000-000000000001:1'" : "SET gtid_domain_id = 7";
+      await bed.sql(
+        other,
+        "INSERT INTO t VALUES (2)",
+        flavor === "mysql" ? "SET gtid_next = 'AUTOMATIC'" : `SET gtid_domain_id = ${own.id}`,
+      );
+      await bed.sql("INSERT INTO t VALUES (3)");
+      const d = await bed.driver({ "snapshot.mode": "no_data", "gtid.source.includes": String(own.id) }, first);
+      await d.until("the row", () => d.seen.length === 1);
+      if (flavor === "mysql")
+        await bed.sql(
+          "SET gtid_next = 'aaaaaaaa-0000-0000-0000-000000000001:2'",
+          "INSERT INTO t VALUES (4)",
+          "SET gtid_next = 'AUTOMATIC'",
+        );
+      await bed.sql("INSERT INTO t VALUES (5)");
+      await d.until("the next", () => d.seen.length === 2);
+      expect(d.seen.map((s) => s.value.after.id)).toEqual([3, 5]);
+    });
+
+    test("another server of the same GTIDs goes on where the first one stopped", async () => {
+      bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(10))", "INSERT INTO t VALUES (1, 'a')");
+      const replica = await startMysql(flavor, { options: flavor === "mysql" ? [] : ["--log-slave-updates=ON"] });
+      try {
+        const [[start]] = (await bed.db.query(
+          flavor === "mysql" ? "SELECT @@gtid_purged AS purged" : "SELECT @@gtid_binlog_pos AS purged",
+        )) as unknown as [[{ purged: string }]];
+        const db = await replica.client();
+        if (flavor === "mysql") {
+          await db.query("RESET BINARY LOGS AND GTIDS");
+          if (start.purged) await db.query(`SET GLOBAL gtid_purged = '${start.purged}'`);
+          await db.query(
+            `CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = ${server.port}, SOURCE_USER = 'root', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1; START REPLICA`,
+          );
+        } else {
+          await db.query(`CREATE DATABASE ${bed.name}; CREATE TABLE ${bed.name}.t (id INT PRIMARY KEY, v VARCHAR(10))`);
+          await db.query(
+            `RESET MASTER; SET GLOBAL gtid_slave_pos = '${start.purged}'; CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = ${server.port}, MASTER_USER = 'root', MASTER_USE_GTID = slave_pos; START SLAVE`,
+          );
+        }
+        const first = await bed.driver({ "snapshot.mode": "no_data" });
+        await bed.streaming(first);
+        await bed.sql("INSERT INTO t VALUES (2, 'b')");
+        await first.until("a row", () => first.seen.length === 1);
+        await first.kill();
+        await bed.sql("INSERT INTO t VALUES (3, 'c')", "ALTER TABLE t ADD COLUMN n INT", "INSERT INTO t VALUES (4, 'd', 4)");
+        const d = await bed.driver({ "snapshot.mode": "no_data", "database.port": String(replica.port) }, first);
+        await d.until("what was not read", () => d.seen.length === 2);
+        expect(d.seen.map((s) => s.value.after)).toEqual([
+          { id: 3, v: "c" },
+          { id: 4, v: "d", n: 4 },
+        ]);
+      } finally {
+        await replica.stop();
+      }
+    }, 90_000);
 
     test("transaction metadata, heartbeats and truncation", async () => {
       bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY)", "CREATE TABLE u (id INT PRIMARY KEY)");

@@ -87,7 +87,12 @@ export class BinlogReader {
   async next(ms: number): Promise<BinlogEvent[]> {
     const out: BinlogEvent[] = [];
     const { packets } = this.session;
-    if (this.failed) throw this.failed;
+    if (this.failed) {
+      // once: behind an event that cannot be read, the next one may be
+      const { failed } = this;
+      this.failed = null;
+      throw failed;
+    }
     try {
       while (!packets.next()) {
         if (!(await packets.fill(ms))) {
@@ -111,7 +116,7 @@ export class BinlogReader {
         this.decoder.decode(buffer, start + 1, end, out);
       } while (packets.next());
     } catch (e) {
-      // what was read whole comes first; the error comes again
+      // what was read whole comes first; the error comes with the next call
       if (out.length > 0) {
         this.failed = classify(e);
         return out;
