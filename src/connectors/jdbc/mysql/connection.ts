@@ -62,11 +62,11 @@ async function attempt(settings: SinkSettings, at: JdbcHost, ssl: mysql.SslOptio
     const facts = (
       await query(
         connection,
-        "SELECT @@version AS version, @@max_allowed_packet AS packet, @@character_set_database AS charset, @@global.read_only AS readonly, @@log_bin AS log, @@binlog_format AS format",
+        "SELECT @@version AS version, @@max_allowed_packet AS packet, @@global.read_only AS readonly, @@log_bin AS log, @@binlog_format AS format",
       )
     )[0]!;
     if (url.hosts.length > 1 && Number(facts.readonly)) throw new Error("it is read-only");
-    const server = serverOf({ version: String(facts.version), packet: Number(facts.packet), charset: String(facts.charset) });
+    const server = serverOf({ version: String(facts.version), packet: Number(facts.packet) });
     await query(connection, sessionSettings(server, Number(facts.log) === 1 && facts.format === "STATEMENT"));
     return { connection, server };
   } catch (error) {

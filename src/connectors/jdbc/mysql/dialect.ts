@@ -66,11 +66,15 @@ class MysqlSession implements Session {
     return columnFor(this.server, this.settings, kind, schema, isKey, keyColumns);
   }
 
-  async createTable(_name: TableName, quoted: string, columns: readonly NewColumn[], primaryKey: readonly string[]): Promise<void> {
+  async createTable(name: TableName, quoted: string, columns: readonly NewColumn[], primaryKey: readonly string[]): Promise<void> {
     const { quoteIdentifier } = mysqlDialect;
     const key = primaryKey.length ? [`PRIMARY KEY (${primaryKey.map(quoteIdentifier).join(",")})`] : [];
     // a database of another character set would refuse what the source holds
-    const charset = this.server.charset === "utf8mb4" ? "" : " CHARACTER SET utf8mb4";
+    const schema = name.schema === null ? "DATABASE()" : mysqlDialect.literal(name.schema);
+    const defaults = await this.query(
+      `SELECT default_character_set_name AS charset FROM information_schema.schemata WHERE schema_name = ${schema}`,
+    );
+    const charset = defaults[0]?.charset === "utf8mb4" ? "" : " CHARACTER SET utf8mb4";
     await this.query(`CREATE TABLE IF NOT EXISTS ${quoted} (${[...columns.map(columnText), ...key].join(", ")}) ENGINE=InnoDB${charset}`);
   }
 

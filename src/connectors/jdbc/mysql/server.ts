@@ -11,12 +11,10 @@ export interface Server {
   readonly vectorFunction: string | null;
   /** compares characters and trailing spaces as they are */
   readonly exactCollation: string;
-  /** the default character set of the URL's database */
-  readonly charset: string;
 }
 
-/** @param facts `@@version`, `@@max_allowed_packet`, `@@character_set_database` */
-export function serverOf(facts: { version: string; packet: number; charset: string }): Server {
+/** @param facts `@@version` and `@@max_allowed_packet` */
+export function serverOf(facts: { version: string; packet: number }): Server {
   const mariadb = /mariadb/i.test(facts.version);
   // MariaDB once said 5.5.5-10.x for replication's sake
   const [major = 0, minor = 0, patch = 0] = facts.version
@@ -31,6 +29,5 @@ export function serverOf(facts: { version: string; packet: number; charset: stri
     expressionDefaults: mariadb ? from(10, 2, 1) : from(8, 0, 13),
     vectorFunction: mariadb ? (from(11, 7) ? "VEC_FromText" : null) : from(9, 0) ? "STRING_TO_VECTOR" : null,
     exactCollation: mariadb ? "utf8mb4_nopad_bin" : from(8, 0, 17) ? "utf8mb4_0900_bin" : "utf8mb4_bin",
-    charset: facts.charset,
   };
 }

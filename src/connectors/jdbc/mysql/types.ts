@@ -164,5 +164,6 @@ function defaultLiteral(server: Server, kind: ValueKind, schema: Schema, type: s
   }
   const text = out.toString();
   if (!/text$|blob$|^json$/.test(type)) return text;
-  return server.expressionDefaults ? `(${text})` : undefined;
+  // the server keeps an expression with backslash escapes, which it could not read again in our sessions
+  return server.expressionDefaults && !/['\\]/.test(text.slice(1, -1)) ? `(${text})` : undefined;
 }
