@@ -232,7 +232,7 @@ const own: readonly Setting[] = [
     name: "read.only",
     type: "BOOLEAN",
     default: false,
-    doc: "Incremental snapshots by GTID positions instead of writing to the signal table.",
+    doc: "true: no incremental snapshots, whose windows are marked in the signal table; the connector never writes to the database.",
   },
   { name: "use.nongraceful.disconnect", type: "BOOLEAN", default: false, doc: "Without effect." },
   { name: "binlog.buffer.size", type: "INT", default: 0, doc: "Without effect: a transaction is streamed, however large it is." },
