@@ -35,7 +35,8 @@ export interface SinkTaskContext extends TaskContext {
   seek(tp: TopicPartition, offset: number): void;
   /**
    * Sets one refused record aside in the error store (and in the dead letter queue, by `errors.*`); rejects where the config
-   * says that an error stops the task. Durable before the record's offset is.
+   * says that an error stops the task. Durable once it resolves, so before the record's offset is. Report many without waiting
+   * for each: those under way at once are written together.
    */
   reportError(record: SinkRecord, error: unknown): Promise<void>;
   pause(tp: readonly TopicPartition[]): void;

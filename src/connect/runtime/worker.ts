@@ -1,27 +1,23 @@
 import { MillraceError } from "../../common/errors.js";
-import { type Logger, scrubbedLogger, silentLogger } from "../../common/logger.js";
-import { Metrics } from "../../common/metrics.js";
-import { HIDDEN, Scrubber, SecretKey } from "../../common/secrets.js";
-import { systemClock } from "../../common/time.js";
+import type { Logger } from "../../common/logger.js";
+import { HIDDEN, type Scrubber } from "../../common/secrets.js";
 import type { ConnectorAdmin, ConnectorStatus } from "../api/admin.js";
 import type { ConnectorConfig } from "../api/source.js";
-import { predicatePlugins } from "../predicates/plugins.js";
-import { transformPlugins } from "../transforms/plugins.js";
-import { ConfigChecks } from "./config-checks.js";
+import type { ConfigChecks } from "./config-checks.js";
 import { keepStoredSecrets, maskConfig } from "./config-masks.js";
-import { ConfigStore, type TargetState } from "./config-store.js";
+import type { ConfigStore, TargetState } from "./config-store.js";
 import { type AlteredOffset, ConnectorOffsets, type OffsetView } from "./connector-offsets.js";
 import { ConnectorRunner } from "./connector-runner.js";
-import { OffsetStore } from "./offset-store.js";
-import { type PluginListing, Plugins } from "./plugins.js";
+import type { PluginListing } from "./plugins.js";
 import { replayInto } from "./replay.js";
-import { StatusStore } from "./status-store.js";
+import type { StatusStore } from "./status-store.js";
 import { configToRun } from "./task-config.js";
 import type { TaskServices } from "./task-runner.js";
 import { Turns } from "./turns.js";
 import type { ConfigInfos, ConfigKeyInfo } from "./validate.js";
 import { withWorkerDefaults } from "./worker-defaults.js";
 import type { ConnectWorkerOptions } from "./worker-options.js";
+import { openParts, type WorkerParts } from "./worker-parts.js";
 
 export interface ConnectorInfo {
   readonly name: string;
@@ -29,14 +25,6 @@ export interface ConnectorInfo {
   readonly config: Readonly<Record<string, string>>;
   readonly tasks: readonly { readonly connector: string; readonly task: number }[];
   readonly type: "source" | "sink";
-}
-
-interface Parts {
-  readonly configs: ConfigStore;
-  readonly statuses: StatusStore;
-  readonly services: TaskServices;
-  readonly checks: ConfigChecks;
-  readonly scrubber: Scrubber;
 }
 
 /**
@@ -61,7 +49,7 @@ export class ConnectWorker implements ConnectorAdmin {
 
   private constructor(
     private readonly options: ConnectWorkerOptions,
-    parts: Parts,
+    parts: WorkerParts,
   ) {
     this.configs = parts.configs;
     this.statuses = parts.statuses;
@@ -82,37 +70,7 @@ export class ConnectWorker implements ConnectorAdmin {
 
   /** Reads the three topics. Connectors are UNASSIGNED until `start`. */
   static async prepare(options: ConnectWorkerOptions): Promise<ConnectWorker> {
-    const { broker, workerConfig = {}, hosts = {}, providers } = options;
-    const scrubber = new Scrubber();
-    const key = SecretKey.open({ secretKey: options.secretKey, dataDir: options.dataDir });
-    const [configs, offsets, statuses] = await Promise.all([
-      ConfigStore.open(broker, workerConfig["config.storage.topic"] ?? "connect-configs", key),
-      OffsetStore.open(broker, workerConfig["offset.storage.topic"] ?? "connect-offsets"),
-      StatusStore.open(broker, workerConfig["status.storage.topic"] ?? "connect-status"),
-    ]);
-    const plugins = new Plugins({
-      ...options,
-      transforms: [...transformPlugins, ...(options.transforms ?? [])],
-      predicates: [...predicatePlugins, ...(options.predicates ?? [])],
-      broken: options.brokenPlugins ?? [],
-    });
-    const services: TaskServices = {
-      broker,
-      plugins,
-      offsets,
-      errorStore: options.errorStore,
-      hosts,
-      providers,
-      logger: scrubbedLogger(options.logger ?? silentLogger, (text) => scrubber.scrub(text)),
-      metrics: options.metrics ?? new Metrics(),
-      clock: options.clock ?? systemClock,
-      scrub: (text) => scrubber.scrub(text),
-      holdSecrets: (values) => scrubber.add(values),
-      onTopic: (connector, task, topic) => statuses.activeTopic(connector, task, topic),
-    };
-    options.errorStore?.scrubbers.push(services.scrub);
-    const checks = new ConfigChecks({ plugins, scrubber, hosts, providers, worker: workerConfig });
-    return new ConnectWorker(options, { configs, statuses, services, checks, scrubber });
+    return new ConnectWorker(options, await openParts(options));
   }
 
   /** Starts the connectors that are to run. @param workerId where the REST interface answers, as `host:port` */
