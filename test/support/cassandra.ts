@@ -23,9 +23,12 @@ export interface TestCassandra {
   stop(): Promise<void>;
 }
 
-/** With `MILLRACE_TEST_CASSANDRA` set to a port, that running server is used, started by `cassandra.sh`. */
-export async function startCassandra(): Promise<TestCassandra> {
-  const shared = process.env["MILLRACE_TEST_CASSANDRA"];
+/**
+ * With `MILLRACE_TEST_CASSANDRA` set to a port, that running server is used, started by `cassandra.sh`; `own`: never, because the
+ * test kills it.
+ */
+export async function startCassandra(options: { own?: boolean } = {}): Promise<TestCassandra> {
+  const shared = options.own ? undefined : process.env["MILLRACE_TEST_CASSANDRA"];
   const port = shared ? Number(shared) : await freePort();
   const home = `${folder}/instances/${port}`;
   const start = () => run("bash", [script, "start", folder, String(port)], { timeout: 150_000 });

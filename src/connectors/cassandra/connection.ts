@@ -9,7 +9,11 @@ function clientOptions(settings: CassandraSettings, context: CheckContext): Clie
     pooling: { coreConnectionsPerHost: { [types.distance.local]: settings.connectionsPerHost, [types.distance.remote]: 1 } },
     socketOptions: { readTimeout: settings.timeoutMs, connectTimeout: 10_000 },
     // the sink's own retries are the only ones: they know what may be sent twice
-    policies: { retry: new policies.retry.FallthroughRetryPolicy() },
+    policies: {
+      retry: new policies.retry.FallthroughRetryPolicy(),
+      // by default the pauses grow to ten minutes, and a server that is back would be seen as late as that
+      reconnection: new policies.reconnection.ConstantReconnectionPolicy(1000),
+    },
     queryOptions: { prepare: true },
     protocolOptions: { port: settings.port },
   };
@@ -69,6 +73,8 @@ const codeOf = (error: unknown) => (error instanceof errors.ResponseError ? erro
 export type FailureKind =
   /** the node, the cluster or the way there cannot now: the same request passes later */
   | "passing"
+  /** the node does not know the statement and cannot prepare it: the table may be another by now */
+  | "stale"
   /** the row or the statement is refused; the table tells which of both */
   | "refused"
   /** may be the row's fault: tried again a few times, then refused */
@@ -82,12 +88,15 @@ export function classify(error: unknown): FailureKind {
     const kinds = innerErrors(error)
       .filter((e) => e !== null && typeof e === "object")
       .map(classify);
-    return kinds.length > 0 && kinds.every((k) => k === "permanent") ? "permanent" : "passing";
+    for (const kind of ["permanent", "stale"] as const) if (kinds.length > 0 && kinds.every((k) => k === kind)) return kind;
+    return "passing";
   }
   if (error instanceof errors.AuthenticationError) return "permanent";
   switch (codeOf(error)) {
     case undefined:
       return "passing";
+    case 0x2500: // unprepared
+      return "stale";
     case 0x2000: // syntax error
     case 0x2200: // invalid
     case 0x2300: // configuration error

@@ -77,7 +77,9 @@ async function readTable(client: Client, settings: TableSettings) {
   const keyspaces = Object.keys(client.metadata.keyspaces);
   const keyspace = [settings.keyspace, settings.keyspace.toLowerCase()].find((k) => keyspaces.includes(k));
   if (keyspace === undefined) throw new TargetProblem(setting, `keyspace ${settings.keyspace} does not exist`);
+  // what is known of an earlier table must not answer for this one
   client.metadata.clearPrepared();
+  await client.metadata.refreshKeyspace(keyspace);
   const table =
     (await client.metadata.getTable(keyspace, settings.table)) ?? (await client.metadata.getTable(keyspace, settings.table.toLowerCase()));
   if (!table) throw new TargetProblem(setting, `table ${keyspace}.${settings.table} does not exist`);

@@ -20,7 +20,9 @@ import { type Request, Writer } from "./writer.js";
 const BATCH_BYTES = 128 * 1024;
 /** Rows that batches are gathered from. */
 const GATHER = 1024;
-const LONGEST_PAUSE_MS = 10_000;
+const LONGEST_PAUSE_MS = 5000;
+/** How long the table is taken to be as it was read. */
+const RECHECK_MS = 1000;
 
 interface PartitionState {
   /** the offset after everything taken so far */
@@ -45,6 +47,7 @@ export class CassandraSinkTask implements SinkTask {
   private writer!: Writer;
   private readonly topics = new Map<string, Promise<OpenTopic>>();
   private readonly partitions = new Map<string, PartitionState>();
+  private readonly rechecks = new Map<Target, { readonly at: number; readonly done: Promise<void> }>();
 
   async start(config: ConnectorConfig, context: SinkTaskContext): Promise<void> {
     this.settings = cassandraSettings(config);
@@ -79,9 +82,9 @@ export class CassandraSinkTask implements SinkTask {
     await this.take(fromColumns(rows), this.stateOf(rows));
   }
 
-  /** With the write times of their timestamps alone, so that newer writes of their rows are not undone. */
+  /** With write times after all that this partition wrote: whoever asks has made sure that no later record of the key is there. */
   async replay(records: readonly SinkRecord[]): Promise<void> {
-    for (const rows of fromRecords(records)) await this.take(rows, { through: 0, times: new WriteTimes() });
+    for (const rows of fromRecords(records)) await this.take(rows, { through: 0, times: this.stateOf(rows).times });
     await this.writer.settled();
   }
 
@@ -230,9 +233,15 @@ export class CassandraSinkTask implements SinkTask {
     }
   }
 
-  /** A statement was refused: by the row's fault if the table still is as the mapping needs it. */
-  private async recheck(target: Target): Promise<void> {
-    await this.waiting(() => this.opened(() => openTarget(this.client, target.settings)));
+  /** A statement was refused: by the row's fault if the table still is as the mapping needs it. Many at once ask once. */
+  private recheck(target: Target): Promise<void> {
+    const now = this.context.clock.now();
+    let last = this.rechecks.get(target);
+    if (!last || now - last.at > RECHECK_MS) {
+      const done = this.waiting(() => this.opened(() => openTarget(this.client, target.settings))).then(() => undefined);
+      this.rechecks.set(target, (last = { at: now, done }));
+    }
+    return last.done;
   }
 
   private async refuse(rows: RowSource, row: number, error: unknown, byDriver: boolean): Promise<void> {

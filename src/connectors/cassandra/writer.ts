@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Client } from "cassandra-driver";
 import { asError, describeError, MillraceError } from "../../common/errors.js";
 import type { SinkTaskContext } from "../../connect/api/sink.js";
@@ -43,7 +44,7 @@ interface Running extends Request {
 }
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 10_000;
+const LONGEST_PAUSE_MS = 5000;
 /** how often a failure that may be the row's own fault is tried again */
 const DOUBTFUL_ATTEMPTS = 5;
 
@@ -65,7 +66,10 @@ export class Writer {
   /** rows taken and not yet written */
   pending = 0;
 
-  constructor(private readonly environment: WriterEnvironment) {}
+  constructor(private readonly environment: WriterEnvironment) {
+    // each request that waits to be sent again listens for the task's end
+    setMaxListeners(0, environment.context.signal);
+  }
 
   submit(request: Request): void {
     const { target, rows, writes, index, order } = request;
@@ -183,7 +187,8 @@ export class Writer {
     const kind = classify(error);
     running.attempts++;
     if (kind === "permanent") throw new MillraceError("TARGET_FAILED", `${running.target.name}: ${describeError(error)}`, { cause: error });
-    if (kind === "passing" || (kind === "doubtful" && running.attempts < DOUBTFUL_ATTEMPTS)) {
+    if (kind === "stale") await this.environment.recheck(running.target);
+    if (kind === "passing" || kind === "stale" || (kind === "doubtful" && running.attempts < DOUBTFUL_ATTEMPTS)) {
       if (!this.troubled) {
         this.troubled = true;
         context.logger.warn("Cassandra cannot take a write for now; trying again", {
