@@ -1,10 +1,12 @@
 import type { SinkConnector } from "../connect/api/sink.js";
 import type { SourceConnector } from "../connect/api/source.js";
 import { cassandraSink } from "../connectors/cassandra/connector.js";
+import { fileStreamSink } from "../connectors/file/sink.js";
+import { fileStreamSource } from "../connectors/file/source.js";
 import { confluentJdbcSink, debeziumJdbcSink } from "../connectors/jdbc/connectors.js";
 import { mariadbSource, mysqlSource } from "../connectors/mysql/connector.js";
 import { postgresSource } from "../connectors/postgres/connector.js";
 
 /** The connectors of this build: one plug-in, one folder, one line here. */
-export const sources: readonly SourceConnector[] = [postgresSource, mysqlSource, mariadbSource];
-export const sinks: readonly SinkConnector[] = [confluentJdbcSink, debeziumJdbcSink, cassandraSink];
+export const sources: readonly SourceConnector[] = [postgresSource, mysqlSource, mariadbSource, fileStreamSource];
+export const sinks: readonly SinkConnector[] = [confluentJdbcSink, debeziumJdbcSink, cassandraSink, fileStreamSink];
