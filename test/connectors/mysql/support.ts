@@ -154,10 +154,10 @@ export function cellText(column: ColumnWire, b: Cell, unsigned = column.unsigned
       return String(readBit(b, 0, b.length));
     case t.enum: {
       const place = Number(readPlaces(b, 0, b.length));
-      return place === 0 ? "" : column.values![place - 1]!;
+      return column.values?.[place - 1] ?? "";
     }
     case t.set:
-      return setMembers(readPlaces(b, 0, b.length), column.values!).join(",");
+      return setMembers(readPlaces(b, 0, b.length), column.values ?? []).join(",");
     case t.json:
       return jsonText(b, 0, b.length);
     case t.geometry:
