@@ -15,7 +15,6 @@ import { Decimal, logical, optional, primitive, structOf } from "../dist/data/sc
 import { SchemaRegistry } from "../dist/schema-registry/registry.js";
 import { measure } from "./support.mjs";
 
-export const COUNT = Math.round(1_000_000 * Number(process.env.BENCH_SCALE ?? 1));
 const CHUNK = 5000;
 export const COLUMNS = ["id", "a", "t", "n", "ts", "b", "v"];
 
@@ -94,7 +93,7 @@ function chunk(of, from, salt) {
   return { shape: of, count: CHUNK, buffer: Buffer.from(parts.join("")), offsets, slots, sourcePartition: { s: 1 }, sourceOffset };
 }
 
-function source() {
+function source(count) {
   return {
     type: "source",
     classes: ["bench.Source"],
@@ -114,7 +113,7 @@ function source() {
           salt = Number(config.salt);
         },
         async poll() {
-          if (at >= COUNT) {
+          if (at >= count) {
             await context.clock.sleep(50, context.signal).catch(() => {});
             return [];
           }
@@ -123,7 +122,7 @@ function source() {
           return [made];
         },
         committed([last]) {
-          if (last.offset.at >= COUNT) waiting.get(context.connector)();
+          if (last.offset.at >= count) waiting.get(context.connector)();
         },
         async stop() {},
       };
@@ -132,15 +131,15 @@ function source() {
 }
 const waiting = new Map();
 
-/** A worker whose log holds `topics`, each a million rows of its salt. */
-export async function openBed(topics) {
+/** A worker whose log holds `topics`, each `count` rows of its salt. */
+export async function openBed(count, topics) {
   const dir = mkdtempSync(join(tmpdir(), "millrace-bench-sink-"));
   const metrics = new Metrics();
   const broker = await EmbeddedBroker.open({ dir: join(dir, "log"), metrics });
   const registry = await SchemaRegistry.open({ broker, logger: silentLogger });
   const worker = await ConnectWorker.open({
     broker,
-    sources: [source()],
+    sources: [source(count)],
     sinks: [confluentJdbcSink],
     converters: createConverterPlugins({ registry }),
     dataDir: dir,

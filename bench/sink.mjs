@@ -2,9 +2,10 @@
 // starts; measured are fetch, decode, encode and the target. Limit: COPY into a staging table and one merge, 20,000 rows a batch, one
 // connection, the same rows, made ready before.
 import { from as copyFrom } from "./copy.mjs";
-import { COLUMNS, COUNT, openBed, row } from "./sink-support.mjs";
+import { COLUMNS, openBed, row } from "./sink-support.mjs";
 import { measure, report, startBenchPostgres } from "./support.mjs";
 
+const COUNT = Math.round(1_000_000 * Number(process.env.BENCH_SCALE ?? 1));
 const BATCH = 20_000;
 const server = await startBenchPostgres();
 const db = await server.client();
@@ -26,7 +27,7 @@ const limit = await measure(async () => {
 });
 ready.length = 0;
 
-const bed = await openBed({ created: 2, updated: 3 });
+const bed = await openBed(COUNT, { created: 2, updated: 3 });
 await table("bench");
 const target = {
   "connection.url": `jdbc:postgresql://127.0.0.1:${server.port}/postgres`,

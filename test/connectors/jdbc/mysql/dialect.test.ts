@@ -230,7 +230,7 @@ describe.each(targets.filter((t) => t.name !== "postgres").map((t) => [t.title, 
       new Map(
         (
           await db.query(
-            `SELECT column_name AS name, column_type AS type FROM information_schema.columns WHERE table_schema = 'target' AND table_name = '${table}'`,
+            `SELECT column_name AS name, column_type AS type FROM information_schema.columns WHERE table_schema = 'target' AND table_name = '${table}' ORDER BY ordinal_position`,
           )
         ).map((r) => [r.name, String(r.type)]),
       );
