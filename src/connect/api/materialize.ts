@@ -49,7 +49,7 @@ export function materializeRecord(chunk: RowChunk, row: number): SourceRecord {
     key: shape.key === null ? null : materialize(shape.key, chunk, row),
     valueSchema: shape.value?.schema ?? null,
     value: shape.value === null ? null : materialize(shape.value, chunk, row),
-    timestamp: Number.isNaN(timestamp) ? null : timestamp,
+    timestamp: Number.isNaN(timestamp) ? (chunk.timestamp ?? null) : timestamp,
     headers,
     sourcePartition: chunk.sourcePartition,
     sourceOffset: chunk.sourceOffset,

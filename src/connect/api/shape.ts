@@ -97,4 +97,9 @@ export interface RowChunk {
   readonly sourcePartition: SourcePartition;
   /** The position after the chunk's last row: written with it in one transaction. */
   readonly sourceOffset: SourceOffset;
+  /**
+   * The records' time (ms) where the shape has no slot for it; the time of writing if absent. Rows of a snapshot have the moment of its
+   * start: a join by time then sees all of its tables at once, whichever was read first.
+   */
+  readonly timestamp?: number;
 }

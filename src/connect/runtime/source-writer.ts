@@ -105,7 +105,7 @@ export class SourceWriter {
       }
       return written;
     }
-    const now = clock.now();
+    const now = chunk.timestamp ?? clock.now();
     for (let row = 0; row < chunk.count; ) {
       const reached = this.encode(plan, chunk, row, now);
       const failed = reached < 0;

@@ -22,6 +22,8 @@ export interface SnapshotSegment {
   readonly gtids: string | null;
   /** the table (database, name) and key behind which it starts; null: everything */
   readonly from: { readonly table: readonly [string, string]; readonly key: readonly string[] | null } | null;
+  /** when it began (ms): the records' time of the first part is that of all */
+  readonly startedMs?: number;
 }
 
 export interface SnapshotState {

@@ -59,7 +59,10 @@ export class Snapshot {
   ) {
     const from = resume?.at ? { table: resume.at.table, key: resume.at.key } : null;
     const end = view.position;
-    this.segments = [...(resume?.segments ?? []), { file: end?.file ?? "", pos: end?.position ?? 0, gtids: end?.gtidSet ?? null, from }];
+    this.segments = [
+      ...(resume?.segments ?? []),
+      { file: end?.file ?? "", pos: end?.position ?? 0, gtids: end?.gtidSet ?? null, from, startedMs: this.started },
+    ];
     this.source = { tsUs: view.tsUs, file: end?.file ?? "", pos: end?.position ?? 0 };
     this.plans = data ? planTables(view.structures.models, context.rules) : [];
     if (resume?.at) this.seek(resume.at);
@@ -150,6 +153,7 @@ export class Snapshot {
         slots: slots.subarray(from * readSlots, to * readSlots),
         sourcePartition: this.partition,
         sourceOffset: offset,
+        timestamp: this.segments[0]!.startedMs ?? this.started,
       } satisfies RowChunk);
     };
     const first = this.count === 0 ? 1 : 0;

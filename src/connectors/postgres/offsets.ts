@@ -10,6 +10,8 @@ export interface SnapshotSegment {
   readonly lsn: number;
   /** the table (schema, name) and key behind which it starts; null: everything */
   readonly from: { readonly table: readonly [string, string]; readonly key: readonly string[] | null } | null;
+  /** when it began (ms): the records' time of the first part is that of all */
+  readonly startedMs?: number;
 }
 
 export interface SnapshotState {

@@ -81,7 +81,7 @@ export class Snapshot {
     const lsn = start.exported ? start.lsn : parseLsn(row![1]!);
     const { resume } = start;
     const from = resume?.at ? { table: resume.at.table, key: resume.at.key } : null;
-    this.segments = [...(resume?.segments ?? []), { view: start.exported ? null : view, lsn, from }];
+    this.segments = [...(resume?.segments ?? []), { view: start.exported ? null : view, lsn, from, startedMs: Date.now() }];
     const xmax = view.split(":")[1]!;
     this.source = { tsUs: Number(row![2]), sequence: `[null,"${lsn}"]`, txId: Number(xmax) % 2 ** 32, lsn };
     this.types = await loadTypes(session);
@@ -147,10 +147,11 @@ export class Snapshot {
   private async decode(decoder: CopyDecoder, chunks: readonly Buffer[], offset: Record<string, unknown>): Promise<SourceItem[]> {
     const partition = { server: this.context.settings.prefix };
     const items: SourceItem[] = [];
+    const timestamp = this.segments[0]!.startedMs ?? this.started;
     let until = sliceEnd();
     for (let i = 0; i < chunks.length; i += chunksAtOnce) {
       const some = chunks.slice(i, i + chunksAtOnce);
-      items.push(...decoder.decode(some, partition, offset));
+      for (const chunk of decoder.decode(some, partition, offset)) items.push({ ...chunk, timestamp });
       this.session.queue.recycle(some);
       if (performance.now() < until || i + chunksAtOnce >= chunks.length) continue;
       await nextTurn();

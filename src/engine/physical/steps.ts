@@ -107,7 +107,7 @@ function buildSource(step: SourceStep, { topology, needed, registry }: BuildCont
     ...(timestampOf ? { timestampOf } : {}),
     ...(readHeaders ? { readHeaders } : {}),
     // A table is all of its rows, whenever the query was created.
-    ...(table ? { offsetReset: "earliest" as const } : {}),
+    ...(table ? { table, offsetReset: "earliest" as const } : {}),
   });
   const window = step.window;
   const plain: Built = {

@@ -91,7 +91,10 @@ export class StreamTask implements TaskContext {
   }
 
   addQueue(queue: RecordQueue): void {
-    this.queues.push(queue);
+    // Tables ahead of streams: of equal timestamps the first queue's is taken, and a stream's record whose table row came in the
+    // same millisecond (the same transaction of a database) would be joined with nothing.
+    const at = queue.source.table ? this.queues.findIndex((q) => !q.source.table) : -1;
+    this.queues.splice(at < 0 ? this.queues.length : at, 0, queue);
     this.entries.set(queue, this.byNode.get(this.sub.sources.find((s) => s.spec === queue.source)!)!);
   }
 

@@ -15,6 +15,8 @@ export interface SourceSpec {
   readonly timestampOf?: (row: Row) => number;
   /** Value columns filled from the record's headers, after decoding. */
   readonly readHeaders?: (row: Row, headers: readonly RecordHeader[]) => void;
+  /** Its records go ahead of others of the same time: a stream's record meets the table's row that was written with it. */
+  readonly table?: boolean;
   /** Where a query that has committed nothing yet begins; the query's `auto.offset.reset` if absent. */
   readonly offsetReset?: "earliest" | "latest";
   /** `old` travels in the record (a repartitioned table's changes): see table-group-by. */
