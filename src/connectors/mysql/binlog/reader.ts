@@ -82,7 +82,8 @@ export class BinlogReader {
 
   /**
    * The events that have arrived, waiting up to `ms` for some; empty: none came. The bytes of rows are valid until the next call.
-   * @throws MillraceError SOURCE_RETRIABLE where the connection is lost or silent, SOURCE_FAILED where the binlog is damaged or gone
+   * @throws MillraceError SOURCE_RETRIABLE where the connection is lost or silent, SOURCE_FAILED where the binlog is damaged or gone;
+   * after an event that cannot be read the next call goes on behind it
    */
   async next(ms: number): Promise<BinlogEvent[]> {
     const out: BinlogEvent[] = [];
