@@ -200,10 +200,13 @@ export class StreamDecoder {
     const named = gtid === null ? null : prefixOf(gtid, this.options.flavor);
     this.number = named?.number ?? Number.NaN;
     this.setVariant(file, named?.prefix ?? null, false);
-    this.begun = false;
+    this.begun = this.opened = false;
   }
 
+  /** whether its BEGIN record was sent */
   private begun = false;
+  /** by a BEGIN of its own: then only a COMMIT ends it */
+  private opened = false;
 
   private setVariant(file: string, gtid: string | null, query: boolean): void {
     const v = this.variant;
@@ -238,6 +241,7 @@ export class StreamDecoder {
         // without GTIDs a transaction begins here
         if (!this.transaction) this.begin(e.header.file, e.header.position, null, e.header.timestamp * 1e6, e.header.serverId);
         this.threadId = e.threadId;
+        this.opened = true;
         if (/^\s*XA\s+(PREPARE|COMMIT|ROLLBACK)\b/i.test(e.sql)) this.commit(e.header.file, e.header.nextPosition);
         break;
       case "COMMIT":
@@ -249,10 +253,11 @@ export class StreamDecoder {
     return true;
   }
 
-  /** Ends the transaction that a DDL statement is, once it was applied. */
+  /** Ends the transaction that a DDL statement is, once it was applied; but rows follow CREATE TABLE … SELECT. */
   applied(): void {
     const e = this.statement!;
-    this.commit(e.header.file, e.header.nextPosition);
+    if (/\bSTART\s+TRANSACTION\s*$/i.test(e.sql)) this.threadId = e.threadId;
+    else if (!this.opened) this.commit(e.header.file, e.header.nextPosition);
   }
 
   private commit(file: string, next: number): void {

@@ -174,6 +174,31 @@ for (const flavor of ["mysql", "mariadb"] as Flavor[])
       expect(needed.seen.map((s) => `${s.value.op}${s.value.after.id}`)).toEqual(["r1", "r2"]);
     });
 
+    test("CREATE TABLE … SELECT, temporary tables, stored routines, XA", async () => {
+      bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)");
+      const d = await bed.driver({ "snapshot.mode": "no_data", "provide.transaction.metadata": "true" });
+      await bed.streaming(d);
+      await bed.sql(
+        "CREATE TABLE made (PRIMARY KEY (id)) SELECT id FROM t",
+        "CREATE TEMPORARY TABLE tmp (id INT)",
+        "INSERT INTO tmp VALUES (7)",
+        "DROP TEMPORARY TABLE tmp",
+        "CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (3); INSERT INTO made VALUES (3); END",
+        "CALL p()",
+        "XA START 'x'",
+        "INSERT INTO t VALUES (4)",
+        "XA END 'x'",
+        "XA PREPARE 'x'",
+        "XA COMMIT 'x'",
+        "INSERT INTO t VALUES (5)",
+      );
+      await d.until("the last row", () => ops(d, bed.topic("t")).includes("c5"));
+      expect(ops(d, bed.topic("made"))).toEqual(["c1", "c2", "c3"]);
+      expect(ops(d, bed.topic("t"))).toEqual(["c3", "c4", "c5"]);
+      const ended = d.of("s.transaction").filter((s) => s.value.status === "END");
+      expect(ended[0]!.value.event_count).toBe(2);
+    });
+
     test("partial row images: what a row lacks is in the row before, or is said to be unavailable", async () => {
       bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20), b INT, c VARCHAR(20) NOT NULL)");
       const d = await bed.driver({ "snapshot.mode": "no_data" });

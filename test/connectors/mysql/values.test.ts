@@ -113,6 +113,9 @@ const cases: readonly Case[] = [
     only: "mariadb",
   },
   { type: "INET6", values: ["'2001:db8::ff00:42:8329'", "'::1'", "'::'", "'::ffff:192.0.2.128'", "'1:0:0:2::3'"], only: "mariadb" },
+  { type: "VARCHAR(2000) COMPRESSED", values: ["REPEAT('xé', 500)", "'short'", "''"], only: "mariadb" },
+  { type: "LONGTEXT COMPRESSED", values: ["REPEAT('xé', 50000)"], only: "mariadb" },
+  { type: "BLOB COMPRESSED", values: ["REPEAT(x'ab', 1000)"], only: "mariadb" },
   { type: "INET4", values: ["'192.0.2.0'", "'0.0.0.0'"], only: "mariadb" },
 ];
 

@@ -1,3 +1,4 @@
+import { inflateRawSync, inflateSync } from "node:zlib";
 import { arrayOf, Decimal, logical, primitive, type Schema, Struct, structOf, type Value } from "../../../data/schema.js";
 import { decoderOf, isUtf8 } from "../binlog/cells/charset.js";
 import { readDecimal, readSmallDecimal } from "../binlog/cells/decimal.js";
@@ -14,7 +15,23 @@ type Decode = Reading["decode"];
 /** @param wire of the stream's version of the column; null: the snapshot's, whose `stream` is then not used */
 export function resolveColumnType(column: ColumnModel, wire: ColumnWire | null, options: TypeOptions): ColumnType | undefined {
   const make = Object.hasOwn(types, column.type) ? types[column.type] : undefined;
-  return make?.(column, wire, options);
+  const type = make?.(column, wire, options);
+  if (!type || (wire?.type !== typeCode.varcharCompressed && wire?.type !== typeCode.blobCompressed)) return type;
+  const { decode } = type.stream;
+  const inflated: Decode = (b, s, e) => {
+    const bytes = inflate(b, s, e);
+    return decode(bytes, 0, bytes.length);
+  };
+  return { ...type, stream: { text: other, decode: inflated } };
+}
+
+/** MariaDB's COMPRESSED columns: a byte says how (0: not at all; 8 in its upper half: zlib, bit 3: raw) and how long the length behind it is. */
+function inflate(b: Buffer, start: number, end: number): Buffer {
+  if (start === end || b[start] === 0) return b.subarray(Math.min(start + 1, end), end);
+  const head = b[start]!;
+  if (head >> 4 !== 8) throw new RangeError(`a compressed value begins with ${head}`);
+  const data = b.subarray(start + 1 + (head & 7), end);
+  return head & 8 ? inflateRawSync(data) : inflateSync(data);
 }
 
 type Make = (column: ColumnModel, wire: ColumnWire | null, options: TypeOptions) => ColumnType;
