@@ -34,4 +34,6 @@ export interface SinkRecord extends ConnectRecord {
   readonly partition: number;
   readonly offset: number;
   readonly sourceTimeUs?: number;
+  /** The topic that it was read from, where a transform has given it another name: offsets are that one's. */
+  readonly originalTopic?: string;
 }

@@ -89,6 +89,8 @@ export interface SinkTask {
  */
 export interface SinkRows {
   readonly topic: string;
+  /** The topic that they were read from, where a transform has given them another name: offsets are that one's. */
+  readonly originalTopic?: string;
   readonly partition: number;
   readonly keySchema: Schema | null;
   readonly valueSchema: Schema | null;

@@ -54,7 +54,7 @@ export class SinkInput {
       if (changed === "drop") continue;
       if (changed) {
         const record = (row: number): SinkRecord => this.remember(chain.apply(rows.record(row))!, rows.record(row));
-        items.push({ rows: { ...changed, record } });
+        items.push({ rows: { ...changed, originalTopic: rows.topic, record } });
         continue;
       }
       this.asRecords.add(rows.topic);
@@ -86,8 +86,9 @@ export class SinkInput {
   }
 
   private remember(changed: SinkRecord, origin: SinkRecord): SinkRecord {
-    if (changed !== origin) this.origins.set(changed, origin);
-    return changed;
+    const record = changed.topic === origin.topic ? changed : { ...changed, originalTopic: origin.topic };
+    if (record !== origin) this.origins.set(record, origin);
+    return record;
   }
 
   /** A record's bytes as they are in the topic, whatever the transforms have made of it. */
