@@ -8,6 +8,8 @@ import { Unconvertible } from "./numbers.js";
 /** Records of one partition, one key schema and one value schema, as what a mapping asks of them. */
 export interface RowSource {
   readonly topic: string;
+  /** that they were read from */
+  readonly originalTopic: string;
   readonly partition: number;
   readonly keySchema: Schema | null;
   readonly valueSchema: Schema | null;
@@ -32,6 +34,7 @@ export class HeaderValue {
 export function fromColumns(rows: SinkRows): RowSource {
   return {
     topic: rows.topic,
+    originalTopic: rows.originalTopic ?? rows.topic,
     partition: rows.partition,
     keySchema: rows.keySchema,
     valueSchema: rows.valueSchema,
@@ -65,7 +68,11 @@ export function fromRecords(records: readonly SinkRecord[]): RowSource[] {
   for (let i = 0; i < records.length; i++) {
     const first = records[from]!;
     const r = records[i]!;
-    const same = first.topic === r.topic && first.partition === r.partition && first.keySchema === r.keySchema;
+    const same =
+      first.topic === r.topic &&
+      first.originalTopic === r.originalTopic &&
+      first.partition === r.partition &&
+      first.keySchema === r.keySchema;
     if (!same || (r.value !== null && valueSchema !== undefined && valueSchema !== r.valueSchema)) {
       out.push(runOf(records.slice(from, i), valueSchema));
       from = i;
@@ -81,6 +88,7 @@ function runOf(run: readonly SinkRecord[], valueSchema: Schema | null | undefine
   const first = run[0]!;
   return {
     topic: first.topic,
+    originalTopic: first.originalTopic ?? first.topic,
     partition: first.partition,
     keySchema: first.keySchema,
     valueSchema: valueSchema ?? null,

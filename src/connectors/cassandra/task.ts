@@ -71,7 +71,8 @@ export class CassandraSinkTask implements SinkTask {
       const times = WriteTimes.restore(this.context.committedMetadata?.(tp));
       this.partitions.set(formatTopicPartition(tp), { through: 0, times });
     }
-    for (const topic of new Set(partitions.map((p) => p.topic))) await this.topic(topic);
+    // a topic that has no mapping may be given a name that has, by a transform
+    for (const topic of new Set(partitions.map((p) => p.topic))) if (this.topicSettings.has(topic)) await this.topic(topic);
   }
 
   async put(records: readonly SinkRecord[]): Promise<void> {
@@ -79,7 +80,8 @@ export class CassandraSinkTask implements SinkTask {
   }
 
   async putRows(rows: SinkRows): Promise<void> {
-    await this.take(fromColumns(rows), this.stateOf(rows));
+    const source = fromColumns(rows);
+    await this.take(source, this.stateOf(source));
   }
 
   /** With write times after all that this partition wrote: whoever asks has made sure that no later record of the key is there. */
@@ -140,13 +142,14 @@ export class CassandraSinkTask implements SinkTask {
     const batched = target.batches && settings.maxRecordsInBatch > 1;
     const routed = batched || target.ordered || writer.senderOf(target).routes;
     const open = new Map<string, Request & { bytes: number }>();
+    const refused: Promise<void>[] = [];
     for (let r = from; r < to; r++) {
       let write: ReturnType<Plan["write"]>;
       try {
         write = plan.write(r, rows.tombstone[r] === 1, times[r]!, routed, () => this.identity(rows, r));
       } catch (error) {
         if (!(error instanceof MillraceError) || error.code !== "RECORD_REFUSED") throw error;
-        await this.refuse(rows, r, error, false);
+        refused.push(this.refuse(rows, r, error, false));
         continue;
       }
       if (!batched && !target.ordered) {
@@ -172,11 +175,12 @@ export class CassandraSinkTask implements SinkTask {
       writer.submit(request);
     }
     for (const request of open.values()) writer.submit(request);
+    await Promise.all(refused);
   }
 
   private identity(rows: RowSource, row: number): string {
     const { clusterId } = this.context;
-    return `${clusterId}/${this.context.topicId(rows.topic)}/${rows.partition}/${rows.offsets[row]}`;
+    return `${clusterId}/${this.context.topicId(rows.originalTopic)}/${rows.partition}/${rows.offsets[row]}`;
   }
 
   private plansOf(topic: OpenTopic, rows: RowSource): Plan[] {
@@ -267,9 +271,9 @@ export class CassandraSinkTask implements SinkTask {
     }
   }
 
-  private stateOf(rows: { topic: string; partition: number }): PartitionState {
-    const state = this.partitions.get(formatTopicPartition(rows));
-    if (!state) throw new MillraceError("INTERNAL", `records of ${rows.topic}-${rows.partition}, which this task was not given`);
+  private stateOf({ originalTopic, partition }: RowSource): PartitionState {
+    const state = this.partitions.get(formatTopicPartition({ topic: originalTopic, partition }));
+    if (!state) throw new MillraceError("INTERNAL", `records of ${originalTopic}-${partition}, which this task was not given`);
     return state;
   }
 }

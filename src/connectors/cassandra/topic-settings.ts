@@ -71,7 +71,9 @@ export function topicSettings(config: ConnectorConfig): { topics: Map<string, To
     }
     topic.tables.push(read);
   }
-  for (const name of (config.topics ?? "").split(",").map((t) => t.trim()))
+  // transforms may give a topic the name that has a mapping
+  const named = config.transforms?.trim() ? [] : (config.topics ?? "").split(",").map((t) => t.trim());
+  for (const name of named)
     if (name !== "" && !topics.has(name) && problems.length === 0)
       problems.push({ setting: "topics", message: `topic ${name} has no mapping: set topic.${name}.KEYSPACE.TABLE.mapping` });
   return { topics, problems };

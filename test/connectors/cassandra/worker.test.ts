@@ -74,11 +74,15 @@ describe.skipIf(!cassandraInstalled)(title, () => {
   }, 60_000);
 
   it("works through transforms, and again from the start where its offsets are reset", async () => {
-    await bed.worker.create("count", source(20));
+    await bed.worker.create("count", { ...source(20), topic: "raw.counts" });
     await bed.worker.create(
       "sink",
       sink({
-        transforms: "to",
+        transforms: "to,name",
+        "transforms.name.type": "org.apache.kafka.connect.transforms.RegexRouter",
+        "transforms.name.regex": "raw\\.(.*)",
+        "transforms.name.replacement": "$1",
+        topics: "raw.counts",
         "transforms.to.type": "org.apache.kafka.connect.transforms.InsertField$Value",
         "transforms.to.static.field": "s",
         "transforms.to.static.value": "x",
