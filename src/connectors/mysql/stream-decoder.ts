@@ -253,6 +253,11 @@ export class StreamDecoder {
     return true;
   }
 
+  /** Whether what is read was sent before a restart, up to a place within this transaction. */
+  get repeating(): boolean {
+    return this.skipping > 0;
+  }
+
   /** Ends the transaction that a DDL statement is, once it was applied; but rows follow CREATE TABLE … SELECT. */
   applied(): void {
     const e = this.statement!;

@@ -222,7 +222,7 @@ export class Streaming {
       if (c.kind === "TRUNCATE") {
         const model = c.table !== null && !settings.skipped.has("t") && structures.tables.get(c.database, c.table);
         if (model && rules.table(c.database, model.name)) decoder.truncate(this.build(model, null));
-      } else if (changes && rules.namespace(c.database)) decoder.writer.push(changes.of(c, place, this.offset));
+      } else if (changes && !decoder.repeating && rules.namespace(c.database)) decoder.writer.push(changes.of(c, place, this.offset));
     }
   }
 
