@@ -113,8 +113,20 @@ function scalar(column: PlanColumn, value: unknown): unknown {
 }
 
 function lastOfEachKey(plan: TablePlan, changes: Changes): Iterable<number> {
-  if (plan.keyColumns.length === 0) return changes.all();
+  if (plan.keyColumns.length === 0 || ascending(plan, changes)) return changes.all();
   const last = new Map<unknown, number>();
   for (let i = 0; i < changes.row.length; i++) last.set(keyIdentity(plan, changes.rows[i]!, changes.row[i]!), i);
   return last.size === changes.row.length ? changes.all() : last.values();
+}
+
+/** New rows mostly come in the order of their number, and then no key comes twice. */
+function ascending(plan: TablePlan, changes: Changes): boolean {
+  if (plan.keyColumns.length > 1) return false;
+  let before = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < changes.row.length; i++) {
+    const key = changes.value(plan.keyColumns[0]!, i);
+    if (typeof key !== "number" || key <= before) return false;
+    before = key;
+  }
+  return true;
 }

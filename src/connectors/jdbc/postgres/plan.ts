@@ -46,7 +46,7 @@ export function postgresPlan(settings: SinkSettings, quoted: string, planned: re
 
 function encode(name: string, text: string, columns: readonly WrittenColumn[], changes: Changes, ordinals: readonly number[]): Statement {
   const values = columns.map((column) => {
-    const array = new BinaryArray(column.writer.elementOid);
+    const array = new BinaryArray(column.writer.elementOid, ordinals.length);
     const { write } = column.writer;
     let at = 0;
     try {

@@ -115,6 +115,13 @@ export function columnWriter(kind: ValueKind, target: string, zone: TimeZone | n
         write: (a, v) => a.text(typeof v === "string" ? v : String(v)),
       };
     case "decimal":
+      if (target === "numeric")
+        return {
+          elementType: "numeric",
+          elementOid: 1700,
+          cast: null,
+          write: (a, v) => a.numeric((v as Decimal).unscaled, (v as Decimal).scale),
+        };
       return {
         elementType: "text",
         elementOid: 25,
