@@ -342,8 +342,9 @@ export class SinkTaskRunner extends TaskRunner {
       highWatermark: 1,
       lastStableOffset: 1,
     });
-    const record: SinkRecord | null = read ? r.chain.apply({ ...read, offset }) : null;
-    if (!record) return;
+    const changed: SinkRecord | null = read ? r.chain.apply({ ...read, offset }) : null;
+    if (!changed) return;
+    const record = changed.topic === topic ? changed : { ...changed, originalTopic: topic };
     this.replayRefused = [];
     try {
       if (r.task.replay) await r.task.replay([record]);
