@@ -9,8 +9,7 @@ export function tlsOptions(settings: TlsSettings): ConnectionOptions {
   if (settings.cipherSuites.length) options.ciphers = settings.cipherSuites.join(":");
   if (!settings.hostnameValidation) options.checkServerIdentity = () => undefined;
   if (settings.truststore) {
-    const { path, password } = settings.truststore;
-    options.ca = trusted("ssl.truststore.path", path, password);
+    options.ca = trusted("ssl.truststore.path", settings.truststore.path);
   }
   if (settings.keystore) {
     const { path, password } = settings.keystore;
@@ -42,7 +41,7 @@ function read(setting: string, path: string): Buffer {
 const isPem = (bytes: Buffer) => bytes.includes("-----BEGIN ");
 const isJks = (bytes: Buffer) => bytes.length > 12 && bytes.readUInt32BE(0) === 0xfeedfeed;
 
-function trusted(setting: string, path: string, _password: string): string[] {
+function trusted(setting: string, path: string): string[] {
   const bytes = read(setting, path);
   if (isPem(bytes)) return [bytes.toString("latin1")];
   if (isJks(bytes)) return jksCertificates(setting, bytes);
