@@ -3,6 +3,7 @@ import { Metrics } from "../../src/common/metrics.js";
 import { systemClock } from "../../src/common/time.js";
 import { materializeRecord } from "../../src/connect/api/materialize.js";
 import type { SourceOffset, SourceRecord } from "../../src/connect/api/record.js";
+import type { RowChunk } from "../../src/connect/api/shape.js";
 import type { ConnectorConfig, ConnectorTopic, SourceConnector, SourceItem, SourceTask } from "../../src/connect/api/source.js";
 import { Decimal, Struct, type Value } from "../../src/data/schema.js";
 
@@ -22,6 +23,8 @@ export class SourceDriver {
   /** the connector's own topics; give them to a later driver that goes on with them */
   topics = new Map<string, { key: string | null; value: string | null; offset: number }[]>();
   readonly aside: { error: unknown; position: string }[] = [];
+  /** the chunks that came, kept where wanted; with `commits` false their bytes stay as they are */
+  chunks: RowChunk[] | null = null;
   /** while false, what is polled is not said to be durable */
   commits = true;
   polls = 0;
@@ -59,8 +62,10 @@ export class SourceDriver {
     const items = await this.task.poll();
     this.polls++;
     for (const item of items)
-      if ("shape" in item) for (let row = 0; row < item.count; row++) this.see(materializeRecord(item, row));
-      else if (!("progress" in item)) this.see(item);
+      if ("shape" in item) {
+        this.chunks?.push(item);
+        for (let row = 0; row < item.count; row++) this.see(materializeRecord(item, row));
+      } else if (!("progress" in item)) this.see(item);
     const last = items[items.length - 1];
     if (last && this.commits) {
       this.stored = JSON.parse(JSON.stringify(last.sourceOffset)) as SourceOffset;

@@ -38,6 +38,7 @@ const micros = (text: string): Value => {
   const ms = parseTimestamp(`${date} ${time.slice(0, 8)}`)!;
   return safe(BigInt(ms) * 1000n + BigInt(fraction));
 };
+const whole = (n: number) => (Number.isSafeInteger(n) && Math.abs(n) < 9e15 ? n : Number.NaN);
 const decimals = (scale: number) =>
   fc
     .bigInt({ min: -(10n ** 20n), max: 10n ** 20n })
@@ -57,6 +58,39 @@ const kinds: Kind[] = [
     text: { as: "utf8" },
     schema: primitive("string"),
     texts: fc.oneof(fc.string({ unit: "binary" }), fc.string({ maxLength: 200 })),
+    decode: (t) => t,
+  },
+  {
+    text: { as: "number", read: (b, s, e) => whole(Number(b.toString("latin1", s, e))) },
+    schema: primitive("int64"),
+    texts: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).chain((n) => fc.constantFrom(n, n >> 20n, n >> 44n).map(String)),
+    decode: (t) => safe(BigInt(t)),
+  },
+  ...(["float64", "float32"] as const).map(
+    (type): Kind => ({
+      text: { as: "number", read: (b, s, e) => Number(b.toString("latin1", s, e)) },
+      schema: primitive(type),
+      texts: fc.float({ noNaN: true, noDefaultInfinity: true }).map((n) => (Object.is(n, -0) ? "-0" : String(n))),
+      decode: Number,
+    }),
+  ),
+  {
+    text: { as: "number", read: (b, s, e) => whole(Number(b.toString("latin1", s, e).replace(".", ""))) },
+    schema: logical.decimal(2),
+    texts: decimals(2),
+    decode: (t) => Decimal.parse(t)!,
+  },
+  {
+    text: {
+      as: "ascii",
+      most: 29,
+      write(out, p, b, s, e) {
+        b.copy(out, p, s, e);
+        return b[s] === 48 ? -1 : p + e - s;
+      },
+    },
+    schema: primitive("string"),
+    texts: fc.stringMatching(/^[0-9A-Za-z :.-]{0,29}$/),
     decode: (t) => t,
   },
   { text: { as: "bool" }, schema: primitive("boolean"), texts: fc.constantFrom("t", "f"), decode: (t) => t === "t" },

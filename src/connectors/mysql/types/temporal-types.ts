@@ -149,6 +149,7 @@ export function timestampType(c: ColumnModel, wire: ColumnWire | null, _: TypeOp
   const old = wire?.type === 7;
   const wireDigits = wire?.meta ?? 0;
   const zero = "1970-01-01T00:00:00Z";
+  const instant = old ? cells.readOldTimestamp : (b: Buffer, s: number) => cells.readTimestamp(b, s, wireDigits);
   const decodeText = (b: Buffer, s: number, e: number): Value => {
     temporal.readText(b, s, e, false);
     return temporal.momentIso(digits);
@@ -170,9 +171,13 @@ export function timestampType(c: ColumnModel, wire: ColumnWire | null, _: TypeOp
       decode: decodeText,
     },
     stream: {
-      text: other,
+      text: {
+        as: "ascii",
+        most: 27,
+        write: (out, p, b, s) => temporal.putInstant(out, p, instant(b, s), digits),
+      },
       decode(b, s) {
-        temporal.setInstant(old ? cells.readOldTimestamp(b, s) : cells.readTimestamp(b, s, wireDigits));
+        temporal.setInstant(instant(b, s));
         return temporal.momentIso(digits);
       },
     },

@@ -1,3 +1,5 @@
+import type {} from "../../../data/buffer-text.js";
+
 /**
  * Dates and times of rows, from text or from the numbers that binlog rows hold, as records have them. A `moment` is left in two
  * module variables, so that a row costs no object; NaN days mean that the day does not exist or that a part of it is zero.
@@ -114,6 +116,47 @@ export function clockText(us: number, digits: number): string {
   const fraction = pad(us % 1_000_000, 6);
   const shown = digits < 0 ? fraction.replace(/0+$/, "") : fraction.slice(0, digits);
   return `${pad(Math.floor(s / 3600), 2)}:${pad(Math.floor(s / 60) % 60, 2)}:${pad(s % 60, 2)}${shown ? `.${shown}` : ""}`;
+}
+
+let shownDay = Number.NaN;
+const shownDate = Buffer.alloc(10);
+
+function putTwo(out: Buffer, p: number, n: number): void {
+  const tens = (n / 10) | 0;
+  out[p] = 48 + tens;
+  out[p + 1] = 48 + n - tens * 10;
+}
+
+/** Writes an instant (µs since the epoch) as `…T…Z` with so many digits of its fraction; returns the end, -1 for the zero time. */
+export function putInstant(out: Buffer, p0: number, us: number, digits: number): number {
+  if (us === 0) return -1;
+  const day = Math.floor(us / 86_400_000_000);
+  if (day !== shownDay) {
+    shownDate.latin1Write(dateText(day), 0);
+    shownDay = day;
+  }
+  let p = p0;
+  for (let i = 0; i < 10; i++) out[p + i] = shownDate[i]!;
+  out[p + 10] = 84;
+  const ofDay = us - day * 86_400_000_000;
+  const seconds = Math.floor(ofDay / 1_000_000);
+  putTwo(out, p + 11, (seconds / 3600) | 0);
+  out[p + 13] = 58;
+  putTwo(out, p + 14, ((seconds / 60) | 0) % 60);
+  out[p + 16] = 58;
+  putTwo(out, p + 17, seconds % 60);
+  p += 19;
+  if (digits > 0) {
+    out[p++] = 46;
+    let rest = ofDay - seconds * 1_000_000;
+    for (let i = 0, unit = 100_000; i < digits; i++, unit /= 10) {
+      const digit = (rest / unit) | 0;
+      out[p++] = 48 + digit;
+      rest -= digit * unit;
+    }
+  }
+  out[p++] = 90;
+  return p;
 }
 
 /** The moment read last as `…T…Z`; null where there is none. */
