@@ -10,7 +10,8 @@ import {
   connectMysql,
   difference,
   hosts,
-  loadNames,
+  loadMysql,
+  loadPostgres,
   openDatabases,
   recompute,
   result,
@@ -49,11 +50,12 @@ async function main() {
       for (const name of names)
         while (!(await call(connect, "GET", `/connectors/${name}/status`)).tasks.some((task) => task.state === "RUNNING")) await pause(20);
     };
+    await loadPostgres(clients, [randomOrder(0)]);
     await put("mysql-source", "postgres-source");
-    while ((await call(connect, "GET", "/connectors/mysql-source/offsets")).offsets.length === 0) await pause(20);
-    await loadNames(clients);
-    await insertMysql(clients.mysql, randomOrder(0));
-    await insertPostgres(clients.postgres, randomOrder(1));
+    for (const name of ["mysql-source", "postgres-source"])
+      while ((await call(connect, "GET", `/connectors/${name}/offsets`)).offsets.length === 0) await pause(20);
+    await loadMysql(clients);
+    await insertMysql(clients.mysql, randomOrder(1));
     for (const name of ["mysql", "postgres"])
       while (
         (await call(connect, "GET", `/connectors/${name}-source/topics`))[`${name}-source`].topics.filter((t) =>

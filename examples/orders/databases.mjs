@@ -103,16 +103,18 @@ export const users = (tag) =>
   Array.from({ length: 1000 }, (_, i) => [`u${i}`, first[i % 10], `${last[Math.floor(i / 10) % 10]} ${tag}${Math.floor(i / 100)}`]);
 export const stores = (tag) => Array.from({ length: 100 }, (_, i) => [`s${i}`, `${tag} ${i}`, cities[i % 10]]);
 
-/** Loads users and stores as their owners do: `truncate` and `COPY` in Postgres, `INSERT` in MySQL. */
-export async function loadNames({ postgres, mysql }) {
-  for (const [table, rows] of [
-    ["users", users],
-    ["stores", stores],
-  ]) {
+/** Loads the tills' tables as their owners do, with `truncate` and `COPY`; the snapshot reads them. */
+export async function loadPostgres({ postgres }, orders) {
+  for (const [table, rows] of Object.entries({ orders, stores: stores("till"), users: users("till") })) {
     await postgres.query(`truncate ${table}`);
-    await copyIn(postgres, table, rows("till"));
-    await mysql.query(`insert into ${table} values ?`, [rows("web")]);
+    await copyIn(postgres, table, rows);
   }
+}
+
+/** Loads the shop's names. `snapshot.mode=schema_only` reads no rows: only what comes after its start is in the topics. */
+export async function loadMysql({ mysql }) {
+  await mysql.query("insert into users values ?", [users("web")]);
+  await mysql.query("insert into stores values ?", [stores("web")]);
 }
 
 /** What `main.all_orders` must hold: every order of both databases with its names, as texts, sorted. */

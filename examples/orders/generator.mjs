@@ -19,8 +19,8 @@ export const insertPostgres = (client, order) =>
   client.query({ name: "order", text: "insert into orders values ($1, $2, $3, $4, $5)", values: order });
 export const insertMysql = (client, order) => client.execute("insert into orders values (?, ?, ?, ?, ?)", order);
 
-/** Inserts `rate` orders a second, by turns into either database, until `stop()`. */
-export function generate({ postgres, mysql }, rate) {
+/** Inserts `rate` orders a second, by turns into either database, until `stop()`; `from` is the first one's number. */
+export function generate({ postgres, mysql }, rate, from = 0) {
   let running = true;
   const generator = {
     count: 0,
@@ -31,7 +31,7 @@ export function generate({ postgres, mysql }, rate) {
   };
   const done = (async () => {
     for (const begun = performance.now(); running; ) {
-      const order = randomOrder(generator.count);
+      const order = randomOrder(from + generator.count);
       if (generator.count % 2) await insertPostgres(postgres, order);
       else await insertMysql(mysql, order);
       generator.count++;

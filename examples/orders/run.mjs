@@ -6,8 +6,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { atEnd, bold, demo, folder, ksql, pause, placed, poll, running, say, startMillrace, untilInterrupted } from "../common/demo.mjs";
-import { difference, hosts, loadNames, openDatabases, recompute, result, startDatabases } from "./databases.mjs";
-import { generate } from "./generator.mjs";
+import { difference, hosts, loadMysql, loadPostgres, openDatabases, recompute, result, startDatabases } from "./databases.mjs";
+import { generate, randomOrder } from "./generator.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -26,6 +26,11 @@ async function main() {
   atEnd(() => clients.end());
   const addresses = Object.entries(hosts(databases));
   say(addresses.map(([name, address]) => `${name} on ${address}`).join(", "));
+  await loadPostgres(
+    clients,
+    Array.from({ length: 200 }, (_, i) => randomOrder(i)),
+  );
+  say("postgres holds 1,000 users, 100 stores and 200 orders");
 
   const millrace = await startMillrace(Object.fromEntries(addresses), options["free-ports"]);
   const connect = `http://127.0.0.1:${millrace.ports.connect}`;
@@ -34,12 +39,13 @@ async function main() {
   await running(connect, "mysql-source");
   await running(connect, "postgres-source");
   await placed(connect, "mysql-source"); // schema_only: what was written before is in no topic
+  await placed(connect, "postgres-source");
   say("connectors/put mysql-source postgres-source: both sources follow their tables");
 
-  await loadNames(clients);
-  const generator = generate(clients, Number(options.rate));
+  await loadMysql(clients);
+  const generator = generate(clients, Number(options.rate), 200);
   atEnd(() => generator.stop());
-  say(`1,000 users and 100 stores in each database; ${options.rate} orders a second from now on`);
+  say(`1,000 users and 100 stores in mysql too; ${options.rate} orders a second from now on`);
   await poll("the topics of all six tables", async () => {
     const names = await Promise.all(
       ["mysql-source", "postgres-source"].map(
@@ -81,7 +87,7 @@ What to do next
   kill it while it works          npm run test:crash -- orders --kills 5
   the guide                       docs/guide/orders.md`);
   if (!options.keep) return;
-  const again = generate(clients, Number(options.rate));
+  const again = generate(clients, Number(options.rate), 200 + generator.count);
   atEnd(() => again.stop());
   console.log(`
 Everything keeps running until Ctrl-C, with ${options.rate} orders a second. To look into it:

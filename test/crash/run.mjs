@@ -103,6 +103,9 @@ async function keep(error) {
   mkdirSync(kept, { recursive: true });
   const state = await Promise.race([millrace?.state(), sleep(10_000, "it did not answer within 10 s", { ref: false })]).catch(String);
   writeFileSync(join(kept, "state.json"), JSON.stringify(state ?? "it never started", null, 2));
+  for (const { status } of Object.values(state?.connectors ?? {}))
+    for (const task of status?.tasks ?? [])
+      if (task.trace) say(`${status.name} task ${task.id} is ${task.state}: ${task.trace.split("\n")[0]}`);
   await load?.stop().catch(() => {});
   await millrace?.kill(); // its log is whole only then
   say("0 passed, 1 failed");

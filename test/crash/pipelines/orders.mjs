@@ -1,7 +1,15 @@
 // MySQL and Postgres → joins → Cassandra: examples/orders as it is, with its files.
 import { readdirSync, readFileSync } from "node:fs";
 import { connectPostgres } from "../../../examples/common/postgres.mjs";
-import { connectCassandra, connectMysql, loadNames, openDatabases, recompute, result } from "../../../examples/orders/databases.mjs";
+import {
+  connectCassandra,
+  connectMysql,
+  loadMysql,
+  loadPostgres,
+  openDatabases,
+  recompute,
+  result,
+} from "../../../examples/orders/databases.mjs";
 import { insertMysql, insertPostgres, randomOrder } from "../../../examples/orders/generator.mjs";
 import { Reconnecting } from "../reconnecting.mjs";
 import { PostgresServer, packageBin } from "../servers/postgres.mjs";
@@ -61,10 +69,12 @@ export async function open({ folder, random }) {
     targets: [cassandra],
     writers: [write("postgres"), write("mysql")],
     async create(millrace) {
+      const orders = Array.from({ length: 300 }, () => randomOrder(count++, random));
+      await loadPostgres(clients, orders);
       for (const name of ["mysql-source", "postgres-source"]) await millrace.connector(name, file(`connectors/${name}.json`));
-      await millrace.running("postgres-source");
+      await millrace.placed("postgres-source");
       await millrace.placed("mysql-source"); // schema_only: what was written before is in no topic
-      await loadNames(clients);
+      await loadMysql(clients);
       for (const [name, schema, query] of [
         ["mysql", "main", insertMysql],
         ["postgres", "public", insertPostgres],
