@@ -1,3 +1,4 @@
+import { valueKind } from "../../cdc/value-kind.js";
 import { MillraceError } from "../../common/errors.js";
 import type { Schema } from "../../data/schema.js";
 import { typeName } from "./cql-type.js";
@@ -8,7 +9,7 @@ import { decimalOf, int64, type Present, shown, Unconvertible } from "./numbers.
 import { HeaderValue, type Located, locate, type RowSource } from "./rows.js";
 import type { Param, Target } from "./target.js";
 import { millisOf } from "./temporal.js";
-import type { TextFormats } from "./text-formats.js";
+import { inUnits, type TextFormats } from "./text-formats.js";
 import { timeUuid } from "./write-time.js";
 
 /** A variable that leaves its column as it is. */
@@ -154,7 +155,7 @@ export class Plan {
   private ttlOf(row: number): Bound {
     const { settings } = this.target;
     const given = this.number(this.ttls[row], "__ttl");
-    const seconds = given === undefined ? settings.ttl : given < 0 ? null : Math.floor(given * settings.ttlUnit);
+    const seconds = given === undefined ? settings.ttl : given < 0 ? null : inUnits(given, settings.ttlUnit, 1_000_000_000);
     if (seconds === null) return UNSET;
     if (seconds > 2147483647) throw new MillraceError("RECORD_REFUSED", `__ttl of ${this.target.name}: ${seconds} s is out of range`);
     const out = Buffer.allocUnsafe(4);
@@ -162,15 +163,16 @@ export class Plan {
     return out;
   }
 
+  /** µs */
   private timestampOf(row: number): number | undefined {
     const value = this.timestamps[row];
+    if (value === null || value === undefined) return undefined;
     const { schema } = this.timestamp!;
-    if (value !== null && value !== undefined && schema?.name !== undefined) {
-      const micros = Number(millisOf(value as Present, { kind: "timestamp", microsPerUnit: microsPerUnit(schema) }, this.formats)) * 1000;
-      return micros;
-    }
+    const kind = schema === null ? undefined : valueKind(schema);
+    if (kind?.kind === "timestamp") return inUnits(Number(value), kind.microsPerUnit * 1000, 1000);
+    if (kind?.kind === "timestamptz") return Number(millisOf(value as Present, kind, this.formats)) * 1000;
     const given = this.number(value, "__timestamp");
-    return given === undefined ? undefined : Math.floor(given * this.target.settings.timestampUnit);
+    return given === undefined ? undefined : inUnits(given, this.target.settings.timestampUnit, 1000);
   }
 
   private number(value: unknown, name: string): number | undefined {
@@ -217,11 +219,6 @@ function routingKeyOf(parts: readonly Bound[]): Buffer | null {
     at += p.copy(out, at) + 1;
   }
   return out;
-}
-
-/** Of Connect's and Debezium's timestamps. */
-function microsPerUnit(schema: Schema): number {
-  return schema.name?.endsWith(".MicroTimestamp") ? 1 : schema.name?.endsWith(".NanoTimestamp") ? 0.001 : 1000;
 }
 
 /** As the mapping names it. */

@@ -16,15 +16,21 @@ export interface TextFormats {
   readonly zone: string;
 }
 
-const unitNanos: Readonly<Record<string, bigint>> = {
-  NANOSECONDS: 1n,
-  MICROSECONDS: 1000n,
-  MILLISECONDS: 1_000_000n,
-  SECONDS: 1_000_000_000n,
-  MINUTES: 60_000_000_000n,
-  HOURS: 3_600_000_000_000n,
-  DAYS: 86_400_000_000_000n,
+/** By the names of Java's TimeUnit, in ns. */
+export const timeUnits: Readonly<Record<string, number>> = {
+  NANOSECONDS: 1,
+  MICROSECONDS: 1000,
+  MILLISECONDS: 1_000_000,
+  SECONDS: 1_000_000_000,
+  MINUTES: 60_000_000_000,
+  HOURS: 3_600_000_000_000,
+  DAYS: 86_400_000_000_000,
 };
+
+/** A number of units of `from` ns as whole units of `to` ns, the rest cut off. */
+export function inUnits(value: number, from: number, to: number): number {
+  return Math.floor(from >= to ? value * (from / to) : value / (to / from));
+}
 
 const zoned =
   /^([+-]?\d{4,9}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?))?\s*(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?(?:\[([^\]]+)\])?$/i;
@@ -75,7 +81,7 @@ export function textFormats(settings: ReadonlyMap<string, string>, wrong: (name:
   const zone = given("timeZone", "UTC");
   attempt("timeZone", () => zoneOffset(zone, 0));
   const unit = given("unit", "MILLISECONDS").toUpperCase();
-  if (unitNanos[unit] === undefined) wrong("unit", `${unit} is not one of ${Object.keys(unitNanos).join(", ")}`);
+  if (timeUnits[unit] === undefined) wrong("unit", `${unit} is not one of ${Object.keys(timeUnits).join(", ")}`);
   const locale = given("locale", "en_US").replaceAll("_", "-");
   let separators = { group: ",", decimal: "." };
   attempt("locale", () => {
@@ -83,7 +89,7 @@ export function textFormats(settings: ReadonlyMap<string, string>, wrong: (name:
   });
   return {
     zone,
-    nanosPerUnit: unitNanos[unit] ?? 1n,
+    nanosPerUnit: BigInt(timeUnits[unit] ?? 1),
     timestamp: timestampParser(),
     date: dateParser(),
     time: timeParser(),

@@ -1,6 +1,6 @@
 import type { ConfigProblem, ConnectorConfig } from "../../connect/api/source.js";
 import { type MappingEntry, MappingError, parseMapping } from "./mapping.js";
-import { type TextFormats, textFormats } from "./text-formats.js";
+import { inUnits, type TextFormats, textFormats, timeUnits } from "./text-formats.js";
 
 /** One `topic.T.KS.TABLE.*`: a table that a topic's records are written to. */
 export interface TableSettings {
@@ -13,9 +13,9 @@ export interface TableSettings {
   readonly consistency: string;
   /** seconds; null: none */
   readonly ttl: number | null;
-  /** of a mapped `__ttl`, in seconds a unit */
+  /** of a mapped `__ttl`, in ns */
   readonly ttlUnit: number;
-  /** of a mapped `__timestamp`, in µs a unit */
+  /** of a mapped `__timestamp`, in ns */
   readonly timestampUnit: number;
   readonly nullToUnset: boolean;
   readonly deletesEnabled: boolean;
@@ -32,17 +32,6 @@ const tableKey =
 const codecKey = /^topic\.(.+)\.codec\.(locale|timeZone|timestamp|date|time|unit)$/;
 
 const consistencies = ["ALL", "EACH_QUORUM", "QUORUM", "LOCAL_QUORUM", "ONE", "TWO", "THREE", "LOCAL_ONE", "ANY"];
-
-/** Seconds a unit, by the names of Java's TimeUnit. */
-export const timeUnits: Readonly<Record<string, number>> = {
-  NANOSECONDS: 1e-9,
-  MICROSECONDS: 1e-6,
-  MILLISECONDS: 1e-3,
-  SECONDS: 1,
-  MINUTES: 60,
-  HOURS: 3600,
-  DAYS: 86_400,
-};
 
 /** Everything under `topic.`, with what is wrong in it; wrong parts are left out of the result. */
 export function topicSettings(config: ConnectorConfig): { topics: Map<string, TopicSettings>; problems: ConfigProblem[] } {
@@ -101,7 +90,7 @@ function tableSettings(prefix: string, settings: ReadonlyMap<string, string>, pr
     }
   }
   const ttlUnit = timeUnits[word("ttlTimeUnit", "SECONDS", Object.keys(timeUnits))] ?? 1;
-  const timestampUnit = (timeUnits[word("timestampTimeUnit", "MICROSECONDS", Object.keys(timeUnits))] ?? 1e-6) * 1e6;
+  const timestampUnit = timeUnits[word("timestampTimeUnit", "MICROSECONDS", Object.keys(timeUnits))] ?? 1;
   const ttl = Number(settings.get("ttl") ?? -1);
   if (!Number.isInteger(ttl)) wrong("ttl", `${settings.get("ttl")} is not a whole number`);
   const query = settings.get("query")?.trim() || null;
@@ -115,7 +104,7 @@ function tableSettings(prefix: string, settings: ReadonlyMap<string, string>, pr
     prefix,
     mapping,
     consistency: word("consistencyLevel", "LOCAL_ONE", consistencies),
-    ttl: ttl < 0 ? null : Math.floor(ttl * ttlUnit),
+    ttl: ttl < 0 ? null : inUnits(ttl, ttlUnit, timeUnits["SECONDS"]!),
     ttlUnit,
     timestampUnit,
     nullToUnset: flag("nullToUnset", "true"),

@@ -57,7 +57,7 @@ describe.skipIf(!cassandraInstalled)(title, () => {
       "the write time is committed",
       async () => {
         const [committed] = await bed.broker.offsetFetch("connect-sink", [{ topic: "counts", partition: 0 }]);
-        return (committed?.offset ?? 0) >= 130 && /^\{"writeTime":\d{16}\}$/.test(committed.metadata ?? "");
+        return (committed?.offset ?? 0) >= 130 && /^\{"writeTime":\d{16}\}$/.test(committed?.metadata ?? "");
       },
       20_000,
     );
