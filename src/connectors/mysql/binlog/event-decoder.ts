@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { MillraceError } from "../../../common/errors.js";
+import { inflateColumns, withPlainColumns } from "./compressed-columns.js";
 import { Cursor } from "./cursor.js";
 import { eventCode as e, withoutData } from "./event-code.js";
 import type { BinlogEvent, EventHeader, RowsEvent, TableMap } from "./events.js";
@@ -12,6 +13,14 @@ import { readPayload } from "./transaction-payload.js";
 const headerBytes = 19;
 const checksumBytes = 4;
 
+interface KnownTable {
+  readonly map: TableMap;
+  /** as it is handed over */
+  readonly plain: TableMap;
+  readonly captured: boolean;
+  readonly body: Buffer;
+}
+
 /** Decodes events one by one, each where its bytes lie; keeps the file, the position and the table maps. */
 export class EventDecoder {
   file: string;
@@ -19,10 +28,14 @@ export class EventDecoder {
   position: number;
   /** whether the file's events end with a CRC-32; until the file says so, found out event by event */
   private checksum: boolean | null = null;
-  private readonly tables = new Map<number, { readonly map: TableMap; readonly body: Buffer }>();
+  private readonly tables = new Map<number, KnownTable>();
   private maria = false;
 
-  constructor(file: string, position: number) {
+  constructor(
+    file: string,
+    position: number,
+    private readonly captured: (database: string, table: string) => boolean = () => true,
+  ) {
     this.file = file;
     this.position = position;
   }
@@ -188,7 +201,9 @@ export class EventDecoder {
     const body = b.subarray(p + 8, end);
     const known = this.tables.get(tableId);
     if (known && known.body.length === body.length && known.body.equals(body)) return;
-    this.tables.set(tableId, { map: readTableMap(tableId, b, p + 8, end, this.maria), body: Buffer.from(body) });
+    const map = readTableMap(tableId, b, p + 8, end, this.maria);
+    const captured = this.captured(map.database, map.table);
+    this.tables.set(tableId, { map, plain: captured ? withPlainColumns(map) : map, captured, body: Buffer.from(body) });
   }
 
   private rows(type: number, header: EventHeader, b: Buffer, start: number, end: number, out: BinlogEvent[]): void {
@@ -199,7 +214,8 @@ export class EventDecoder {
     if (!v1) c.skip(c.u16() - 2);
     // the end of a statement whose tables are not to be replicated
     if (tableId === 0xffffff && flags & 1) return;
-    const table = this.tables.get(tableId)?.map;
+    const known = this.tables.get(tableId);
+    const table = known?.map;
     if (!table) throw new RangeError(`rows of table ${tableId}, which no table map names`);
     const n = c.lengthEncoded();
     if (n !== table.columns.length)
@@ -223,8 +239,10 @@ export class EventDecoder {
       const data = inflate(b.subarray(c.p, end));
       const buffer = Buffer.concat([b.subarray(start, c.p), data]);
       rows = { ...rows, buffer, scratch: 0, start: c.p - start, end: buffer.length };
-    } else if (type === e.partialUpdateRows) rows = completePartialUpdate(table, rows);
-    out.push({ kind: "rows", header, table, rows });
+    } else if (type === e.partialUpdateRows && known.captured) rows = completePartialUpdate(table, rows);
+    const { plain } = known;
+    if (plain !== table) rows = inflateColumns(table, plain, rows);
+    out.push({ kind: "rows", header, table: plain, rows });
   }
 
   /** The events of a compressed transaction have no checksums of their own, and the payload's position. */

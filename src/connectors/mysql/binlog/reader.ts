@@ -10,6 +10,11 @@ export interface ReaderOptions {
   readonly serverId: number;
   /** ms; the server says so after this time without an event */
   readonly heartbeatMs: number;
+  /**
+   * Tables whose rows are wanted. Rows of others come too, but as they are: partial and with compressed columns, which may not even
+   * be possible to complete. By default all are wanted.
+   */
+  readonly captured?: (database: string, table: string) => boolean;
 }
 
 const command = { binlogDump: 0x12, registerReplica: 0x15, binlogDumpGtid: 0x1e };
@@ -23,9 +28,9 @@ export class BinlogReader {
   private constructor(
     private readonly session: WireSession,
     from: BinlogPosition,
-    private readonly heartbeatMs: number,
+    private readonly options: ReaderOptions,
   ) {
-    this.decoder = new EventDecoder(from.file, from.gtidSet === null ? from.position : 4);
+    this.decoder = new EventDecoder(from.file, from.gtidSet === null ? from.position : 4, options.captured);
   }
 
   /**
@@ -68,7 +73,7 @@ export class BinlogReader {
     }
     session.gather = true;
     session.packets.reuse = true;
-    return new BinlogReader(session, from, options.heartbeatMs);
+    return new BinlogReader(session, from, options);
   }
 
   /** Where the reader is: the file and position behind the last event handed over. */
@@ -98,7 +103,7 @@ export class BinlogReader {
       while (!packets.next()) {
         if (!(await packets.fill(ms))) {
           const silent = Date.now() - this.lastBytes;
-          if (silent > Math.max(60_000, this.heartbeatMs * 3))
+          if (silent > Math.max(60_000, this.options.heartbeatMs * 3))
             throw new MillraceError(
               "SOURCE_RETRIABLE",
               `The server has sent nothing for ${Math.round(silent / 1000)} s, not even a heartbeat`,
