@@ -1,6 +1,7 @@
 import type { SinkConnector } from "../connect/api/sink.js";
 import type { SourceConnector } from "../connect/api/source.js";
 import { cassandraSink } from "../connectors/cassandra/connector.js";
+import { datagenSource } from "../connectors/datagen/connector.js";
 import { fileStreamSink } from "../connectors/file/sink.js";
 import { fileStreamSource } from "../connectors/file/source.js";
 import { confluentJdbcSink, debeziumJdbcSink } from "../connectors/jdbc/connectors.js";
@@ -8,5 +9,5 @@ import { mariadbSource, mysqlSource } from "../connectors/mysql/connector.js";
 import { postgresSource } from "../connectors/postgres/connector.js";
 
 /** The connectors of this build: one plug-in, one folder, one line here. */
-export const sources: readonly SourceConnector[] = [postgresSource, mysqlSource, mariadbSource, fileStreamSource];
+export const sources: readonly SourceConnector[] = [postgresSource, mysqlSource, mariadbSource, fileStreamSource, datagenSource];
 export const sinks: readonly SinkConnector[] = [confluentJdbcSink, debeziumJdbcSink, cassandraSink, fileStreamSink];
