@@ -88,7 +88,7 @@ describe.each(["mysql", "mariadb"] as const)("damaged bytes of the binlog of %s"
           try {
             const out = decode(events.map((e, i) => (i === event ? cut : e)));
             rows = rowsOf(out);
-            for (const row of rows) row.columns.forEach((c, i) => cellText(c, row.after?.[i]));
+            for (const row of rows) for (const [i, column] of row.columns.entries()) cellText(column, row.after?.[i]);
           } catch (e) {
             failed++;
             // a table map with a type of its own is found where its rows are read
