@@ -94,7 +94,7 @@ export function classify(error: unknown): FailureKind {
   if (error instanceof errors.AuthenticationError) return "permanent";
   switch (codeOf(error)) {
     case undefined:
-      return "passing";
+      return error instanceof TypeError || error instanceof RangeError ? "doubtful" : "passing";
     case 0x2500: // unprepared
       return "stale";
     case 0x2000: // syntax error

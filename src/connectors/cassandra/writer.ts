@@ -40,13 +40,17 @@ interface Running extends Request {
   readonly epoch: Epoch;
   frame: FrameRequest | undefined;
   attempts: number;
+  /** how many requests had passed when this one failed first */
+  passedBefore: number;
   next: Running | undefined;
 }
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5000;
-/** how often a failure that may be the row's own fault is tried again */
+/** how often a failure that may be the row's own fault is tried, at the least */
 const DOUBTFUL_ATTEMPTS = 5;
+/** A request beyond it may be what makes the server drop its connection. */
+const LARGE_BYTES = 8 * 1024 * 1024;
 
 /** Requests in flight up to a bound, each sent again until it passes or its row is refused. */
 export class Writer {
@@ -62,6 +66,7 @@ export class Writer {
   private stopped = false;
   private readonly clock = new AttemptTimes();
   private troubled = false;
+  private passed = 0;
   private readonly senders = new Map<Target, Sender>();
   /** rows taken and not yet written */
   pending = 0;
@@ -73,7 +78,18 @@ export class Writer {
 
   submit(request: Request): void {
     const { target, rows, writes, index, order } = request;
-    const running: Running = { target, rows, writes, index, order, epoch: this.epoch, frame: undefined, attempts: 0, next: undefined };
+    const running: Running = {
+      target,
+      rows,
+      writes,
+      index,
+      order,
+      epoch: this.epoch,
+      frame: undefined,
+      attempts: 0,
+      passedBefore: 0,
+      next: undefined,
+    };
     this.epoch.open++;
     this.pending += request.index.length;
     if (request.order !== null) {
@@ -134,7 +150,11 @@ export class Writer {
     }
     running.frame ??= writes.length === 1 ? sender.execute(writes[0]!) : sender.batch(writes);
     sender.send(running.frame, writes[0]!.routingKey).then(
-      () => this.finish(running),
+      () => {
+        this.passed++;
+        this.troubled = false;
+        this.finish(running);
+      },
       (error: unknown) => {
         this.recover(running, error).catch((fatal) => this.fail(fatal));
       },
@@ -148,7 +168,6 @@ export class Writer {
   }
 
   private finish(running: Running): void {
-    this.troubled = false;
     this.inFlight--;
     this.pending -= running.index.length;
     running.epoch.open--;
@@ -184,11 +203,15 @@ export class Writer {
   private async recover(running: Running, error: unknown): Promise<void> {
     if (this.stopped) return;
     const { context } = this.environment;
-    const kind = classify(error);
-    running.attempts++;
+    const classified = classify(error);
+    const large = (running.frame?.length ?? 0) > LARGE_BYTES;
+    const kind = classified === "passing" && large ? "doubtful" : classified;
+    if (running.attempts++ === 0) running.passedBefore = this.passed;
+    // a cluster that fails all rows is waited for; a row that fails while others pass is its own fault
+    const again = running.attempts < DOUBTFUL_ATTEMPTS || this.passed === running.passedBefore;
     if (kind === "permanent") throw new MillraceError("TARGET_FAILED", `${running.target.name}: ${describeError(error)}`, { cause: error });
     if (kind === "stale") await this.environment.recheck(running.target);
-    if (kind === "passing" || kind === "stale" || (kind === "doubtful" && running.attempts < DOUBTFUL_ATTEMPTS)) {
+    if (kind === "passing" || kind === "stale" || (kind === "doubtful" && again)) {
       if (!this.troubled) {
         this.troubled = true;
         context.logger.warn("Cassandra cannot take a write for now; trying again", {
@@ -225,6 +248,7 @@ export class Writer {
         epoch,
         frame: undefined,
         attempts: 0,
+        passedBefore: 0,
         next: undefined,
       };
       epoch.open++;
