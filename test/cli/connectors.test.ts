@@ -74,7 +74,7 @@ it("steers connectors from a file to their end", async () => {
   expect(await connectors("validate", file)).toMatchObject({ code: 1, out: expect.stringContaining("topic") });
   expect(await connectors("create", file)).toMatchObject({ code: 1, err: expect.stringContaining("names no connector") });
   expect((await connectors("delete", "count")).out).toBe("count was deleted.");
-  expect(await connectors("status", "count")).toMatchObject({ code: 1, err: "Connector count not found" });
+  expect(await connectors("status", "count")).toMatchObject({ code: 1, err: "No status found for connector count" });
   expect((await run(connectorsCommand, "http://127.0.0.1:1", "list")).err).toContain("nothing answers at");
 });
 

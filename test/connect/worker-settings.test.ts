@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TransactionalProducer } from "../../src/broker/api/producer.js";
 import { withWorkerDefaults } from "../../src/connect/runtime/worker-defaults.js";
@@ -140,5 +142,30 @@ describe("a sink's topics", () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect([...values()].sort()).toEqual(["a0", "a1", "a2", "a3", "b0", "b1"]);
     expect(await bed.worker.topics("s")).toEqual(["in-a", "in-b"]);
+  });
+});
+
+describe("config.providers", () => {
+  it("are the worker's: references of the named ones are looked up when a task starts, others are refused", async () => {
+    const file = join(bed.dir, "secrets.properties");
+    writeFileSync(file, "pass=first word\n");
+    const workerConfig = {
+      "key.converter": "JsonConverter",
+      "value.converter": "JsonConverter",
+      "config.providers": "vault",
+      "config.providers.vault.class": "org.apache.kafka.common.config.provider.FileConfigProvider",
+    };
+    await bed.reopen({ workerConfig });
+    const source = { "connector.class": "CountingSource", topic: "counts", password: `\${vault:${file}:pass}` };
+    await bed.worker.create("c", source);
+    await until("it has started", () => bed.source.seenPasswords.length === 1);
+    writeFileSync(file, "pass=second word\n");
+    await bed.worker.restartTask("c", 0);
+    await until("it has started again", () => bed.source.seenPasswords.length === 2);
+    expect(bed.source.seenPasswords).toEqual(["first word", "second word"]);
+    expect((await bed.worker.config("c"))["password"]).toBe(source.password);
+    await bed.worker.create("d", { ...source, password: "${file:/x:pass}" });
+    const { tasks, connector } = await bed.worker.status("d");
+    expect([connector.trace, ...tasks.map((t) => t.trace)].join()).toMatch(/password: there is no config provider "file" \(known: vault\)/);
   });
 });

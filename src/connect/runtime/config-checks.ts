@@ -12,7 +12,7 @@ interface Options {
   readonly plugins: Plugins;
   readonly scrubber: Scrubber;
   readonly hosts: HostMap;
-  readonly providers: Providers | undefined;
+  readonly providers: Providers;
   readonly worker: Readonly<Record<string, string>>;
 }
 

@@ -8,14 +8,14 @@ import type { Plugins } from "./plugins.js";
 import type { Converters } from "./row-encoder.js";
 import { withPrefix } from "./transform-chain.js";
 
-/** By the names that references use; undefined: the standard ones. */
+/** By the names that references use. */
 export type Providers = Readonly<Record<string, ConfigProvider>>;
 
 /** A config that is about to run: references replaced. `secrets` are the values to keep out of every text. */
 export function configToRun(
   config: ConnectorConfig,
   secretSettings: ReadonlySet<string>,
-  providers: Providers | undefined,
+  providers: Providers,
 ): { config: ConnectorConfig; secrets: string[] } {
   const { config: resolved, resolved: found } = resolveReferences(config, providers);
   const secrets = [...found];

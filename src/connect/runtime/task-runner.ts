@@ -19,7 +19,7 @@ export interface TaskServices {
   readonly offsets: OffsetStore;
   readonly errorStore: ErrorStore | undefined;
   readonly hosts: HostMap;
-  readonly providers: Providers | undefined;
+  readonly providers: Providers;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;

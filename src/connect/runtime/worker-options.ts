@@ -9,7 +9,6 @@ import type { SourceConnector } from "../api/source.js";
 import type { PredicatePlugin, TransformPlugin } from "../api/transform.js";
 import type { HostMap } from "./hosts.js";
 import type { BrokenPlugin } from "./plugins.js";
-import type { Providers } from "./task-config.js";
 
 export interface ConnectWorkerOptions {
   readonly broker: Broker;
@@ -21,8 +20,6 @@ export interface ConnectWorkerOptions {
   readonly predicates?: readonly PredicatePlugin[];
   /** Files of the user's plug-ins that could not be loaded: named where a class is missing. */
   readonly brokenPlugins?: readonly BrokenPlugin[];
-  /** What `${name:path:key}` in configs is looked up by; the standard ones if absent. */
-  readonly providers?: Providers;
   /** Where bad records go; without one a bad record fails its task. */
   readonly errorStore?: ErrorStore;
   /** Encrypts PASSWORD settings; else the key file in `dataDir`; else a key of this process alone. */
@@ -31,7 +28,7 @@ export interface ConnectWorkerOptions {
   readonly hosts?: HostMap;
   /**
    * A Connect worker's own settings as far as they hold here: key.converter, value.converter, header.converter and theirs,
-   * topic.creation.enable, plugin defaults. A connector's own come first.
+   * config.providers, client settings. A connector's own come first.
    */
   readonly workerConfig?: Readonly<Record<string, string>>;
   readonly logger?: Logger;

@@ -1,3 +1,4 @@
+import { configProviders } from "../../common/config-providers.js";
 import { scrubbedLogger, silentLogger } from "../../common/logger.js";
 import { Metrics } from "../../common/metrics.js";
 import { Scrubber, SecretKey } from "../../common/secrets.js";
@@ -23,7 +24,8 @@ export interface WorkerParts {
 
 /** Reads the three topics and puts together what tasks are given. */
 export async function openParts(options: ConnectWorkerOptions): Promise<WorkerParts> {
-  const { broker, workerConfig = {}, hosts = {}, providers } = options;
+  const { broker, workerConfig = {}, hosts = {} } = options;
+  const providers = configProviders(workerConfig);
   const scrubber = new Scrubber();
   const key = SecretKey.open({ secretKey: options.secretKey, dataDir: options.dataDir });
   const [configs, offsets, statuses] = await Promise.all([

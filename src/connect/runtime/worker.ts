@@ -350,7 +350,7 @@ export class ConnectWorker implements ConnectorAdmin {
       );
     const plugin = this.checks.pluginOf(config);
     if (!plugin) throw new MillraceError("NOT_FOUND", `there is no class ${config["connector.class"]}`);
-    const resolved = configToRun(config, new Set(), this.options.providers).config;
+    const resolved = configToRun(config, new Set(), this.services.providers).config;
     return new ConnectorOffsets({
       name,
       config: plugin.translate?.(resolved) ?? resolved,
