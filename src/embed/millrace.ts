@@ -2,7 +2,6 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Broker } from "../broker/api/broker.js";
 import { EmbeddedBroker } from "../broker/embedded/embedded-broker.js";
-import { configProviders } from "../common/config-providers.js";
 import { MillraceError } from "../common/errors.js";
 import { createLogger, type Level, type Logger } from "../common/logger.js";
 import { Metrics } from "../common/metrics.js";
@@ -138,7 +137,6 @@ async function open(
       secretKey: options.secretKey,
       dataDir: dir,
       hosts: { map: options.hosts ?? {}, own },
-      providers: configProviders(options.workerConfig ?? {}),
       workerConfig: {
         "key.converter": "io.confluent.connect.avro.AvroConverter",
         "value.converter": "io.confluent.connect.avro.AvroConverter",
