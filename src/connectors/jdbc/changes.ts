@@ -24,27 +24,43 @@ export class RowRefused extends Error {
 
 /** Rows of several pieces by one ordinal. */
 export class Changes {
-  readonly rows: SinkRows[] = [];
-  readonly row: number[] = [];
+  readonly count: number;
+  private readonly parts: readonly SinkRows[];
+  private readonly part: Int32Array;
+  private readonly row: Int32Array;
 
   constructor(pieces: readonly Piece[]) {
-    for (const p of pieces)
-      for (let i = p.from; i < p.to; i++) {
-        this.rows.push(p.rows);
-        this.row.push(p.index[i]!);
-      }
+    this.count = pieces.reduce((n, p) => n + p.to - p.from, 0);
+    this.parts = pieces.map((p) => p.rows);
+    this.part = new Int32Array(this.count);
+    this.row = new Int32Array(this.count);
+    let at = 0;
+    for (const [part, p] of pieces.entries()) {
+      this.row.set(p.index.subarray(p.from, p.to), at);
+      this.part.fill(part, at, (at += p.to - p.from));
+    }
   }
-  all(): number[] {
-    return this.row.map((_, i) => i);
+  all(): Int32Array {
+    const ordinals = new Int32Array(this.count);
+    for (let i = 0; i < ordinals.length; i++) ordinals[i] = i;
+    return ordinals;
   }
   isTombstone(i: number): boolean {
-    return this.rows[i]!.tombstone[this.row[i]!] === 1;
+    return this.parts[this.part[i]!]!.tombstone[this.row[i]!] === 1;
   }
-  value(column: PlanColumn, i: number): unknown {
-    return columnValue(column, this.rows[i]!, this.row[i]!);
+  /** A reader of one column by ordinal: null and undefined are null. */
+  reader(column: PlanColumn): (i: number) => unknown {
+    const { part, row } = this;
+    const { source } = column;
+    if (source.from !== "value" && source.from !== "key") return (i) => columnValue(column, this.parts[part[i]!]!, row[i]!);
+    const columns = this.parts.map((p) => (source.from === "value" ? p.values : p.keys)[source.index]!);
+    return (i) => columns[part[i]!]![row[i]!];
+  }
+  key(plan: TablePlan, i: number): unknown {
+    return keyIdentity(plan, this.parts[this.part[i]!]!, this.row[i]!);
   }
   refused(i: number, cause: unknown): RowRefused {
-    return new RowRefused(this.rows[i]!, this.row[i]!, cause);
+    return new RowRefused(this.parts[this.part[i]!]!, this.row[i]!, cause);
   }
 }
 
@@ -55,27 +71,29 @@ export class Changes {
  */
 export function buildStatements(plan: TablePlan, pieces: readonly Piece[], last: boolean): Statement[] {
   const changes = new Changes(pieces);
+  const live = last ? lastOfEachKey(plan, changes) : changes.all();
   const statements: Statement[] = [];
-  const close = (tombstones: boolean, ordinals: number[]) => {
+  const close = (tombstones: boolean, ordinals: Int32Array) => {
     if (ordinals.length) statements.push(...(tombstones ? plan.delete(changes, ordinals) : plan.write(changes, ordinals)));
   };
   if (last) {
-    const writes: number[] = [];
-    const deletes: number[] = [];
-    for (const i of lastOfEachKey(plan, changes)) (changes.isTombstone(i) ? deletes : writes).push(i);
-    close(false, writes);
-    close(true, deletes);
+    close(
+      false,
+      live.filter((i) => !changes.isTombstone(i)),
+    );
+    close(
+      true,
+      live.filter((i) => changes.isTombstone(i)),
+    );
     return statements;
   }
-  let run: number[] = [];
-  for (const i of changes.all()) {
-    if (run.length && changes.isTombstone(run[0]!) !== changes.isTombstone(i)) {
-      close(changes.isTombstone(run[0]!), run);
-      run = [];
-    }
-    run.push(i);
+  let from = 0;
+  for (let i = 1; i <= live.length; i++) {
+    const tombstones = changes.isTombstone(live[from]!);
+    if (i < live.length && changes.isTombstone(live[i]!) === tombstones) continue;
+    close(tombstones, live.subarray(from, i));
+    from = i;
   }
-  if (run.length) close(changes.isTombstone(run[0]!), run);
   return statements;
 }
 
@@ -112,20 +130,21 @@ function scalar(column: PlanColumn, value: unknown): unknown {
   return typeof value === "object" && value !== null ? toText(column.kind, value as Exclude<Value, null>) : value;
 }
 
-function lastOfEachKey(plan: TablePlan, changes: Changes): Iterable<number> {
+function lastOfEachKey(plan: TablePlan, changes: Changes): Int32Array {
   if (plan.keyColumns.length === 0 || ascending(plan, changes)) return changes.all();
   const last = new Map<unknown, number>();
-  for (let i = 0; i < changes.row.length; i++) last.set(keyIdentity(plan, changes.rows[i]!, changes.row[i]!), i);
-  return last.size === changes.row.length ? changes.all() : last.values();
+  for (let i = 0; i < changes.count; i++) last.set(changes.key(plan, i), i);
+  return last.size === changes.count ? changes.all() : Int32Array.from(last.values());
 }
 
 /** New rows mostly come in the order of their number, and then no key comes twice. */
 function ascending(plan: TablePlan, changes: Changes): boolean {
   if (plan.keyColumns.length > 1) return false;
+  const read = changes.reader(plan.keyColumns[0]!);
   let before = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < changes.row.length; i++) {
-    const key = changes.value(plan.keyColumns[0]!, i);
-    if (typeof key !== "number" || key <= before) return false;
+  for (let i = 0; i < changes.count; i++) {
+    const key = read(i);
+    if (typeof key !== "number" || !(key > before)) return false;
     before = key;
   }
   return true;

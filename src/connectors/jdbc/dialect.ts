@@ -99,9 +99,9 @@ export interface TablePlan {
   readonly quotedTable: string;
   readonly keyColumns: readonly PlanColumn[];
   /** Inserts, upserts or updates, by the settings. @throws RowRefused */
-  write(changes: Changes, ordinals: readonly number[]): Statement[];
+  write(changes: Changes, ordinals: Int32Array): Statement[];
   /** @throws RowRefused */
-  delete(changes: Changes, ordinals: readonly number[]): Statement[];
+  delete(changes: Changes, ordinals: Int32Array): Statement[];
 }
 
 /** From where an offsets row is expected to be to where it moves. */

@@ -36,15 +36,22 @@ function parsePlain(text: string): number | undefined {
   const size = text.length;
   if (size < 20 || size > 27 || text.charCodeAt(size - 1) !== 90 || text.charCodeAt(4) !== 45 || text.charCodeAt(10) !== 84)
     return undefined;
+  // NaN, where one is no digit, goes through all of it
   const year = two(text, 0) * 100 + two(text, 2);
   if (!(year >= 1700 && year < 2255)) return undefined;
   const seconds = two(text, 11) * 3600 + two(text, 14) * 60 + two(text, 17);
   let fraction = 0;
-  let weight = 100_000;
-  for (let i = 20; i < size - 1; i++, weight /= 10) fraction += (text.charCodeAt(i) - 48) * weight;
-  const micros = (daysOf(year, two(text, 5), two(text, 8)) * 86_400 + seconds) * 1_000_000 + fraction;
-  return Number.isSafeInteger(micros) ? micros : undefined;
+  for (let i = 20; i < size - 1; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    fraction = fraction * 10 + digit;
+  }
+  const micros = (daysOf(year, two(text, 5), two(text, 8)) * 86_400 + seconds) * 1_000_000 + fraction * SCALE[size]!;
+  return Number.isNaN(micros) ? undefined : micros;
 }
+
+/** By the text's length, what makes µs of its fraction. */
+const SCALE = Array.from({ length: 28 }, (_, size) => (size > 20 ? 10 ** (27 - size) : 0));
 
 /** NaN where it is no number */
 function two(text: string, at: number): number {

@@ -103,13 +103,10 @@ function writeDecimal(out: SqlBuffer, value: Exclude<Value, null>): void {
     return;
   }
   const { unscaled, scale } = value;
-  if (scale > 0 && scale <= 15 && unscaled <= 9007199254740991n && unscaled >= -9007199254740991n) {
-    let n = Number(unscaled);
-    if (n < 0) {
-      out.byte(45);
-      n = -n;
-    }
-    out.decimal(n, scale);
+  const n = Number(unscaled);
+  if (scale > 0 && scale <= 15 && Number.isSafeInteger(n)) {
+    if (n < 0) out.byte(45);
+    out.decimal(Math.abs(n), scale);
   } else out.ascii(value.toString());
 }
 

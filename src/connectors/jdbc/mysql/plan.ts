@@ -28,6 +28,12 @@ interface WrittenColumn extends PlanColumn {
   readonly quoted: Buffer;
   readonly write: LiteralWriter;
 }
+interface ReadColumn extends WrittenColumn {
+  readonly read: (ordinal: number) => unknown;
+}
+
+const reading = (columns: readonly WrittenColumn[], changes: Changes): ReadColumn[] =>
+  columns.map((c) => ({ ...c, read: changes.reader(c) }));
 
 /** Statements of many rows as text; no staging table, no file and no right beyond those of the real connectors is needed. */
 export function mysqlPlan(
@@ -53,9 +59,9 @@ export function mysqlPlan(
     keyColumns,
     write: (changes, ordinals) =>
       settings.insertMode === "update"
-        ? writer.updates(quoted, columns, changes, ordinals)
-        : writer.rows(insert.head, insert.tail, columns, changes, ordinals),
-    delete: (changes, ordinals) => writer.deletes(quoted, keyColumns, changes, ordinals),
+        ? writer.updates(quoted, reading(columns, changes), changes, ordinals)
+        : writer.rows(insert.head, insert.tail, reading(columns, changes), changes, ordinals),
+    delete: (changes, ordinals) => writer.deletes(quoted, reading(keyColumns, changes), changes, ordinals),
   };
 }
 
@@ -102,7 +108,7 @@ class StatementWriter {
   }
 
   /** INSERTs of many rows each. */
-  rows(head: Buffer, tail: Buffer, columns: readonly WrittenColumn[], changes: Changes, ordinals: readonly number[]): Statement[] {
+  rows(head: Buffer, tail: Buffer, columns: readonly ReadColumn[], changes: Changes, ordinals: Int32Array): Statement[] {
     const out = new SqlBuffer(ordinals.length * 64 + 1024);
     const messages: Statement[] = [];
     let message = 0; // where the message begins
@@ -144,7 +150,7 @@ class StatementWriter {
   }
 
   /** One UPDATE a row, all in one message: there is no statement that both databases take for many. */
-  updates(quoted: string, columns: readonly WrittenColumn[], changes: Changes, ordinals: readonly number[]): Statement[] {
+  updates(quoted: string, columns: readonly ReadColumn[], changes: Changes, ordinals: Int32Array): Statement[] {
     const rest = columns.filter((c) => !c.isKey);
     const keys = columns.filter((c) => c.isKey);
     if (rest.length === 0) return [];
@@ -159,7 +165,7 @@ class StatementWriter {
   }
 
   /** DELETEs of many keys each. */
-  deletes(quoted: string, keys: readonly WrittenColumn[], changes: Changes, ordinals: readonly number[]): Statement[] {
+  deletes(quoted: string, keys: readonly ReadColumn[], changes: Changes, ordinals: Int32Array): Statement[] {
     const single = keys.length === 1;
     const head = Buffer.from(single ? `DELETE FROM ${quoted} WHERE ${keys[0]!.quoted} IN (` : `DELETE FROM ${quoted} WHERE `);
     let inStatement = 0;
@@ -177,7 +183,7 @@ class StatementWriter {
   }
 
   /** A message is closed only where a statement is, which both users of this make soon enough. */
-  private each(changes: Changes, ordinals: readonly number[], write: (out: SqlBuffer, i: number, last: boolean) => void): Statement[] {
+  private each(changes: Changes, ordinals: Int32Array, write: (out: SqlBuffer, i: number, last: boolean) => void): Statement[] {
     const out = new SqlBuffer(ordinals.length * 64 + 1024);
     const messages: Statement[] = [];
     let message = 0;
@@ -200,7 +206,7 @@ class StatementWriter {
     return messages;
   }
 
-  private tuple(out: SqlBuffer, columns: readonly WrittenColumn[], changes: Changes, i: number): void {
+  private tuple(out: SqlBuffer, columns: readonly ReadColumn[], changes: Changes, i: number): void {
     out.byte(OPEN);
     for (let c = 0; c < columns.length; c++) {
       if (c > 0) out.byte(COMMA);
@@ -209,7 +215,7 @@ class StatementWriter {
     out.byte(CLOSE);
   }
 
-  private pairs(out: SqlBuffer, columns: readonly WrittenColumn[], changes: Changes, i: number, separator: Buffer): void {
+  private pairs(out: SqlBuffer, columns: readonly ReadColumn[], changes: Changes, i: number, separator: Buffer): void {
     for (let c = 0; c < columns.length; c++) {
       if (c > 0) out.raw(separator);
       out.raw(columns[c]!.quoted);
@@ -218,15 +224,8 @@ class StatementWriter {
     }
   }
 
-  private value(out: SqlBuffer, column: WrittenColumn, changes: Changes, i: number): void {
-    const { source } = column;
-    const rows = changes.rows[i]!;
-    const value =
-      source.from === "value"
-        ? rows.values[source.index]![changes.row[i]!]
-        : source.from === "key"
-          ? rows.keys[source.index]![changes.row[i]!]
-          : changes.value(column, i);
+  private value(out: SqlBuffer, column: ReadColumn, changes: Changes, i: number): void {
+    const value = column.read(i);
     if (value === null || value === undefined) {
       out.raw(NULL);
       return;

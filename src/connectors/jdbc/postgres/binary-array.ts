@@ -91,19 +91,19 @@ export class BinaryArray {
    */
   numeric(unscaled: bigint, scale: number): void {
     const shift = (4 - (scale & 3)) & 3;
-    const negative = unscaled < 0n;
-    const magnitude = negative ? -unscaled : unscaled;
+    const n = Number(unscaled);
+    const negative = n < 0;
     // digits from the last to the first
     let used = 0;
-    if (magnitude <= 9_007_199_254_740n) {
-      let rest = Number(magnitude) * POWERS[shift]!;
+    if (n <= 9_007_199_254_740 && n >= -9_007_199_254_740) {
+      let rest = Math.abs(n) * POWERS[shift]!;
       for (; rest > 0; used++) {
         const next = Math.floor(rest / 10_000);
         this.digits[used] = rest - next * 10_000;
         rest = next;
       }
     } else {
-      let rest = magnitude * BigInt(POWERS[shift]!);
+      let rest = (negative ? -unscaled : unscaled) * BigInt(POWERS[shift]!);
       for (; rest > 0n; used++) {
         this.digits[used] = Number(rest % 10_000n);
         rest /= 10_000n;

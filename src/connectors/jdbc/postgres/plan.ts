@@ -44,27 +44,18 @@ export function postgresPlan(settings: SinkSettings, quoted: string, planned: re
   };
 }
 
-function encode(name: string, text: string, columns: readonly WrittenColumn[], changes: Changes, ordinals: readonly number[]): Statement {
+function encode(name: string, text: string, columns: readonly WrittenColumn[], changes: Changes, ordinals: Int32Array): Statement {
   const values = columns.map((column) => {
     const array = new BinaryArray(column.writer.elementOid, ordinals.length);
     const { write } = column.writer;
+    const read = changes.reader(column);
     let at = 0;
     try {
-      if (column.source.from === "value" || column.source.from === "key") {
-        const { index, from } = column.source;
-        for (; at < ordinals.length; at++) {
-          const i = ordinals[at]!;
-          const rows = changes.rows[i]!;
-          const value = (from === "value" ? rows.values : rows.keys)[index]![changes.row[i]!];
-          if (value === null || value === undefined) array.null();
-          else write(array, value as Exclude<Value, null>);
-        }
-      } else
-        for (; at < ordinals.length; at++) {
-          const value = changes.value(column, ordinals[at]!);
-          if (value === null || value === undefined) array.null();
-          else write(array, value as Exclude<Value, null>);
-        }
+      for (; at < ordinals.length; at++) {
+        const value = read(ordinals[at]!);
+        if (value === null || value === undefined) array.null();
+        else write(array, value as Exclude<Value, null>);
+      }
     } catch (error) {
       throw changes.refused(ordinals[at]!, error);
     }
