@@ -55,8 +55,8 @@ function ask(port, path) {
 export async function answered(ports, child) {
   const from = performance.now();
   await Promise.all(
-    Object.entries(ports).map(async ([name, port]) => {
-      while ((await ask(port, surfaces[name])) !== 200) {
+    Object.entries(surfaces).map(async ([name, path]) => {
+      while ((await ask(ports[name], path)) !== 200) {
         if (child.exitCode !== null) throw new Error(`the process ended with ${child.exitCode} before its ports answered`);
         if (performance.now() - from > 60_000) throw new Error(`${name} does not answer`);
         await pause(2);
@@ -69,7 +69,7 @@ export async function answered(ports, child) {
 /** `millrace start` as a user starts it; `milliseconds` runs from the spawn until every port has answered. */
 export async function spawnMillrace(dir, { flags = [], node = [], host } = {}) {
   const ports = {};
-  for (const name of Object.keys(surfaces)) ports[name] = await freePort();
+  for (const name of ["kafka", ...Object.keys(surfaces)]) ports[name] = await freePort();
   const args = [...node, main, "start", "--dir", dir, "--log-level", "error", ...flags];
   for (const [name, port] of Object.entries(ports)) args.push(`--${name}-port`, String(port));
   if (host) args.push("--host", host);

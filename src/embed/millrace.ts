@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Broker } from "../broker/api/broker.js";
 import { EmbeddedBroker } from "../broker/embedded/embedded-broker.js";
+import { KafkaListener, type KafkaListenerOptions } from "../broker/net/listener.js";
 import { MillraceError } from "../common/errors.js";
 import { createLogger, type Level, type Logger } from "../common/logger.js";
 import { Metrics } from "../common/metrics.js";
@@ -15,7 +16,7 @@ import { registerConnectRoutes } from "../server/connect/routes.js";
 import { registerConsoleRoutes } from "../server/console/routes.js";
 import { registerErrorRoutes } from "../server/errors/routes.js";
 import { registerKsqlRoutes } from "../server/ksql/routes.js";
-import { type Listener, listen } from "../server/listen.js";
+import { checkAddress, type Listener, listen } from "../server/listen.js";
 import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.js";
 import { backup } from "./backup.js";
 import { openDataFolder } from "./data-folder.js";
@@ -45,13 +46,14 @@ export interface MillraceOptions {
 }
 
 export interface Ports {
+  readonly kafka: number;
   readonly registry: number;
   readonly connect: number;
   readonly sql: number;
   readonly console: number;
 }
 
-export const standardPorts: Ports = { registry: 8081, connect: 8083, sql: 8088, console: 9021 };
+export const standardPorts: Ports = { kafka: 9092, registry: 8081, connect: 8083, sql: 8088, console: 9021 };
 
 interface Closable {
   /** may return a promise */
@@ -168,14 +170,26 @@ async function open(
       registerErrorRoutes(app, errorStore);
     })
   ).port;
-  return made({ registry: registryPort, connect: connectPort, sql: sqlPort, console: consolePort }, broker);
+  const kafka = keep(await KafkaListener.open(kafkaOptions(options, wanted.kafka, broker, logger)));
+  return made({ kafka: kafka.port, registry: registryPort, connect: connectPort, sql: sqlPort, console: consolePort }, broker);
+}
+
+function kafkaOptions(options: MillraceOptions, port: number, broker: Broker, logger: Logger): KafkaListenerOptions {
+  const host = options.listen ?? "127.0.0.1";
+  checkAddress(host, false, options.insecure ?? false);
+  return { broker, logger: logger.child({ part: "kafka" }), host, port, advertised: { host: advertisedHost(host) } };
 }
 
 /** Where other workers and the user find the Connect REST interface: what status calls the worker. */
 function advertised({ listen: host = "127.0.0.1", workerConfig = {} }: MillraceOptions, port: number): string {
-  const any = host === "0.0.0.0" || host === "::";
-  const name = workerConfig["rest.advertised.host.name"] ?? (any ? hostname() : host.includes(":") ? `[${host}]` : host);
+  const reached = advertisedHost(host);
+  const name = workerConfig["rest.advertised.host.name"] ?? (reached.includes(":") ? `[${reached}]` : reached);
   return `${name}:${workerConfig["rest.advertised.port"] ?? port}`;
+}
+
+/** The address that others find a listener of this one at. */
+function advertisedHost(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? hostname() : host;
 }
 
 async function health(worker: ConnectWorker, engine: Engine) {

@@ -15,7 +15,7 @@ const port = (name: string, standard: number, what: string): Setting => ({
 /** The settings of a Millrace process: flag over environment (`MILLRACE_KAFKA_PORT`) over `millrace.yaml` (`kafka.port`). */
 export const settingsDef = new ConfigDef([
   { name: "dir", type: "STRING", default: "millrace-data", doc: "The data folder; one process at a time." },
-  port("kafka.port", 9092, "the Kafka protocol (not built yet: it does not listen)"),
+  port("kafka.port", 9092, "the Kafka protocol"),
   port("registry.port", 8081, "the schema registry"),
   port("rest-proxy.port", 8082, "the REST proxy (not built yet: it does not listen)"),
   port("connect.port", 8083, "the Connect REST interface"),

@@ -40,6 +40,15 @@ export interface Listener {
   close(graceMs?: number): Promise<void>;
 }
 
+/** @throws MillraceError CONFIG_INVALID for an address beyond loopback without credentials, unless that is allowed */
+export function checkAddress(host: string, credentials: boolean, insecure: boolean): void {
+  if (isLoopback(host) || credentials || insecure) return;
+  throw new MillraceError(
+    "CONFIG_INVALID",
+    `Listening on ${host} would open the port to other machines: configure users for it, or allow it with --insecure.`,
+  );
+}
+
 /**
  * One port for one REST surface. `build` registers the routes and is called once a protocol, so that HTTP/1.1 and h2c answer
  * alike: the first bytes of a connection decide which of the two servers gets the socket.
@@ -47,11 +56,7 @@ export interface Listener {
  */
 export async function listen(build: (app: FastifyInstance) => void, options: ListenOptions): Promise<Listener> {
   const host = options.host ?? "127.0.0.1";
-  if (!isLoopback(host) && !options.users?.size && !options.insecure)
-    throw new MillraceError(
-      "CONFIG_INVALID",
-      `Listening on ${host} would open the port to other machines: configure users for it, or allow it with --insecure.`,
-    );
+  checkAddress(host, (options.users?.size ?? 0) > 0, options.insecure ?? false);
 
   // Names of connectors, topics and subjects in a path may be longer than the 100 characters that fastify allows; the servers that
   // are replaced took a path with a slash at its end for the same one, and clients end paths so.

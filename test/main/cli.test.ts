@@ -78,7 +78,7 @@ describe("a start that cannot be", () => {
     await running.stop();
   });
 
-  it.each(["registry", "connect", "sql", "console"])("says that the %s port is taken", async (surface) => {
+  it.each(["kafka", "registry", "connect", "sql", "console"])("says that the %s port is taken", async (surface) => {
     const { port } = holder.address() as { port: number };
     expectOneSentence(await start(`port-${surface}`, `--${surface}-port`, String(port)), new RegExp(`[Pp]ort ${port} .*already in use`));
   });

@@ -1,0 +1,147 @@
+import type { Socket } from "node:net";
+import { giveMemory } from "../../protocol/batch-memory.js";
+import type { Api } from "../../protocol/wire/api.js";
+import { MalformedMessage, WireReader } from "../../protocol/wire/wire-reader.js";
+import { WireWriter } from "../../protocol/wire/wire-writer.js";
+import type { Credentials } from "../auth/credentials.js";
+import { SaslExchange } from "../auth/sasl.js";
+import { apiVersions, handlers, unknownVersion } from "./apis.js";
+import type { ConnectionState, ListenerContext } from "./context.js";
+import { FrameReader } from "./frame-reader.js";
+import type { Handler } from "./handler.js";
+import { UnansweredFailure } from "./handlers/produce.js";
+
+const PRODUCE = 0;
+const API_VERSIONS = 18;
+/** What a client may do before it has authenticated. */
+const beforeAuthentication = new Set([17, API_VERSIONS, 36]);
+/** Bytes of requests and answers under way beyond which nothing more is read from the socket. */
+const mostUnderWay = 32 * 1024 * 1024;
+
+interface Request {
+  readonly handler: Handler;
+  readonly version: number;
+  readonly correlationId: number;
+  readonly clientId: string;
+  readonly message: unknown;
+}
+
+/**
+ * One client. Its requests are answered in their order. Produce requests that follow one another run side by side, since each waits
+ * for the disk and the broker appends them in the order of the calls; any other waits until those before it are answered.
+ */
+export class Connection {
+  private readonly gone = new AbortController();
+  private readonly state: ConnectionState;
+  private readonly frames: FrameReader;
+  private last: Promise<void> = Promise.resolve();
+  private lastProduce = false;
+  private underWay = 0;
+  private readonly clientHost: string;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly context: ListenerContext,
+    options: { readonly credentials: Credentials | undefined; readonly maxRequestBytes: number },
+  ) {
+    this.clientHost = `/${(socket.remoteAddress ?? "127.0.0.1").replace(/^::ffff:/, "")}`;
+    this.state = {
+      principal: options.credentials ? null : "User:ANONYMOUS",
+      sasl: options.credentials ? new SaslExchange(options.credentials) : undefined,
+      fetchSessions: new Map(),
+    };
+    this.frames = new FrameReader(options.maxRequestBytes, (frame) => this.request(frame));
+    socket.setNoDelay(true);
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        this.frames.push(chunk);
+      } catch (error) {
+        this.drop(error);
+      }
+    });
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.gone.abort());
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  private request(frame: Buffer): void {
+    const request = this.parse(frame);
+    if (!request) return;
+    this.underWay += frame.length;
+    if (this.underWay > mostUnderWay) this.socket.pause();
+    const produces = request.handler.api.key === PRODUCE;
+    const before = this.last;
+    // Run ahead of the earlier ones' answers only where both are produce requests: a commit that overtook its records would lose them.
+    const run = produces && this.lastProduce ? this.handle(request) : before.then(() => this.handle(request));
+    run.catch(() => {});
+    this.lastProduce = produces;
+    this.last = Promise.all([run, before])
+      .then(([answer]) => this.answer(request, answer))
+      .catch((error) => this.drop(error))
+      .finally(() => {
+        // only of produce is nothing kept: a group keeps views of its members' metadata
+        if (produces) giveMemory(frame);
+        this.underWay -= frame.length;
+        if (this.underWay <= mostUnderWay / 2 && this.socket.isPaused()) this.socket.resume();
+      });
+  }
+
+  /** undefined where the answer was given already. @throws MalformedMessage */
+  private parse(frame: Buffer): Request | undefined {
+    const from = new WireReader(frame);
+    const key = from.int16();
+    const version = from.int16();
+    const correlationId = from.int32();
+    const handler = handlers.get(key);
+    if (!handler) throw new MalformedMessage(`API ${key} is not spoken here`);
+    const { api } = handler;
+    if (version < api.versions[0] || version > api.versions[1]) {
+      if (key !== API_VERSIONS) throw new MalformedMessage(`version ${version} of ${api.name} is not spoken here`);
+      this.last = this.last.then(() => this.send(apiVersions, 0, correlationId, unknownVersion()));
+      return undefined;
+    }
+    if (this.state.principal === null && !beforeAuthentication.has(key)) throw new MalformedMessage(`${api.name} before authentication`);
+    const length = from.int16();
+    const clientId = length < 0 ? "" : from.text(length);
+    if (version >= api.flexibleSince) for (let n = from.uvarint(); n > 0; n--) from.bytes((from.uvarint(), from.uvarint()));
+    // bytes behind it are passed over, as Kafka does: librdkafka 2.16 sends three too many in Metadata 13
+    return { handler, version, correlationId, clientId, message: api.request(version).read(from) };
+  }
+
+  private handle({ handler, version, clientId, message }: Request): Promise<unknown> {
+    const { clientHost, state } = this;
+    return handler.handle(message, { ...this.context, version, clientId, clientHost, signal: this.gone.signal, connection: state });
+  }
+
+  private answer({ handler, version, correlationId }: Request, message: unknown): void {
+    if (message !== null) this.send(handler.api, version, correlationId, message);
+  }
+
+  private send(api: Api, version: number, correlationId: number, message: unknown): void {
+    if (this.socket.destroyed) return;
+    const to = new WireWriter();
+    to.int32(0);
+    to.int32(correlationId);
+    if (version >= api.flexibleSince && api.key !== API_VERSIONS) to.uvarint(0);
+    api.response(version).write(to, message);
+    const parts = to.parts();
+    parts[0]!.writeInt32BE(to.length - 4, 0);
+    this.socket.cork();
+    for (const part of parts) this.socket.write(part);
+    this.socket.uncork();
+  }
+
+  private drop(error: unknown): void {
+    if (!this.gone.signal.aborted) {
+      const { logger } = this.context;
+      const client = this.clientHost;
+      if (error instanceof MalformedMessage || error instanceof UnansweredFailure)
+        logger.warn("a client's connection is closed", { client, why: error.message });
+      else logger.error("a client's connection is closed", { client, error });
+    }
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,20 @@
+import { api } from "../wire/api.js";
+import { array, bytes, int16, int64, string } from "../wire/types.js";
+
+export const saslHandshake = api(
+  17,
+  "SaslHandshake",
+  [0, 1],
+  Number.POSITIVE_INFINITY,
+  { mechanism: string },
+  { errorCode: int16, mechanisms: array(string) },
+);
+
+export const saslAuthenticate = api(
+  36,
+  "SaslAuthenticate",
+  [0, 2],
+  2,
+  { authBytes: bytes },
+  { errorCode: int16, errorMessage: string.nullable().or(null), authBytes: bytes, sessionLifetimeMs: int64.since(1) },
+);

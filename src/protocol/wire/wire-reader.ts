@@ -1,0 +1,74 @@
+/** The bytes end before the message does, or say what cannot be. */
+export class MalformedMessage extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "MalformedMessage";
+  }
+}
+
+/** Reads the wire's primitive types one after another; never beyond `end`. @throws MalformedMessage */
+export class WireReader {
+  constructor(
+    readonly buffer: Buffer,
+    public position = 0,
+    readonly end = buffer.length,
+  ) {}
+
+  get left(): number {
+    return this.end - this.position;
+  }
+
+  private take(bytes: number): number {
+    const at = this.position;
+    if (bytes < 0 || bytes > this.end - at)
+      throw new MalformedMessage(`${bytes} bytes are due at ${at}, but only ${this.end - at} are left`);
+    this.position = at + bytes;
+    return at;
+  }
+
+  boolean(): boolean {
+    return this.buffer[this.take(1)] !== 0;
+  }
+  int8(): number {
+    return this.buffer.readInt8(this.take(1));
+  }
+  int16(): number {
+    return this.buffer.readInt16BE(this.take(2));
+  }
+  uint16(): number {
+    return this.buffer.readUInt16BE(this.take(2));
+  }
+  int32(): number {
+    return this.buffer.readInt32BE(this.take(4));
+  }
+  /** As a number: offsets, times and ids of this protocol stay below 2^53; what does not is rounded. */
+  int64(): number {
+    const at = this.take(8);
+    return this.buffer.readInt32BE(at) * 4294967296 + this.buffer.readUInt32BE(at + 4);
+  }
+  float64(): number {
+    return this.buffer.readDoubleBE(this.take(8));
+  }
+  uvarint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.buffer[this.take(1)]!;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    throw new MalformedMessage(`a varint at ${this.position} is longer than 5 bytes`);
+  }
+  /** A UUID as Kafka writes it: 22 base64url characters. */
+  uuid(): string {
+    const at = this.take(16);
+    return this.buffer.toString("base64url", at, at + 16);
+  }
+  bytes(length: number): Buffer {
+    const at = this.take(length);
+    return this.buffer.subarray(at, at + length);
+  }
+  text(length: number): string {
+    const at = this.take(length);
+    return this.buffer.toString("utf8", at, at + length);
+  }
+}
