@@ -35,14 +35,21 @@ export class HistoryTopic<Position> {
   }
 
   /**
-   * All records, in order; none where the topic is empty.
-   * @throws SOURCE_FAILED where the topic's beginning is gone, or a record is not one of a history
+   * The records from the last one on that stands for everything before it, in order; none where the topic is empty.
+   * @param begins whether a record begins a new history
+   * @throws SOURCE_FAILED where there is no such record and the topic's beginning is gone, or one that is needed is not of a history
    */
-  async records(): Promise<HistoryRecord<Position>[]> {
-    const stored = await this.topic.readAll();
+  async records(begins: (record: HistoryRecord<Position>) => boolean): Promise<HistoryRecord<Position>[]> {
+    const stored = (await this.topic.readAll()).filter((r) => r.value !== null);
+    const records: HistoryRecord<Position>[] = [];
+    for (let i = stored.length - 1; i >= 0; i--) {
+      const record = this.parse(stored[i]!.value!, stored[i]!.offset);
+      records.push(record);
+      if (begins(record)) return records.reverse();
+    }
     const first = stored[0];
     if (first && first.offset > 0) throw historyError(this.name, `begins at offset ${first.offset}: what came before was deleted`);
-    return stored.filter((r) => r.value !== null).map((r) => this.parse(r.value!, r.offset));
+    return records.reverse();
   }
 
   private parse(value: string, offset: number): HistoryRecord<Position> {

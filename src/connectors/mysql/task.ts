@@ -214,7 +214,7 @@ export class MysqlSourceTask implements SourceTask {
     const reader = await BinlogReader.open(
       await this.openSession(),
       { file: position.file, position: position.pos, gtidSet: position.gtids },
-      { serverId: this.serverId, heartbeatMs },
+      { serverId: this.serverId, heartbeatMs, captured: (database, table) => this.rules.table(database, table) },
     );
     logger.info("streaming starts", {
       file: position.file,
@@ -262,6 +262,10 @@ export class MysqlSourceTask implements SourceTask {
       // with `never`, statements of the binlog may have made no table yet
       await structures.restore(at, mode === "never");
     } catch (e) {
+      if (mode === "when_needed") {
+        this.startOver(asError(e).message);
+        throw new MillraceError("SOURCE_RETRIABLE", "a new snapshot is needed", { cause: e });
+      }
       if (!anew) throw e;
       this.context.logger.warn("the schema history cannot be used and is built anew", { error: asError(e).message });
       const { changes } = await structures.read(catalog);
@@ -320,7 +324,11 @@ export class MysqlSourceTask implements SourceTask {
         `The binlog is no longer there from the connector's position on: changes are missing. Only a new snapshot closes the gap: set snapshot.mode=when_needed, or delete the connector's offsets. Keep the binlog longer on the server (binlog_expire_logs_seconds). ${why}`,
         { context: { setting: "snapshot.mode" } },
       );
-    this.context.logger.warn("the binlog is no longer there from the stored position on: taking a new snapshot", { why });
+    this.startOver(why);
+  }
+
+  private startOver(why: string): void {
+    this.context.logger.warn("what the stored position needs is no longer there: taking a new snapshot", { why });
     this.at = nothing;
     this.structures = null;
     this.snapshotDue = this.dataDue = true;

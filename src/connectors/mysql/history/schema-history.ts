@@ -98,13 +98,13 @@ export class SchemaHistory {
    * @throws SOURCE_FAILED where the history is missing, not whole or not readable
    */
   async restore(tables: Tables, at: StreamPosition, mayBeEmpty: boolean): Promise<void> {
-    const records = await this.topic.records();
+    const records = await this.topic.records((r) => beginning(r) && this.reached(r.position, at));
     if (!records.length && !mayBeEmpty) throw historyError(this.topic.name, "is missing, or was never written");
     const started = Date.now();
     const skip = this.settings.config.boolean("schema.history.internal.skip.unparseable.ddl");
     tables.clear();
     this.ahead = new Set();
-    let applied = new Set<string>();
+    const applied = new Set<string>();
     let count = 0;
     for (const r of records) {
       const { position, ddl } = r;
@@ -113,10 +113,9 @@ export class SchemaHistory {
         if (!position.snapshot) this.ahead.add(id);
         continue;
       }
-      // a new snapshot's statements stand at one place, and the binlog may have been begun anew before it
-      if (position.snapshot) applied = new Set();
-      else if (applied.has(id)) continue;
-      else applied.add(id);
+      // the statements of a snapshot stand at one place
+      if (!position.snapshot && applied.has(id)) continue;
+      applied.add(id);
       if (!ddl) continue;
       try {
         tables.apply(ddl, { database: r.databaseName || null, sqlMode: position.sql_mode ?? null });
@@ -163,6 +162,11 @@ export class SchemaHistory {
     const order = compareFiles(position.file ?? "", at.file);
     return order < 0 || (order === 0 && (position.pos ?? 0) <= at.pos);
   }
+}
+
+/** The first of the statements with which a snapshot makes all tables. */
+function beginning(r: HistoryRecord<HistoryPosition>): boolean {
+  return Boolean(r.position.snapshot) && /^SET character_set_server\b/i.test(r.ddl ?? "");
 }
 
 function place(at: StreamPosition): HistoryPosition {

@@ -143,6 +143,17 @@ for (const flavor of ["mysql", "mariadb"] as Flavor[])
       expect(await fails([...whole, { key: null, value: JSON.stringify(bad), offset: whole.length }])).toMatch(
         /cannot be applied: DDL at line 1, column 20: NOTATYPE is not a type/,
       );
+      // what a later snapshot made anew needs nothing of what came before it
+      const later = whole.map((r, i) => ({ ...r, offset: 10 + i }));
+      first.topics = new Map([["schema-history.s", [{ key: null, value: "{", offset: 9 }, ...later]]]);
+      const anew = await bed.driver({ "snapshot.mode": "no_data" }, first);
+      await anew.poll();
+      await anew.kill();
+      first.topics = new Map();
+      const needed = await bed.driver({ "snapshot.mode": "when_needed" }, first);
+      await needed.until("the rows are read anew", () => needed.seen.length === 1);
+      expect(needed.seen[0]!.value.op).toBe("r");
+      await needed.kill();
       first.topics = new Map();
       const d = await bed.driver({ "snapshot.mode": "recovery" }, first);
       await bed.sql("INSERT INTO t VALUES (2)");
