@@ -1,6 +1,5 @@
 import { crc32 } from "node:zlib";
 import { MillraceError } from "../../../common/errors.js";
-import { inflateColumns, withPlainColumns } from "./compressed-columns.js";
 import { Cursor } from "./cursor.js";
 import { eventCode as e, withoutData } from "./event-code.js";
 import type { BinlogEvent, EventHeader, RowsEvent, TableMap } from "./events.js";
@@ -15,8 +14,6 @@ const checksumBytes = 4;
 
 interface KnownTable {
   readonly map: TableMap;
-  /** as it is handed over */
-  readonly plain: TableMap;
   readonly captured: boolean;
   readonly body: Buffer;
 }
@@ -203,7 +200,7 @@ export class EventDecoder {
     if (known && known.body.length === body.length && known.body.equals(body)) return;
     const map = readTableMap(tableId, b, p + 8, end, this.maria);
     const captured = this.captured(map.database, map.table);
-    this.tables.set(tableId, { map, plain: captured ? withPlainColumns(map) : map, captured, body: Buffer.from(body) });
+    this.tables.set(tableId, { map, captured, body: Buffer.from(body) });
   }
 
   private rows(type: number, header: EventHeader, b: Buffer, start: number, end: number, out: BinlogEvent[]): void {
@@ -240,9 +237,7 @@ export class EventDecoder {
       const buffer = Buffer.concat([b.subarray(start, c.p), data]);
       rows = { ...rows, buffer, scratch: 0, start: c.p - start, end: buffer.length };
     } else if (type === e.partialUpdateRows && known.captured) rows = completePartialUpdate(table, rows);
-    const { plain } = known;
-    if (plain !== table) rows = inflateColumns(table, plain, rows);
-    out.push({ kind: "rows", header, table: plain, rows });
+    out.push({ kind: "rows", header, table, rows });
   }
 
   /** The events of a compressed transaction have no checksums of their own, and the payload's position. */

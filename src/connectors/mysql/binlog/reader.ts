@@ -11,8 +11,8 @@ export interface ReaderOptions {
   /** ms; the server says so after this time without an event */
   readonly heartbeatMs: number;
   /**
-   * Tables whose rows are wanted. Rows of others come too, but as they are: partial and with compressed columns, which may not even
-   * be possible to complete. By default all are wanted.
+   * Tables whose rows are wanted. Those of others come too, but partial updates as they are: it may not even be possible to complete
+   * them. By default all are wanted.
    */
   readonly captured?: (database: string, table: string) => boolean;
 }

@@ -203,23 +203,6 @@ describe.each(["mysql", "mariadb"] as const)("the binlog of %s", (flavor) => {
     ]);
   });
 
-  onMariadb(named("compressed columns are plain ones"), async () => {
-    const events = await of(
-      "create table packed (id int primary key, v varchar(1000) compressed charset utf8mb4, t text compressed charset utf8mb4, b mediumblob compressed, w varchar(20) charset latin1)",
-      "insert into packed values (1, repeat('ä', 400), repeat('t', 60000), repeat('b', 5000), 'é'), (2, 'short', '', x'00', ''), (3, null, null, null, null)",
-      "update packed set v = 'x', b = repeat('c', 100000) where id = 1",
-    );
-    expect(texts(events)).toEqual([
-      { before: null, after: ["1", "ä".repeat(400), "t".repeat(60_000), "62".repeat(5000), "é"] },
-      { before: null, after: ["2", "short", "", "00", ""] },
-      { before: null, after: ["3", null, null, null, null] },
-      {
-        before: ["1", "ä".repeat(400), "t".repeat(60_000), "62".repeat(5000), "é"],
-        after: ["1", "x", "t".repeat(60_000), "63".repeat(100_000), "é"],
-      },
-    ]);
-  });
-
   onMariadb(named("times of the old formats"), async () => {
     await client.query("set global mysql56_temporal_format = off, time_zone = '+00:00'");
     const other = await server.client("d");
