@@ -30,7 +30,7 @@ export class SinkDecoder {
   constructor(
     private readonly converters: Converters,
     private readonly refuse: Refuse,
-    private readonly names: ConverterNames,
+    private readonly names: ConverterNames = { key: "", value: "", header: "" },
   ) {}
 
   async records(polled: PolledPartition): Promise<SinkRecord[]> {
