@@ -36,29 +36,38 @@ function parsePlain(text: string): number | undefined {
   const size = text.length;
   if (size < 20 || size > 27 || text.charCodeAt(size - 1) !== 90 || text.charCodeAt(4) !== 45 || text.charCodeAt(10) !== 84)
     return undefined;
-  // NaN, where one is no digit, goes through all of it
-  const year = two(text, 0) * 100 + two(text, 2);
-  if (!(year >= 1700 && year < 2255)) return undefined;
-  const seconds = two(text, 11) * 3600 + two(text, 14) * 60 + two(text, 17);
+  const y1 = text.charCodeAt(0) - 48;
+  const y2 = text.charCodeAt(1) - 48;
+  const y3 = text.charCodeAt(2) - 48;
+  const y4 = text.charCodeAt(3) - 48;
+  const o1 = text.charCodeAt(5) - 48;
+  const o2 = text.charCodeAt(6) - 48;
+  const d1 = text.charCodeAt(8) - 48;
+  const d2 = text.charCodeAt(9) - 48;
+  const h1 = text.charCodeAt(11) - 48;
+  const h2 = text.charCodeAt(12) - 48;
+  const m1 = text.charCodeAt(14) - 48;
+  const m2 = text.charCodeAt(15) - 48;
+  const s1 = text.charCodeAt(17) - 48;
+  const s2 = text.charCodeAt(18) - 48;
+  // a bit beyond the lowest four is set where one is no digit, of itself or of itself and 6
+  let odd = y1 | y2 | y3 | y4 | o1 | o2 | d1 | d2 | h1 | h2 | m1 | m2 | s1 | s2;
+  odd |= (y1 + 6) | (y2 + 6) | (y3 + 6) | (y4 + 6) | (o1 + 6) | (o2 + 6) | (d1 + 6);
+  odd |= (d2 + 6) | (h1 + 6) | (h2 + 6) | (m1 + 6) | (m2 + 6) | (s1 + 6) | (s2 + 6);
   let fraction = 0;
   for (let i = 20; i < size - 1; i++) {
     const digit = text.charCodeAt(i) - 48;
-    if (digit < 0 || digit > 9) return undefined;
+    odd |= digit | (digit + 6);
     fraction = fraction * 10 + digit;
   }
-  const micros = (daysOf(year, two(text, 5), two(text, 8)) * 86_400 + seconds) * 1_000_000 + fraction * SCALE[size]!;
-  return Number.isNaN(micros) ? undefined : micros;
+  const year = y1 * 1000 + y2 * 100 + y3 * 10 + y4;
+  if (odd & ~15 || year < 1700 || year >= 2255) return undefined;
+  const seconds = (h1 * 10 + h2) * 3600 + (m1 * 10 + m2) * 60 + s1 * 10 + s2;
+  return (daysOf(year, o1 * 10 + o2, d1 * 10 + d2) * 86_400 + seconds) * 1_000_000 + fraction * SCALE[size]!;
 }
 
 /** By the text's length, what makes µs of its fraction. */
 const SCALE = Array.from({ length: 28 }, (_, size) => (size > 20 ? 10 ** (27 - size) : 0));
-
-/** NaN where it is no number */
-function two(text: string, at: number): number {
-  const a = text.charCodeAt(at) - 48;
-  const b = text.charCodeAt(at + 1) - 48;
-  return a >= 0 && a <= 9 && b >= 0 && b <= 9 ? a * 10 + b : Number.NaN;
-}
 
 /** Days since the epoch of a date of the proleptic Gregorian calendar (Howard Hinnant's days_from_civil). */
 function daysOf(year: number, month: number, day: number): number {

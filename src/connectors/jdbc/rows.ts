@@ -35,8 +35,8 @@ export function transpose(records: readonly SinkRecord[]): RowItem[] {
     const first = run[0];
     // a tombstone's schema is null: it goes with the run it stands in
     const sameValue = first && (first.valueSchema === row.valueSchema || row.value === null || run.every((r) => r.value === null));
-    if (first && (first.topic !== row.topic || first.partition !== row.partition || first.keySchema !== row.keySchema || !sameValue))
-      close();
+    const samePlace = first?.topic === row.topic && first.originalTopic === row.originalTopic && first.partition === row.partition;
+    if (first && (!samePlace || first.keySchema !== row.keySchema || !sameValue)) close();
     run.push(row);
     original.push(record);
   }
@@ -71,9 +71,10 @@ function toColumns(run: readonly SinkRecord[], original: readonly SinkRecord[]):
     timestamps[r] = record.timestamp ?? Number.NaN;
     sourceTimes[r] = record.sourceTimeUs ?? Number.NaN;
   }
-  const { topic, partition, keySchema } = first;
+  const { topic, originalTopic, partition, keySchema } = first;
   return {
     topic,
+    ...(originalTopic === undefined ? {} : { originalTopic }),
     partition,
     keySchema,
     valueSchema,

@@ -131,7 +131,7 @@ export class JdbcSinkTask implements SinkTask {
   }
 
   private async take(rows: SinkRows): Promise<void> {
-    const state = this.stateOf(rows.topic, rows.partition);
+    const state = this.stateOf(rows);
     const through = rows.offsets[rows.count - 1]! + 1;
     let plan: TablePlan;
     try {
@@ -178,14 +178,14 @@ export class JdbcSinkTask implements SinkTask {
   }
 
   private async truncate(record: SinkRecord): Promise<void> {
-    const state = this.stateOf(record.topic, record.partition);
+    const state = this.stateOf(record);
     state.through = record.offset + 1;
     if (!this.settings.truncateEnabled || record.offset < Math.min(...state.positions.map((p) => p.nextOffset))) return;
     // every lane's earlier rows must be in the table, or they would come back after it was emptied
     await Promise.all(this.lanes.map((lane) => lane.settled()));
     const { quoted } = targetTable(this.dialect, this.settings, record.topic);
     await this.lanes[0]!.advance(state, record.offset + 1, [this.dialect.empty(quoted)]);
-    await this.advanceIdle(new Map([[formatTopicPartition(record), record.offset + 1]]));
+    await this.advanceIdle(new Map([[formatTopicPartition(state.key), record.offset + 1]]));
   }
 
   private async advanceIdle(reached: ReadonlyMap<string, number>): Promise<void> {
@@ -228,7 +228,9 @@ export class JdbcSinkTask implements SinkTask {
     }
   }
 
-  private stateOf(topic: string, partition: number): PartitionState {
+  /** Of the partition that was read, whatever a transform has renamed its topic to. */
+  private stateOf(read: TopicPartition & { readonly originalTopic?: string }): PartitionState {
+    const { partition, originalTopic: topic = read.topic } = read;
     const state = this.partitions.get(formatTopicPartition({ topic, partition }));
     if (!state) throw new MillraceError("INTERNAL", `records of ${topic}-${partition}, which this task was not given`);
     return state;

@@ -97,7 +97,10 @@ export function query(connection: mysql.Connection, sql: string): Promise<Record
 /** What of mysql2's connection is used beyond its types; its version is pinned. */
 interface Core {
   readonly config: object;
+  readonly stream: { cork(): void; uncork(): void };
   addCommand(command: unknown): void;
+  write(bytes: Uint8Array): void;
+  _bumpSequenceId(by: number): void;
   writePacket(packet: { length(): number; writeHeader(sequence: number): void; readonly buffer: Buffer }): void;
 }
 const createQuery = (
@@ -118,30 +121,30 @@ export function sendBytes(connection: mysql.Connection, parts: readonly Uint8Arr
     const command = createQuery({ sql: "" }, undefined, (error) => (error ? reject(error) : resolve()), core.config);
     command.options = core.config; // how it reads rows; its own start would set it
     command.start = () => {
-      core.writePacket(queryPacket(parts));
+      writeQuery(core, parts);
       return command.resultsetHeader;
     };
     core.addCommand(command);
   });
 }
 
-/** COM_QUERY: int<3> length, int<1> sequence, int<1> 0x03, string<EOF> statements. */
-function queryPacket(parts: readonly Uint8Array[]) {
-  const buffer = Buffer.allocUnsafe(parts.reduce((n, p) => n + p.length, 5));
-  buffer[4] = 3;
-  let at = 5;
-  for (const part of parts) {
-    buffer.set(part, at);
-    at += part.length;
+/** The longest payload that one protocol packet carries; mysql2 cuts longer ones. */
+const PACKET = 0xffffff;
+
+/** COM_QUERY: int<3> length, int<1> sequence (0), int<1> 0x03, string<EOF> statements. */
+function writeQuery(core: Core, parts: readonly Uint8Array[]): void {
+  const size = parts.reduce((n, p) => n + p.length, 1);
+  const head = Buffer.from([0, 0, 0, 0, 3]);
+  if (size < PACKET) {
+    head.writeUIntLE(size, 0, 3);
+    core._bumpSequenceId(1);
+    core.stream.cork(); // one system call, and no copy of megabytes
+    for (const part of [head, ...parts]) core.write(part);
+    core.stream.uncork();
+    return;
   }
-  return {
-    buffer,
-    length: () => buffer.length - 4,
-    writeHeader(sequence: number) {
-      buffer.writeUIntLE(buffer.length - 4, 0, 3);
-      buffer[3] = sequence;
-    },
-  };
+  const buffer = Buffer.concat([head, ...parts]);
+  core.writePacket({ buffer, length: () => size, writeHeader() {} });
 }
 
 const LOOPBACK = /^(localhost|127\.|::1$|0\.0\.0\.0$)/;

@@ -59,7 +59,11 @@ export function literalWriter(
     }
     case "timestamptz":
       if (textTypes.has(type)) break;
-      return (out, v) => writeDateTime(out, inZone(instant(v as string), type === "timestamp" ? null : zone));
+      if (zone === null || type === "timestamp")
+        return (out, v) => {
+          if (!out.utcTimestamp(v as string)) writeDateTime(out, instant(v as string));
+        };
+      return (out, v) => writeDateTime(out, inZone(instant(v as string), zone));
     case "timetz":
       if (textTypes.has(type)) break;
       return (out, v) => out.quoted(utcTime(v as string));
@@ -123,8 +127,9 @@ function dateText(days: number): string {
 }
 
 const DAY = 86_400_000_000;
-let lastDay = Number.NaN;
-let lastText = "";
+/** The dates met lately, by day modulo their number. */
+const days = new Array<number>(256).fill(Number.NaN);
+const dates = new Array<string>(256).fill("");
 
 /** `'YYYY-MM-DD hh:mm:ss.ffffff'` */
 function writeDateTime(out: SqlBuffer, at: number | bigint): void {
@@ -142,12 +147,13 @@ function writeDateTime(out: SqlBuffer, at: number | bigint): void {
       rest += DAY;
     }
   }
-  if (day !== lastDay) {
-    lastText = dateText(day);
-    lastDay = day;
+  const known = day & 255;
+  if (days[known] !== day) {
+    dates[known] = dateText(day);
+    days[known] = day;
   }
   out.byte(39);
-  out.ascii(lastText);
+  out.ascii(dates[known]!);
   out.byte(32);
   writeClock(out, rest);
   out.byte(39);

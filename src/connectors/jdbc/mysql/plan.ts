@@ -102,6 +102,8 @@ function insertParts(server: Server, settings: SinkSettings, quoted: string, tab
 /** Rows as statements, cut into messages that the server takes. */
 class StatementWriter {
   private readonly most: number;
+  /** what a row took in the last batch, so that the next one's buffer need not grow */
+  private rowBytes = 96;
 
   constructor(private readonly maxPacket: number) {
     this.most = Math.min(maxPacket - FRAME_BYTES, MESSAGE_BYTES);
@@ -109,7 +111,7 @@ class StatementWriter {
 
   /** INSERTs of many rows each. */
   rows(head: Buffer, tail: Buffer, columns: readonly ReadColumn[], changes: Changes, ordinals: Int32Array): Statement[] {
-    const out = new SqlBuffer(ordinals.length * 64 + 1024);
+    const out = new SqlBuffer(ordinals.length * this.rowBytes + 1024);
     const messages: Statement[] = [];
     let message = 0; // where the message begins
     let statement = -1; // where the open statement begins
@@ -121,7 +123,7 @@ class StatementWriter {
       } else out.byte(COMMA);
       this.tuple(out, columns, changes, i);
       if (out.length - message + tail.length > this.most && row > message) {
-        // the row opens the next message: what is before it is closed in place, and the row written again
+        // the row opens the next message: what is before it is closed in its place, and the row written again behind it
         const open = row > statement;
         out.length = row;
         if (open) {
@@ -145,6 +147,7 @@ class StatementWriter {
       out.raw(tail);
       out.byte(SEMICOLON);
     }
+    this.rowBytes = Math.min(Math.ceil((out.length / ordinals.length) * 1.1), 10_000);
     messages.push({ text: out.bytes(message) });
     return messages;
   }

@@ -12,9 +12,9 @@ export class SqlBuffer {
     this.buffer = Buffer.allocUnsafe(size);
   }
 
-  /** A copy. */
+  /** No copy: what is written behind it may not reach back. */
   bytes(from: number, to = this.length): Buffer {
-    return Buffer.from(this.buffer.subarray(from, to));
+    return this.buffer.subarray(from, to);
   }
   get last(): number | undefined {
     return this.length === 0 ? undefined : this.buffer[this.length - 1];
@@ -62,6 +62,28 @@ export class SqlBuffer {
       b[--at] = 48 + (n - rest * 10);
       n = rest;
     } while (n > 0);
+  }
+
+  /**
+   * `2026-01-31T12:34:56.123456Z` as `'2026-01-31 12:34:56.123456'`.
+   * @returns whether it was of that shape; else nothing is written
+   */
+  utcTimestamp(text: string): boolean {
+    const size = text.length - 1;
+    if (size < 19 || size > 26 || text.charCodeAt(size) !== 90 || text.charCodeAt(10) !== 84 || text.charCodeAt(4) !== 45) return false;
+    this.room(size + 2);
+    const b = this.buffer;
+    let at = this.length;
+    b[at++] = QUOTE;
+    for (let i = 0; i < size; i++) {
+      const c = text.charCodeAt(i);
+      if ((c >= 48 && c <= 58) || c === 45 || c === 46) b[at++] = c;
+      else if (i === 10) b[at++] = 32;
+      else return false;
+    }
+    b[at++] = QUOTE;
+    this.length = at;
+    return true;
   }
 
   /** Digits of a non-negative integer, with zeros in front up to `width`. */
