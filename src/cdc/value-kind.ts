@@ -22,6 +22,7 @@ export type ValueKind =
         | "point"
         | "interval-iso"
         | "interval-us"
+        | "sparse-vector"
         | "map";
     }
   | { readonly kind: "decimal"; readonly scale: number; readonly precision: number | undefined }
@@ -62,6 +63,7 @@ const byName: Record<string, (schema: Schema) => ValueKind> = {
   "io.debezium.data.Enum": () => ({ kind: "string" }),
   "io.debezium.data.EnumSet": () => ({ kind: "string" }),
   "io.debezium.data.Bits": (s) => ({ kind: "bits", length: s.parameters?.length === undefined ? undefined : Number(s.parameters.length) }),
+  "io.debezium.data.SparseVector": () => ({ kind: "sparse-vector" }),
   "io.debezium.data.VariableScaleDecimal": () => ({ kind: "variable-decimal" }),
   "io.debezium.data.geometry.Point": () => ({ kind: "point" }),
   "io.debezium.data.geometry.Geometry": () => ({ kind: "geometry" }),

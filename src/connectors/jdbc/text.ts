@@ -91,6 +91,11 @@ export function toText(kind: ValueKind, value: Exclude<Value, null>): string {
         .join(",");
     case "array":
       return `{${(value as readonly Value[]).map((v) => (v === null ? "NULL" : quoteElement(kind.element, v))).join(",")}}`;
+    case "sparse-vector": {
+      const struct = value as Struct;
+      const elements = [...(struct.get("vector") as Map<Value, Value>)].map(([at, n]) => `${at}:${n}`);
+      return `{${elements.join(",")}}/${struct.get("dimensions")}`;
+    }
     case "float":
       return Object.is(value, -0) ? "-0" : String(value);
     default:

@@ -1,5 +1,5 @@
 import type { ValueKind } from "../../../cdc/value-kind.js";
-import { Decimal, type Value } from "../../../data/schema.js";
+import { Decimal, type Struct, type Value } from "../../../data/schema.js";
 import { toText } from "../text.js";
 
 /** A value inside an array or a map as JSON: numbers exact, bytes as base64, times as text. */
@@ -10,6 +10,10 @@ export function jsonText(kind: ValueKind, value: Value): string {
       return `[${(value as readonly Value[]).map((v) => jsonText(kind.element, v)).join(",")}]`;
     case "map":
       return `{${[...(value as Map<Value, Value>)].map(([k, v]) => `${JSON.stringify(String(k))}:${plainJson(v)}`).join(",")}}`;
+    case "sparse-vector": {
+      const struct = value as Struct;
+      return `{"dimensions":${struct.get("dimensions")},"vector":${jsonText({ kind: "map" }, struct.get("vector") as Value)}}`;
+    }
     case "json":
       return value as string;
     case "int":

@@ -95,6 +95,7 @@ export function literalWriter(
         };
       return (out, v) => out.quoted(jsonText(kind, v));
     case "map":
+    case "sparse-vector":
       return (out, v) => out.quoted(jsonText(kind, v));
     default:
   }

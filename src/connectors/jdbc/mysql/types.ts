@@ -92,6 +92,7 @@ function plain(confluent: boolean, kind: ValueKind, schema: Schema): string | un
     case "json":
     case "map":
     case "array":
+    case "sparse-vector":
       return "json";
     case "uuid":
       return "char(36)";

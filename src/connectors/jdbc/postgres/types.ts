@@ -50,6 +50,8 @@ export function columnType(kind: ValueKind, schema: Schema): string | undefined 
       return "bytea";
     case "map":
       return "hstore";
+    case "sparse-vector":
+      return "text";
     case "array": {
       const element = columnType(kind.element, schema.valueSchema!);
       return element === undefined ? undefined : `${element}[]`;
@@ -61,7 +63,7 @@ export function columnType(kind: ValueKind, schema: Schema): string | undefined 
 
 /** Types that travel as plain strings and are known only when the source says so (`column.propagate.source.type`). */
 const ownTypes = new Set(
-  "inet cidr macaddr macaddr8 citext money tsvector tsquery int4range int8range numrange tsrange tstzrange daterange jsonb json xml ltree".split(
+  "inet cidr macaddr macaddr8 citext money tsvector tsquery int4range int8range numrange tsrange tstzrange daterange jsonb json xml ltree vector halfvec sparsevec".split(
     " ",
   ),
 );
@@ -101,6 +103,11 @@ export function columnWriter(kind: ValueKind, target: string, zone: TimeZone | n
         });
       break;
     }
+    case "array":
+      // pgvector's types write theirs in brackets
+      if (/^(vector|halfvec)$/.test(target))
+        return { elementType: "text", elementOid: 25, cast: target, write: (a, v) => a.text(`[${(v as readonly Value[]).join(",")}]`) };
+      break;
     case "bytes":
       if (target !== "bytea") break;
       return { elementType: "bytea", elementOid: 17, cast: null, write: (a, v) => a.bytes(v as Uint8Array) };
