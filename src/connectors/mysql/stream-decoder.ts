@@ -75,7 +75,7 @@ export class StreamDecoder {
   private query: string | null = null;
   private variant: StreamVariant = { file: "", gtid: null, query: false };
   private number = Number.NaN;
-  private batch: { readonly events: readonly BinlogEvent[]; at: number; readonly writer: RowWriter; end: number } | null = null;
+  private batch: { events: readonly BinlogEvent[]; at: number; readonly writer: RowWriter; end: number } | null = null;
   private nsAt = 20;
   private nsEnd = 20;
   private queryAt = -1;
@@ -99,24 +99,39 @@ export class StreamDecoder {
     this.slots = options.transactions ? wideSlots : narrowSlots;
   }
 
-  /** Takes events in; `run` decodes them. */
-  start(events: readonly BinlogEvent[], partition: SourcePartition, offset: SourceOffset): RowWriter {
-    let size = header;
+  /** How many bytes of a batch these events take. */
+  bytesOf(events: readonly BinlogEvent[]): number {
+    let size = 0;
     for (const e of events)
       if (e.kind === "rows") size += e.rows.end - e.rows.start;
       else if (e.kind === "gtid" || e.kind === "query") size += 20;
       else if (e.kind === "rows-query" && this.options.query) size += e.sql.length * 3;
-    const block = this.memory.lend(size + 20, offset);
+    return size;
+  }
+
+  /** Begins a batch with room for so many bytes of events. */
+  start(bytes: number, partition: SourcePartition, offset: SourceOffset): void {
+    // a statement that began in the batch before is written once more
+    const block = this.memory.lend(header + bytes + 20 + (this.query?.length ?? 0) * 3, offset);
     const buffer = block.bytes;
     this.nowMs = Date.now();
     buffer.latin1Write(`${this.nowMs}000000`, 0);
     this.nsAt = 20;
     this.nsEnd = 20 + buffer.latin1Write(`${this.tsUs}000`, 20);
-    const writer = new RowWriter(block, partition, offset);
-    this.batch = { events, at: 0, writer, end: header };
-    // a statement that began in the batch before
+    this.batch = { events: [], at: 0, writer: new RowWriter(block, partition, offset), end: header };
     this.setQuery(this.query);
-    return writer;
+  }
+
+  /** Bytes that the batch has room for. */
+  get left(): number {
+    return this.batch!.writer.buffer.length - this.batch!.end - 20;
+  }
+
+  /** Takes events in, once those before are decoded; `run` decodes them. */
+  feed(events: readonly BinlogEvent[]): void {
+    const batch = this.batch!;
+    batch.events = events;
+    batch.at = 0;
   }
 
   /** Decodes until the events end (true) or a DDL statement must be applied (false: see `statement`). */

@@ -22,6 +22,9 @@ import type { Structures } from "./structures.js";
 
 /** bytes of rows that one batch has, about */
 const batchBytes = 1 << 20;
+/** from so many on a batch is one of many */
+const busyBytes = 16 << 10;
+const gatherMs = 10;
 
 export interface StreamingContext {
   readonly settings: MysqlSettings;
@@ -115,11 +118,16 @@ export class Streaming {
     let items: SourceItem[] = [];
     if (this.waiting.length) {
       const { decoder } = this;
-      const events = this.take();
-      decoder.start(events, { server: this.context.settings.prefix }, offset);
-      while (!decoder.run()) {
-        await this.apply();
-        decoder.applied();
+      const first = this.take();
+      const size = decoder.bytesOf(first);
+      const busy = size >= busyBytes;
+      decoder.start(busy ? Math.max(size, batchBytes) : size, { server: this.context.settings.prefix }, offset);
+      await this.decode(first);
+      // under load, what comes within a moment is of the same transaction of ours: each costs a write to disk
+      for (const until = performance.now() + gatherMs; busy && performance.now() < until; ) {
+        if (!this.waiting.length) this.waiting = await this.read(1);
+        if (!this.waiting.length || decoder.bytesOf(this.waiting) > decoder.left) break;
+        await this.decode(this.take());
       }
       items = decoder.items;
       if (performance.now() > sliceEnd()) await nextTurn();
@@ -131,6 +139,15 @@ export class Streaming {
     this.pending = [];
     this.complete(offset, items);
     return items;
+  }
+
+  private async decode(events: readonly BinlogEvent[]): Promise<void> {
+    const { decoder } = this;
+    decoder.feed(events);
+    while (!decoder.run()) {
+      await this.apply();
+      decoder.applied();
+    }
   }
 
   private async read(ms: number): Promise<readonly BinlogEvent[]> {
