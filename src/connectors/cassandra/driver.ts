@@ -63,7 +63,8 @@ const HEADER = 9;
 const EXECUTE = 0x0a;
 const BATCH = 0x0d;
 const UNLOGGED = 1;
-const WITH_VALUES = 1;
+const WITH_VALUES = 0x01;
+const WITH_TIMESTAMP = 0x20;
 const DSE_V1 = 0x41;
 const DSE_V2 = 0x42;
 
@@ -113,18 +114,24 @@ export class Sender {
     return this.client.hosts.length > 1;
   }
 
-  /** `<id>[<result id>]<consistency><flags><values>` */
-  execute({ statement, values }: BoundValues): FrameRequest {
+  /**
+   * `<id>[<result id>]<consistency><flags><values>[<timestamp>]`
+   * @param timestamp the write time in µs of a statement that sets none itself; null: the server's
+   */
+  execute({ statement, values }: BoundValues, timestamp: Buffer | null = null): FrameRequest {
     const { id, meta } = statement;
     const resultId = this.version === DSE_V2 ? (meta.resultId ?? Buffer.alloc(0)) : null;
     const flags = this.version >= DSE_V1 ? 4 : 1;
-    const frame = Buffer.allocUnsafe(HEADER + 2 + id.length + (resultId ? 2 + resultId.length : 0) + 2 + flags + values.length);
+    const ends = timestamp === null ? 0 : timestamp.length;
+    const frame = Buffer.allocUnsafe(HEADER + 2 + id.length + (resultId ? 2 + resultId.length : 0) + 2 + flags + values.length + ends);
+    const given = timestamp === null ? WITH_VALUES : WITH_VALUES | WITH_TIMESTAMP;
     let at = header(frame, EXECUTE);
     at = shortBytes(frame, at, id);
     if (resultId) at = shortBytes(frame, at, resultId);
     at = frame.writeUInt16BE(this.consistency, at);
-    at = flags === 4 ? frame.writeInt32BE(WITH_VALUES, at) : frame.writeUInt8(WITH_VALUES, at);
-    values.copy(frame, at);
+    at = flags === 4 ? frame.writeInt32BE(given, at) : frame.writeUInt8(given, at);
+    at += values.copy(frame, at);
+    timestamp?.copy(frame, at);
     return new FrameRequest(frame, statement.query, this.consistency);
   }
 

@@ -71,8 +71,11 @@ function jksCertificates(setting: string, bytes: Buffer): string[] {
     skipText();
     const length = bytes.readUInt32BE(at);
     at += 4;
-    const base64 = bytes.subarray(at, at + length).toString("base64");
-    out.push(`-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`);
+    const lines = bytes
+      .subarray(at, at + length)
+      .toString("base64")
+      .match(/.{1,64}/g)!;
+    out.push(`-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`);
     at += length;
   }
   return out;

@@ -145,8 +145,11 @@ export class Writer {
     const { target, writes } = running;
     const sender = this.senderOf(target);
     if (target.ordered) {
-      for (const w of writes) if (w.timeAt >= 0) int64(this.clock.next(this.environment.context.clock.now())).copy(w.values, w.timeAt);
-      running.frame = undefined;
+      // a late first attempt must not undo what was written after it
+      const time = int64(this.clock.next(this.environment.context.clock.now()));
+      const write = writes[0]!;
+      if (write.timeAt >= 0) time.copy(write.values, write.timeAt);
+      running.frame = sender.execute(write, write.timeAt >= 0 ? null : time);
     }
     running.frame ??= writes.length === 1 ? sender.execute(writes[0]!) : sender.batch(writes);
     sender.send(running.frame, writes[0]!.routingKey).then(
