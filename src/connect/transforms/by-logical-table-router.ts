@@ -85,7 +85,7 @@ class ByLogicalTableRouter implements Transformation {
     return remembered(this.keys, topic, schema, () => {
       const fields = schema.fields!.map((f) => [f.name, f.schema] as const);
       if (this.unique) fields.push([this.keyField, primitive("string")]);
-      return withFields(schema, fields, { name: `${schemaName(topic)}.Key` });
+      return withFields(schema, fields, { optional: schema.optional, name: `${schemaName(topic)}.Key` });
     });
   }
 
@@ -106,7 +106,7 @@ class ByLogicalTableRouter implements Transformation {
           );
         return [f.name, row] as const;
       });
-      return withFields(schema, fields, { name: `${schemaName(topic)}.Envelope` });
+      return withFields(schema, fields, { optional: schema.optional, name: `${schemaName(topic)}.Envelope` });
     });
   }
 }

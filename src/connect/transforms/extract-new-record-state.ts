@@ -235,6 +235,7 @@ class ExtractNewRecordState implements Transformation {
       const less = withFields(
         value.schema,
         stay.map((f) => [f.name, f.schema] as const),
+        { optional: value.schema.optional },
       );
       return {
         schema: less,
