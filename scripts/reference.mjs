@@ -1,6 +1,9 @@
 // Writes docs/reference/settings-*.md from the ConfigDefs; with --check, fails where a file is not what would be written.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { createConverterPlugins } from "../dist/connect/converters/plugins.js";
+import { predicatePlugins } from "../dist/connect/predicates/plugins.js";
+import { transformPlugins } from "../dist/connect/transforms/plugins.js";
 import { sinks, sources } from "../dist/embed/plugins.js";
 import { flagOf, settingsDef, variableOf } from "../dist/embed/settings.js";
 
@@ -49,6 +52,35 @@ for (const plugin of [...sources, ...sinks]) {
   );
 }
 
+pages["settings-transforms.md"] = page(
+  "Settings of transforms, predicates and converters",
+  "What they do: [transforms](transforms.md), [converters](converters.md).",
+  [
+    ...section("Transforms", transformPlugins),
+    ...section("Predicates", predicatePlugins),
+    ...section("Converters", createConverterPlugins({ registry: undefined })),
+  ],
+);
+
+/** One table for a class and its $Key and $Value. */
+function section(title, plugins) {
+  const byName = new Map();
+  for (const plugin of plugins) {
+    const name = plugin.classes[0].replace(/\$(Key|Value)$/, "");
+    byName.set(name, { config: plugin.config, classes: [...(byName.get(name)?.classes ?? []), ...plugin.classes] });
+  }
+  return [
+    `## ${title}`,
+    ...[...byName].flatMap(([name, { config, classes }]) => [
+      `\n### ${name.split(".").at(-1)}\n\n${classes.map((c) => `\`${c}\``).join(", ")}\n`,
+      ...(config.settings.size
+        ? ["| setting | type | default | what |\n| --- | --- | --- | --- |", ...[...config.settings.values()].map(rowOf)]
+        : ["No settings."]),
+    ]),
+    "",
+  ];
+}
+
 function groups(config) {
   const byGroup = Map.groupBy
     ? Map.groupBy(config.settings.values(), (s) => s.group ?? "")
@@ -56,8 +88,12 @@ function groups(config) {
   return [...byGroup].flatMap(([group, settings]) => [
     group ? `\n## ${group}\n` : "",
     "| setting | type | default | what |\n| --- | --- | --- | --- |",
-    ...settings.map((s) => `| \`${s.name}\` | ${s.type.toLowerCase()} | ${fallback(s)} | ${cell(notes(s))} |`),
+    ...settings.map(rowOf),
   ]);
+}
+
+function rowOf(s) {
+  return `| \`${s.name}\` | ${s.type.toLowerCase()} | ${fallback(s)} | ${cell(notes(s))} |`;
 }
 
 function page(title, lead, lines) {
