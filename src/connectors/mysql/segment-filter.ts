@@ -1,6 +1,6 @@
 import type { CaptureRules } from "./capture-rules.js";
-import { covers } from "./gtids.js";
-import type { SnapshotSegment } from "./offsets.js";
+import { containsAll, covers } from "./gtids.js";
+import type { SnapshotSegment, StreamPosition } from "./offsets.js";
 import { isAfter, keyOf } from "./snapshot-plan.js";
 import type { Flavor } from "./source-block.js";
 import type { Transaction } from "./stream-decoder.js";
@@ -28,6 +28,15 @@ export function covered(
     if (startsBefore(segment, t, b, offsets, o, rules)) return within(segment, transaction, flavor);
   }
   return false;
+}
+
+/** Whether the stream has come to where each part was read: then it repeats nothing any more. */
+export function passed(segments: readonly SnapshotSegment[], at: StreamPosition, flavor: Flavor): boolean {
+  return segments.every((s) =>
+    at.gtids !== null && s.gtids !== null
+      ? containsAll(at.gtids, s.gtids, flavor)
+      : at.file > s.file || (at.file === s.file && at.pos >= s.pos),
+  );
 }
 
 function startsBefore({ from }: SnapshotSegment, t: StreamTable, b: Buffer, offsets: Int32Array, o: number, rules: CaptureRules): boolean {

@@ -49,7 +49,7 @@ function value(text: string, order: KeyOrder): string {
 export function selectStatement(plan: TablePlan, table: CapturedTable, after: readonly string[] | null): string {
   const list = table.columns.map((c) => {
     const name = identifier(c.name);
-    return c.resolved?.select && !plan.select ? `${c.resolved.select(name)} AS ${name}` : name;
+    return c.resolved?.select ? `${c.resolved.select(name)} AS ${name}` : name;
   });
   const { model, key } = plan;
   const from = plan.select ? `(${plan.select.trim().replace(/;\s*$/, "")}) AS t` : tableName(model.database, model.name);

@@ -146,7 +146,7 @@ export class StreamDecoder {
           this.rows(e);
           break;
         case "gtid":
-          this.begin(e.header.file, e.header.position, e.gtid, e.commitUs?.immediate ?? e.header.timestamp * 1e6, e.header.serverId);
+          this.begin(e.header.file, e.header.position, e.gtid, e.commitUs?.original ?? e.header.timestamp * 1e6, e.header.serverId);
           break;
         case "query":
           if (!this.queryEvent(e)) return false;

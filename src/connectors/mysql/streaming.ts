@@ -13,7 +13,7 @@ import { CapturedTable } from "./captured-table.js";
 import type { Incremental } from "./incremental.js";
 import { type SnapshotSegment, type StoredOffset, type StreamPosition, writeOffset } from "./offsets.js";
 import type { SchemaChanges } from "./schema-changes.js";
-import { covered } from "./segment-filter.js";
+import { covered, passed } from "./segment-filter.js";
 import type { MysqlSettings } from "./settings.js";
 import { StreamDecoder, type StreamEvents, type Transaction } from "./stream-decoder.js";
 import { StreamShapes } from "./stream-shapes.js";
@@ -211,6 +211,7 @@ export class Streaming {
   /** Fills in the batch's offset, and adds it alone where the log went on without a record. */
   private complete(offset: Record<string, unknown>, items: SourceItem[]): void {
     this.position = this.decoder.position;
+    if (this.segments.length && passed(this.segments, this.position, this.context.settings.flavor)) this.segments = [];
     const now = Date.now();
     const quiet = items.length === 0 && now - this.progressAt >= 1000 && placeOf(this.position) !== this.reported;
     if (!quiet && !items.length) return;

@@ -58,6 +58,8 @@ export class MysqlSourceTask implements SourceTask {
   private catalog: WireSession | null = null;
   private failures = 0;
   private heartbeatAt = 0;
+  /** streaming.delay.ms after a snapshot */
+  private streamFrom = 0;
   private stopped = false;
 
   constructor(private readonly flavor: Flavor) {}
@@ -130,11 +132,17 @@ export class MysqlSourceTask implements SourceTask {
         // a snapshot that went on has read the tables later than where the stream begins
         if (this.snapshot.left().length) this.structures = null;
         this.snapshot = null;
+        this.streamFrom = this.context.clock.now() + this.settings.config.number("streaming.delay.ms");
       }
       return items;
     }
     if (!this.streamDue) {
       await this.pause(500);
+      return [];
+    }
+    const early = this.streamFrom - this.context.clock.now();
+    if (early > 0) {
+      await this.pause(Math.min(500, early));
       return [];
     }
     this.streaming ??= await this.openStream();
