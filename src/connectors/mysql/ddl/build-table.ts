@@ -10,9 +10,9 @@ const versionColumns = ["row_start", "row_end"] as const;
 export function tableFrom(s: CreateTable, database: string, inherited: Charset, rules: ColumnRules): TableModel {
   const { charset, collation } = charsetOf(s.options, inherited);
   const defaults = { charset, collation };
-  let columns = s.columns.map((d) => resolveColumn(d, defaults, rules));
+  const written = s.columns.map((d) => resolveColumn(d, defaults, rules));
+  const columns = withTimestamps(written, rules);
   if (s.options.systemVersioning && !s.columns.some((d) => d.systemTime)) columns.push(...versionColumns.map(versionColumn));
-  columns = withTimestampDefaults(columns, s.columns, rules);
   return finish(
     { database, name: s.table.name, defaultCharset: charset, defaultCollation: collation, comment: s.options.comment || null },
     columns,
@@ -41,23 +41,24 @@ function versionColumn(name: string): ColumnModel {
   };
 }
 
-/** The first TIMESTAMP without a word about it fills itself where explicit_defaults_for_timestamp is off; later ones start at zero. */
-function withTimestampDefaults(columns: ColumnModel[], definitions: readonly ColumnDefinition[], rules: ColumnRules): ColumnModel[] {
-  if (rules.explicitDefaultsForTimestamp) return columns;
+/**
+ * Where explicit_defaults_for_timestamp is off, a table's first TIMESTAMP of which nothing is said fills itself, and later ones start
+ * at zero.
+ */
+function withTimestamps(columns: readonly ColumnModel[], rules: ColumnRules): ColumnModel[] {
+  if (rules.explicitDefaultsForTimestamp) return [...columns];
   let first = true;
-  return columns.map((column, i) => {
-    const d = definitions[i];
-    if (!d || column.type !== "TIMESTAMP" || column.generated) return column;
-    const silent = d.default === undefined && !d.onUpdateNow && d.nullable !== true;
-    const automatic = silent && first;
+  return columns.map((c) => {
+    if (c.type !== "TIMESTAMP" || c.generated) return c;
+    const undecided = !c.nullable && (c.defaultValue ?? null) === null;
+    const automatic = undecided && first && !c.onUpdateNow;
     first = false;
     if (automatic) {
-      const now = column.length ? `CURRENT_TIMESTAMP(${column.length})` : "CURRENT_TIMESTAMP";
-      return { ...column, defaultValue: now, defaultExpression: true, onUpdateNow: true };
+      const defaultValue = c.length ? `CURRENT_TIMESTAMP(${c.length})` : "CURRENT_TIMESTAMP";
+      return { ...c, defaultValue, defaultExpression: true, onUpdateNow: true };
     }
-    if (!silent) return column;
-    const fraction = column.length ? `.${"0".repeat(column.length)}` : "";
-    return { ...column, defaultValue: `0000-00-00 00:00:00${fraction}`, defaultExpression: false };
+    const fraction = c.length ? `.${"0".repeat(c.length)}` : "";
+    return undecided ? { ...c, defaultValue: `0000-00-00 00:00:00${fraction}`, defaultExpression: false } : c;
   });
 }
 
@@ -127,7 +128,7 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
         if (known(clause.name, clause.ifExists)) newDefaults.set(clause.name.toLowerCase(), clause);
         break;
       case "add-index":
-        addedIndexes.push(clause.index);
+        if (!(rules.flavor === "mariadb" && isThere(table, clause.index))) addedIndexes.push(clause.index);
         break;
       case "add-period":
         periods.push(clause.period);
@@ -167,7 +168,10 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
       newNames.set(old, to);
     }
     const set = newDefaults.get(old);
-    if (set && !column.autoIncrement) column = { ...column, ...columnDefault(set.default, column, false) };
+    if (set && !column.autoIncrement) {
+      column = { ...column, ...columnDefault(set.default, column, false) };
+      if (rules.flavor === "mariadb") column = { ...column, onUpdateNow: false };
+    }
     columns.push(column);
   }
   // in the statement's order: a column that is moved stands in its old place until then
@@ -192,9 +196,16 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
   const indexes = alteredIndexes(table, s, drops, newNames, missing);
   return finish(
     { database: table.database, name: table.name, defaultCharset: defaults.charset, defaultCollation: defaults.collation, comment },
-    columns,
+    withTimestamps(columns, rules),
     mergeIndexes(indexes, addedIndexes, withKeysNotNull(columns, [...indexes, ...addedIndexes]), periods),
   );
+}
+
+/** To MariaDB, UNIQUE behind a column that has such a key by its own name is no further one. */
+function isThere(table: TableModel, d: IndexDefinition): boolean {
+  if (!d.inline || d.kind !== "unique") return false;
+  const [column] = d.columns;
+  return table.indexes.some((i) => i.unique && i.columns.length === 1 && i.columns[0] === column && i.name === column);
 }
 
 function alteredIndexes(

@@ -72,7 +72,7 @@ export function columnDefinition(c: Cursor, name: string, indexes: IndexDefiniti
   }
   if (c.dialect.flavor === "mariadb" && keys.has("primary")) keys.delete("unique");
   for (const kind of ["primary", "unique", "foreign"] as const)
-    if (keys.has(kind)) indexes.push({ kind, name: null, columns: [name], prefix: false, ifNotExists: false, period: null });
+    if (keys.has(kind)) indexes.push({ kind, name: null, columns: [name], prefix: false, ifNotExists: false, inline: true, period: null });
   return column;
 }
 
@@ -94,10 +94,11 @@ function attribute(c: Cursor): void {
   throw c.fail("not an attribute of a column");
 }
 
-function systemTime(c: Cursor, column: { systemTime: boolean; nullable: boolean | undefined }): void {
+function systemTime(c: Cursor, column: { -readonly [K in keyof ColumnDefinition]: ColumnDefinition[K] }): void {
   if (!c.accept("START")) c.expect("END");
   c.accept("INVISIBLE");
   column.systemTime = true;
+  column.generated = "STORED";
   column.nullable = false;
 }
 

@@ -53,7 +53,7 @@ export function resolveColumn(d: ColumnDefinition, table: Charset, rules: Column
   const checked = rules.flavor === "mariadb" && d.checksJson && settled.type === "LONGTEXT";
   const type = checked ? { ...settled, type: "JSON" } : settled;
   const legacy = type.type === "TIMESTAMP" && !rules.explicitDefaultsForTimestamp && !d.generated;
-  const nullable = d.nullable ?? !(d.autoIncrement || (legacy && d.default?.kind !== "null"));
+  const nullable = d.nullable ?? !(d.autoIncrement || legacy);
   const isText = mariadbJson || checked || type.type in binaryTypes || type.type === "ENUM" || type.type === "SET";
   return {
     name: d.name,
