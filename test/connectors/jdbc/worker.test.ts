@@ -63,3 +63,30 @@ it("goes back in the target as well where its offsets are changed", async () => 
   await bed.worker.resume("sink");
   await until("all rows come again", async () => (await ids()).length === 20, 20_000);
 });
+
+it.each([
+  ["by column", {}],
+  // a header on every record leaves columns no room
+  ["as records", { transforms: "h,route", "transforms.h.type": `${"org.apache.kafka.connect.transforms."}InsertHeader` }],
+])("writes to the table that RegexRouter names (%s), exactly once from the topic's own offsets", async (_how, more) => {
+  await db.query("DROP TABLE IF EXISTS routed; CREATE TABLE routed (id int PRIMARY KEY, name text)");
+  const routed = {
+    ...sink(),
+    transforms: "route",
+    "transforms.route.type": "org.apache.kafka.connect.transforms.RegexRouter",
+    "transforms.route.regex": "cou(.*)",
+    "transforms.route.replacement": "routed",
+    ...("transforms" in more ? { "transforms.h.header": "h", "transforms.h.value.literal": "v" } : {}),
+    ...more,
+  };
+  await bed.worker.create("count", source);
+  await bed.worker.create("sink", routed);
+  const rows = async () => (await db.query("SELECT count(*)::int AS n FROM routed")).rows[0].n as number;
+  await until("20 rows are there", async () => (await rows()) === 20, 20_000);
+  await until("the group follows", async () => (await bed.worker.offsets("sink"))[0]?.offset?.["kafka_offset"] !== undefined);
+  expect((await bed.worker.offsets("sink"))[0]!.partition).toEqual({ kafka_topic: "counts", kafka_partition: 0 });
+  await db.query("DELETE FROM routed");
+  await bed.worker.restartTask("sink", 0);
+  await bed.worker.putConfig("count", { ...source, count: "25" });
+  await until("the five new ones are there", async () => (await rows()) === 5, 20_000);
+});
