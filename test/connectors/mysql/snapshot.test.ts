@@ -133,6 +133,35 @@ for (const flavor of ["mysql", "mariadb"] as Flavor[])
       expect(got.c.size).toBe(2000);
     });
 
+    test("a user without the privilege for the global lock", async () => {
+      bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)");
+      const user = `u${bed.name}`;
+      await bed.sql(
+        `CREATE USER '${user}'@'%' IDENTIFIED BY 'secret'`,
+        `GRANT REPLICATION SLAVE, ${flavor === "mysql" ? "REPLICATION CLIENT" : "BINLOG MONITOR"} ON *.* TO '${user}'@'%'`,
+        `GRANT SELECT, LOCK TABLES ON ${bed.name}.* TO '${user}'@'%'`,
+      );
+      const d = await bed.driver({ "database.user": user, "database.password": "secret" });
+      await bed.streaming(d);
+      await bed.sql("INSERT INTO t VALUES (3)");
+      await d.until("the row", () => d.seen.length === 3);
+      expect(rows(d, bed.topic("t"))).toEqual(["r1", "r2", "c3"]);
+      await bed.sql(`DROP USER '${user}'@'%'`);
+    });
+
+    test("a lock that is not given in time says so and is tried again", async () => {
+      bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)");
+      const other = await server.client(bed.name);
+      await other.query("LOCK TABLES t WRITE");
+      const d = await bed.driver({ "snapshot.lock.timeout.ms": "1000" });
+      const until = d.until("the snapshot", () => d.seen.length === 1, 30_000);
+      await new Promise((r) => setTimeout(r, 1500));
+      expect(d.seen).toEqual([]);
+      await other.query("UNLOCK TABLES");
+      await until;
+      expect(rows(d, bed.topic("t"))).toEqual(["r1"]);
+    });
+
     test("modes: initial_only, no_data, never, always, recovery", async () => {
       bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)");
       const only = await bed.driver({ "snapshot.mode": "initial_only" });

@@ -153,6 +153,22 @@ for (const flavor of ["mysql", "mariadb"] as Flavor[])
     }, 120_000);
     afterAll(() => server?.stop());
 
+    test("a day that does not exist is refused with its column where the config says fail", async () => {
+      const bed = await MysqlBed.open(server, "SET sql_mode = 'ALLOW_INVALID_DATES'", "CREATE TABLE t (id INT PRIMARY KEY, v DATETIME)");
+      try {
+        const more = { "event.processing.failure.handling.mode": "fail" };
+        await bed.sql("INSERT INTO t VALUES (1, '0000-00-00'), (2, '2024-02-31 01:02:03')");
+        const d = await bed.driver(more);
+        await expect(d.until("never", () => false)).rejects.toThrow(/column .*\.t\.v: there is no day 2024-02-31/);
+        const s = await bed.driver({ ...more, "snapshot.mode": "no_data" });
+        await bed.streaming(s);
+        await bed.sql("INSERT INTO t VALUES (3, '2023-02-29 00:00:00')");
+        await expect(s.until("never", () => false)).rejects.toThrow(/column .*\.t\.v: there is no day 2023-02-29/);
+      } finally {
+        await bed.close();
+      }
+    });
+
     const settings = [...new Set(cases.map((c) => JSON.stringify(c.more ?? {})))];
     test.each(settings)("%s", async (more) => {
       const of = cases.filter((c) => JSON.stringify(c.more ?? {}) === more && (c.only === undefined || c.only === flavor));
