@@ -22,6 +22,7 @@ const kinds = {
 const kindNames = Object.keys(kinds) as (keyof PluginModule)[];
 
 let hooked = false;
+const loadTimeoutMs = 5000;
 
 /**
  * The user's own plug-ins: every module file of the folder, and every subfolder that is a package (or has an index.js). A file
@@ -44,7 +45,7 @@ export async function loadPlugins(folder: string, logger: Logger): Promise<Loade
     try {
       if (statSync(path).isDirectory()) file = entryOf(path);
       else if (![".js", ".mjs"].includes(extname(path))) continue;
-      const module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+      const module = await inTime(import(pathToFileURL(file).href) as Promise<{ default?: unknown }>);
       const found = checked(module.default);
       for (const kind of kindNames) loaded[kind].push(...(found[kind] ?? []));
       const classes = kindNames.flatMap((kind) => (found[kind] ?? []).map((p) => p.classes[0]));
@@ -56,6 +57,15 @@ export async function loadPlugins(folder: string, logger: Logger): Promise<Loade
     }
   }
   return { ...(loaded as unknown as Required<PluginModule>), broken };
+}
+
+/** A module that waits for something at its top must not keep the process from starting. */
+async function inTime<T>(loading: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new MillraceError("TIMEOUT", `it was not loaded within ${loadTimeoutMs} ms`)), loadTimeoutMs);
+  });
+  return Promise.race([loading, late]).finally(() => clearTimeout(timer));
 }
 
 /** The module that a package's folder stands for. */

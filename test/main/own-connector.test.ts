@@ -39,6 +39,7 @@ test("a source, a sink and a transform of one's own run, go on after a restart, 
   cpSync(example, join(plugins, "own-connector"), { recursive: true });
   writeFileSync(join(plugins, "broken.mjs"), "export default { sources: [ };\n");
   writeFileSync(join(plugins, "wrong.mjs"), 'export default { sinks: [{ type: "sink", classes: ["my.Sink"], version: "1" }] };\n');
+  writeFileSync(join(plugins, "waits.mjs"), "await new Promise(() => {});\nexport default {};\n");
   writeFileSync(join(plugins, "notes.txt"), "not a module");
   mkdirSync(join(plugins, "empty"));
   const file = join(folder.path, "readings.jsonl");
@@ -50,7 +51,7 @@ test("a source, a sink and a transform of one's own run, go on after a restart, 
 
   let process = await MillraceProcess.start(data, ["--plugins", plugins]);
   try {
-    for (const name of ["broken.mjs", "wrong.mjs", "empty"])
+    for (const name of ["broken.mjs", "wrong.mjs", "waits.mjs", "empty"])
       expect(process.output).toContain(`the plug-in ${join(plugins, name)} cannot be loaded`);
     const listed = await process.call<{ class: string; type: string }[]>("connect", "GET", "/connector-plugins?connectorsOnly=false");
     for (const [name, type] of [
