@@ -92,6 +92,8 @@ export interface Statement {
   readonly text: string | Buffer;
   readonly name?: string;
   readonly values?: Buffer[];
+  /** What the server asks for while it runs the statement; not taken where it warns: `instead` says the same strictly. */
+  readonly load?: { readonly rows: Buffer; readonly count: number; instead(): Statement[] };
 }
 
 /** How rows with one pair of schemas go into one table; made once. */

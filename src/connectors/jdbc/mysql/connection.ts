@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { Readable } from "node:stream";
 import mysql from "mysql2";
 import { MillraceError } from "../../../common/errors.js";
 import type { CheckContext } from "../../../connect/api/source.js";
@@ -51,8 +52,9 @@ async function attempt(settings: SinkSettings, at: JdbcHost, ssl: mysql.SslOptio
     supportBigNumbers: true,
     bigNumberStrings: true,
     dateStrings: true,
-    // no request of the server for a local file; the matched rows of an UPDATE are counted, changed or not
-    flags: ["-LOCAL_FILES", "-SESSION_TRACK", "-CLIENT_QUERY_ATTRIBUTES", "+FOUND_ROWS"],
+    // a server that asks for a local file gets the rows of the LOAD DATA under way or nothing, whatever name it says;
+    // the matched rows of an UPDATE are counted, changed or not
+    flags: ["+LOCAL_FILES", "-SESSION_TRACK", "-CLIENT_QUERY_ATTRIBUTES", "+FOUND_ROWS"],
     connectAttributes: { program_name: "millrace" },
     ...(ssl ? { ssl } : {}),
   } as mysql.ConnectionOptions);
@@ -62,11 +64,11 @@ async function attempt(settings: SinkSettings, at: JdbcHost, ssl: mysql.SslOptio
     const facts = (
       await query(
         connection,
-        "SELECT @@version AS version, @@max_allowed_packet AS packet, @@global.read_only AS readonly, @@log_bin AS log, @@binlog_format AS format",
+        "SELECT @@version AS version, @@max_allowed_packet AS packet, @@local_infile AS loads, @@global.read_only AS readonly, @@log_bin AS log, @@binlog_format AS format",
       )
     )[0]!;
     if (url.hosts.length > 1 && Number(facts.readonly)) throw new Error("it is read-only");
-    const server = serverOf({ version: String(facts.version), packet: Number(facts.packet) });
+    const server = serverOf({ version: String(facts.version), packet: Number(facts.packet), localInfile: Number(facts.loads) === 1 });
     await query(connection, sessionSettings(server, Number(facts.log) === 1 && facts.format === "STATEMENT"));
     return { connection, server };
   } catch (error) {
@@ -108,17 +110,37 @@ const createQuery = (
     createQuery(
       options: object,
       values: undefined,
-      done: (error: unknown) => void,
+      done: (error: unknown, results: unknown) => void,
       config: object,
     ): { start: unknown; options: object; resultsetHeader: unknown };
   }
 ).createQuery;
 
-/** Sends statements as the bytes they are: mysql2 takes strings only, and would encode each. The answers are those of its query. */
-export function sendBytes(connection: mysql.Connection, parts: readonly Uint8Array[]): Promise<void> {
+interface Outcome {
+  /** how many warnings */
+  readonly warningStatus: number;
+  /** a replaced row counts as two */
+  readonly affectedRows: number;
+}
+
+/**
+ * Sends statements as the bytes they are: mysql2 takes strings only, and would encode each. The answers are those of its query.
+ * @param rows what LOAD DATA LOCAL, as the last of them, reads
+ * @returns what the last one says of itself
+ */
+export function sendBytes(connection: mysql.Connection, parts: readonly Uint8Array[], rows?: Buffer): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const core = connection as unknown as Core;
-    const command = createQuery({ sql: "" }, undefined, (error) => (error ? reject(error) : resolve()), core.config);
+    const done = (error: unknown, results: unknown) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      const last = (Array.isArray(results) ? results[results.length - 1] : results) as Partial<Outcome> | undefined;
+      resolve({ warningStatus: last?.warningStatus ?? 0, affectedRows: last?.affectedRows ?? 0 });
+    };
+    const infileStreamFactory = () => Readable.from(rows === undefined ? [] : pieces(rows));
+    const command = createQuery({ sql: "", infileStreamFactory }, undefined, done, core.config);
     command.options = core.config; // how it reads rows; its own start would set it
     command.start = () => {
       writeQuery(core, parts);
@@ -126,6 +148,10 @@ export function sendBytes(connection: mysql.Connection, parts: readonly Uint8Arr
     };
     core.addCommand(command);
   });
+}
+
+function* pieces(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 262_144) yield bytes.subarray(at, at + 262_144);
 }
 
 /** The longest payload that one protocol packet carries; mysql2 cuts longer ones. */

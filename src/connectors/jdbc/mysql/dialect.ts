@@ -107,7 +107,13 @@ class MysqlSession implements Session {
 
   private async run(move: Move | undefined, statements: readonly Statement[]): Promise<Failure | undefined> {
     try {
-      for (const message of this.messages(move, statements)) await sendBytes(this.connection, message);
+      let strict = statements;
+      if (statements.some((s) => s.load)) {
+        if (await this.loaded(move, statements)) return undefined;
+        await query(this.connection, "ROLLBACK");
+        strict = statements.flatMap((s) => s.load?.instead() ?? s);
+      }
+      for (const message of this.messages(move, strict)) await sendBytes(this.connection, message);
       return undefined;
     } catch (error) {
       const moved = (error as { errno?: number }).errno === MOVED;
@@ -120,13 +126,30 @@ class MysqlSession implements Session {
     }
   }
 
+  /** With LOAD DATA LOCAL, which bends what does not fit and only warns: false, and uncommitted, where it has. */
+  private async loaded(move: Move | undefined, statements: readonly Statement[]): Promise<boolean> {
+    let message: Uint8Array[] = [this.begin(move)];
+    for (const { text, load } of statements) {
+      // one message a statement: it may be as large as the server takes
+      if (message.length > 1) await sendBytes(this.connection, message.splice(0));
+      message.push(bytesOf(text));
+      if (load === undefined) continue;
+      const { warningStatus, affectedRows } = await sendBytes(this.connection, message, load.rows);
+      if (warningStatus > 0 || affectedRows < load.count) return false;
+      message = [];
+    }
+    if (message.length > 0) await sendBytes(this.connection, message);
+    await sendBytes(this.connection, [COMMIT]);
+    return true;
+  }
+
   /** The transaction in as few messages as the server takes, mostly one; the first has its BEGIN, the last its COMMIT. */
   private messages(move: Move | undefined, statements: readonly Statement[]): Uint8Array[][] {
     const most = this.server.maxPacket - FRAME_BYTES;
-    const messages: Uint8Array[][] = [[Buffer.from(`BEGIN;${move ? this.moveOffsets(move) : ""}`)]];
+    const messages: Uint8Array[][] = [[this.begin(move)]];
     let size = 0;
     for (const { text } of statements) {
-      const bytes = typeof text === "string" ? Buffer.from(`${text};`) : text;
+      const bytes = bytesOf(text);
       if (size > 0 && size + bytes.length > most) {
         messages.push([]);
         size = 0;
@@ -138,12 +161,18 @@ class MysqlSession implements Session {
     return messages;
   }
 
+  private begin(move: Move | undefined): Buffer {
+    return Buffer.from(`BEGIN;${move ? this.moveOffsets(move) : ""}`);
+  }
+
   /** Fails, and with it all that is behind it in the message, where the row is not at `at` or not ours any more. */
   private moveOffsets({ key, at, next }: Move): string {
     return `UPDATE ${this.offsets.quoted} SET next_offset = ${next} WHERE ${this.offsets.where(key)} AND lane = ${at.lane} AND next_offset = ${at.nextOffset} AND epoch = ${at.epoch};
 SELECT IF(ROW_COUNT() = 1, 1, (SELECT 1 UNION ALL SELECT 2));`;
   }
 }
+
+const bytesOf = (text: string | Buffer) => (typeof text === "string" ? Buffer.from(`${text};`) : text);
 
 /** NULL is written out: MariaDB takes a first TIMESTAMP column without it for one that follows every update. */
 function columnText(c: NewColumn): string {

@@ -102,6 +102,13 @@ export function literalWriter(
   return (out, v) => out.quoted(typeof v === "string" ? v : toText(kind, v));
 }
 
+/** Whether the column's literals are also what LOAD DATA reads: numbers and quoted texts, but no hexadecimal, bits or functions. */
+export function loadable({ kind, type }: Pick<PlanColumn, "kind" | "type">): boolean {
+  return (
+    !/^(bytes|bits|point|geometry)$/.test(kind.kind) && !byteTypes.has(type) && !geometryTypes.has(type) && !/^(bit|vector)$/.test(type)
+  );
+}
+
 function writeDecimal(out: SqlBuffer, value: Exclude<Value, null>): void {
   if (!(value instanceof Decimal)) {
     out.ascii(String(value));

@@ -4,7 +4,7 @@ import type { Changes } from "../changes.js";
 import type { PlanColumn, Statement, TablePlan } from "../dialect.js";
 import type { SinkSettings } from "../settings.js";
 import { zoneOf } from "../time-zone.js";
-import { type LiteralWriter, literalWriter } from "./literals.js";
+import { type LiteralWriter, literalWriter, loadable } from "./literals.js";
 import type { Server } from "./server.js";
 import { SqlBuffer } from "./sql-buffer.js";
 import type { MysqlTable } from "./table.js";
@@ -23,6 +23,7 @@ const COMMA = 44;
 const OPEN = 40;
 const CLOSE = 41;
 const SEMICOLON = 59;
+const NEWLINE = 10;
 
 interface WrittenColumn extends PlanColumn {
   readonly quoted: Buffer;
@@ -54,13 +55,22 @@ export function mysqlPlan(
   if (settings.insertMode === "upsert") requireUniqueKey(quoted, table, keyColumns);
   const writer = new StatementWriter(server.maxPacket);
   const insert = insertParts(server, settings, quoted, table, columns);
+  const load = server.localInfile && loadsWhole(settings, table, columns) ? loadText(settings, quoted, columns) : undefined;
+  let loads = load !== undefined;
+  const rows = (changes: Changes, ordinals: Int32Array) =>
+    writer.rows(insert.head, insert.tail, reading(columns, changes), changes, ordinals);
   return {
     quotedTable: quoted,
     keyColumns,
-    write: (changes, ordinals) =>
-      settings.insertMode === "update"
-        ? writer.updates(quoted, reading(columns, changes), changes, ordinals)
-        : writer.rows(insert.head, insert.tail, reading(columns, changes), changes, ordinals),
+    write(changes, ordinals) {
+      if (settings.insertMode === "update") return writer.updates(quoted, reading(columns, changes), changes, ordinals);
+      if (!loads || ordinals.length < LOADED_ROWS) return rows(changes, ordinals);
+      const instead = () => {
+        loads = false; // what warned once (a digit rounded, a value refused) mostly does again
+        return rows(changes, ordinals);
+      };
+      return [{ text: load!, load: { rows: writer.lines(reading(columns, changes), changes, ordinals), count: ordinals.length, instead } }];
+    },
     delete: (changes, ordinals) => writer.deletes(quoted, reading(keyColumns, changes), changes, ordinals),
   };
 }
@@ -76,6 +86,26 @@ function requireUniqueKey(quoted: string, table: MysqlTable, keyColumns: readonl
     "TARGET_FAILED",
     `table ${quoted} has no primary or unique key of ${[...names].join(", ")}: upserts need one (add it, or set insert.mode=insert)`,
   );
+}
+
+/** Fewer rows gain nothing by the extra round trip. */
+const LOADED_ROWS = 500;
+
+/**
+ * LOAD DATA replaces a row by another: that is an upsert only where the rows have all columns, no other unique key, and nothing
+ * hangs on them. Of a plain insert, rows whose keys are there would be skipped with a warning, and so say them again strictly.
+ */
+function loadsWhole(settings: SinkSettings, table: MysqlTable, columns: readonly WrittenColumn[]): boolean {
+  if (table.isView || !columns.every(loadable)) return false;
+  if (settings.insertMode === "insert") return true;
+  return settings.insertMode === "upsert" && table.standsAlone && table.uniqueKeys.length === 1 && columns.length === table.columns.length;
+}
+
+/** SQL's own literals, a row a line: quotes are doubled and NULL is written out, as LOAD DATA reads them without an escape character. */
+function loadText(settings: SinkSettings, quoted: string, columns: readonly PlanColumn[]): string {
+  const replace = settings.insertMode === "upsert" ? "REPLACE " : "";
+  const names = columns.map((c) => quoteIdentifier(c.name)).join(",");
+  return `LOAD DATA LOCAL INFILE 'rows' ${replace}INTO TABLE ${quoted} CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '''' ESCAPED BY '' LINES TERMINATED BY '\n' (${names})`;
 }
 
 function insertParts(server: Server, settings: SinkSettings, quoted: string, table: MysqlTable, columns: readonly PlanColumn[]) {
@@ -150,6 +180,20 @@ class StatementWriter {
     this.rowBytes = Math.min(Math.ceil((out.length / ordinals.length) * 1.1), 10_000);
     messages.push({ text: out.bytes(message) });
     return messages;
+  }
+
+  /** What LOAD DATA reads. */
+  lines(columns: readonly ReadColumn[], changes: Changes, ordinals: Int32Array): Buffer {
+    const out = new SqlBuffer(ordinals.length * this.rowBytes + 1024);
+    for (let k = 0; k < ordinals.length; k++) {
+      for (let c = 0; c < columns.length; c++) {
+        if (c > 0) out.byte(COMMA);
+        this.value(out, columns[c]!, changes, ordinals[k]!);
+      }
+      out.byte(NEWLINE);
+    }
+    this.rowBytes = Math.min(Math.ceil((out.length / ordinals.length) * 1.1), 10_000);
+    return out.bytes(0);
   }
 
   /** One UPDATE a row, all in one message: there is no statement that both databases take for many. */

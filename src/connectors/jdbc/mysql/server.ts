@@ -3,6 +3,8 @@ export interface Server {
   readonly mariadb: boolean;
   /** bytes of one message at the most */
   readonly maxPacket: number;
+  /** takes LOAD DATA LOCAL */
+  readonly localInfile: boolean;
   /** `VALUES (…) AS alias` in an upsert; else the `VALUES()` function, which MySQL warns of at each statement */
   readonly rowAlias: boolean;
   /** `DEFAULT (…)`, which a TEXT or BLOB column needs */
@@ -13,8 +15,8 @@ export interface Server {
   readonly exactCollation: string;
 }
 
-/** @param facts `@@version` and `@@max_allowed_packet` */
-export function serverOf(facts: { version: string; packet: number }): Server {
+/** @param facts `@@version`, `@@max_allowed_packet`, `@@local_infile` */
+export function serverOf(facts: { version: string; packet: number; localInfile: boolean }): Server {
   const mariadb = /mariadb/i.test(facts.version);
   // MariaDB once said 5.5.5-10.x for replication's sake
   const [major = 0, minor = 0, patch = 0] = facts.version
@@ -25,6 +27,7 @@ export function serverOf(facts: { version: string; packet: number }): Server {
   return {
     mariadb,
     maxPacket: facts.packet,
+    localInfile: facts.localInfile,
     rowAlias: !mariadb && from(8, 0, 19),
     expressionDefaults: mariadb ? from(10, 2, 1) : from(8, 0, 13),
     vectorFunction: mariadb ? (from(11, 7) ? "VEC_FromText" : null) : from(9, 0) ? "STRING_TO_VECTOR" : null,

@@ -5,6 +5,8 @@ export interface MysqlTable extends Table {
   /** the columns of each unique key, the primary key first; those with a prefix or an expression are left out */
   readonly uniqueKeys: readonly (readonly string[])[];
   readonly isView: boolean;
+  /** Nothing but its own columns hangs on a row: no trigger, no other table's foreign key. */
+  readonly standsAlone: boolean;
 }
 
 type Query = (sql: string) => Promise<Record<string, unknown>[]>;
@@ -36,6 +38,11 @@ export async function readTable(
     `SELECT index_name AS name, column_name AS part, sub_part AS prefix FROM information_schema.statistics
      WHERE ${where} AND non_unique = 0 ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index`,
   );
+  const schema = name.schema === null ? "DATABASE()" : literal(name.schema);
+  const [hanging] = await query(
+    `SELECT (SELECT count(*) FROM information_schema.triggers WHERE event_object_schema = ${schema} AND event_object_table = ${literal(name.table)})
+       + (SELECT count(*) FROM information_schema.referential_constraints WHERE unique_constraint_schema = ${schema} AND referenced_table_name = ${literal(name.table)}) AS n`,
+  );
   const byName = new Map<string, (string | null)[]>();
   for (const { name: index, part, prefix } of indexes) {
     const parts = byName.get(String(index)) ?? [];
@@ -49,5 +56,6 @@ export async function readTable(
     })),
     uniqueKeys: [...byName.values()].map((key) => key.map((part) => part ?? "\0")),
     isView: table.kind === "VIEW",
+    standsAlone: Number(hanging!.n) === 0,
   };
 }

@@ -201,7 +201,7 @@ describe.each(targets.filter((t) => t.name !== "postgres").map((t) => [t.title, 
     const mysql = target.name === "mysql";
     let db: TargetDatabase;
     beforeAll(async () => {
-      db = await target.start(["--max-allowed-packet=1048576"]);
+      db = await target.start(["--max-allowed-packet=1048576", "--local-infile=1"]);
     }, 90_000);
     afterAll(() => db?.stop());
 
@@ -405,6 +405,70 @@ describe.each(targets.filter((t) => t.name !== "postgres").map((t) => [t.title, 
       await h.task.flush();
       const [counts] = await db.query("SELECT count(*) AS n, count(DISTINCT id) AS d FROM killed");
       expect([Number(counts!.n), Number(counts!.d)]).toEqual([10_000, 10_000]);
+      await h.stop();
+    });
+
+    test("many rows are loaded in one go: texts as they are, what would be bent or skipped is refused instead", async () => {
+      await db.query(
+        "CREATE TABLE loaded (id int PRIMARY KEY, name varchar(12), n decimal(5,1)) CHARACTER SET utf8mb4; CREATE TABLE `plain` (id int PRIMARY KEY, name varchar(12), n decimal(5,1)) CHARACTER SET utf8mb4",
+      );
+      const schema = structOf([
+        ["id", id],
+        ["name", text],
+        ["n", optional(logical.decimal(1))],
+      ]);
+      const odd = ["it's", "a',b", "NULL", "", "\\N", "tab\t", "line\n'", "''", "𝄞\\", null];
+      const row = (n: number, name: string | null = odd[n % odd.length]!, tenths = 15n): [Schema, Value] => [
+        schema,
+        new Struct(schema, [n, name, new Decimal(tenths, 1)]),
+      ];
+      const loads = async () => Number((await db.query("SHOW GLOBAL STATUS LIKE 'Com_load'"))[0]!.Value);
+      const before = await loads();
+      for (const [table, mode] of [
+        ["loaded", "upsert"],
+        ["plain", "insert"],
+      ] as const) {
+        const one = { "insert.mode": mode, "millrace.lanes": "1", "delete.enabled": "false" };
+        const h = await new SinkHarness(confluentJdbcSink, confluent(one), { name: table }).start(table);
+        await h.task.put(Array.from({ length: 700 }, (_, i) => record(table, i, key(i), row(i))));
+        await h.task.flush();
+        const there = await db.query(`SELECT id, name, n FROM ${db.quote(table)} ORDER BY id`);
+        expect(there.map((r) => [r.id, r.name, r.n])).toEqual(Array.from({ length: 700 }, (_, i) => [i, odd[i % odd.length], "1.5"]));
+        // too long, out of range, and (of an insert) there already: each would only be warned of
+        const next = Array.from({ length: 700 }, (_, i) => record(table, 700 + i, key(1000 + i), row(1000 + i)));
+        next[10] = record(table, 710, key(1010), row(1010, "x".repeat(13)));
+        next[20] = record(table, 720, key(1020), row(1020, "x", 10n ** 9n));
+        next[30] = record(table, 730, key(5), row(5, "again"));
+        await h.task.put(next);
+        await h.task.flush();
+        expect(h.errors.map((e) => e.record.offset)).toEqual(mode === "insert" ? [710, 720, 730] : [710, 720]);
+        const [five] = await db.query(`SELECT name FROM ${db.quote(table)} WHERE id = 5`);
+        expect(five!.name).toBe(mode === "insert" ? odd[5] : "again");
+        expect(Number((await db.query(`SELECT count(*) AS c FROM ${db.quote(table)}`))[0]!.c)).toBe(1397);
+        await h.stop();
+      }
+      expect(await loads()).toBeGreaterThan(before);
+    });
+
+    test("a lock that somebody holds is waited for, and a deadlock tried again", async () => {
+      await db.query(
+        "SET GLOBAL innodb_lock_wait_timeout = 1; CREATE TABLE locked (id int PRIMARY KEY, name varchar(10)); INSERT INTO locked VALUES (1, 'old')",
+      );
+      const schema = structOf([
+        ["id", id],
+        ["name", text],
+      ]);
+      const h = await new SinkHarness(confluentJdbcSink, confluent({ "retry.backoff.ms": "100", "millrace.lanes": "1" }), {
+        name: "locked",
+      }).start("locked");
+      await db.query("BEGIN; UPDATE locked SET name = 'held' WHERE id = 1");
+      await h.task.put([record("locked", 0, key(1), [schema, new Struct(schema, [1, "new"])])]);
+      const flushed = h.task.flush();
+      await new Promise((r) => setTimeout(r, 2500)); // two time-outs of the lock
+      await db.query("COMMIT");
+      await flushed;
+      expect((await db.query("SELECT name FROM locked")).map((r) => r.name)).toEqual(["new"]);
+      expect(h.errors).toEqual([]);
       await h.stop();
     });
 
