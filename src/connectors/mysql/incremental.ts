@@ -20,7 +20,7 @@ import { behind, type KeyPart, keyParts } from "./incremental-key.js";
 import { IncrementalShapes, incrementalSlot, incrementalSlots } from "./incremental-shapes.js";
 import { identifier, literal, showCreate, tableName } from "./server.js";
 import type { MysqlSettings } from "./settings.js";
-import type { Transaction } from "./stream-decoder.js";
+import type { Transaction } from "./stream-events.js";
 import type { StreamTable } from "./stream-table.js";
 import type { Structures } from "./structures.js";
 import type { TableModel } from "./table-model.js";

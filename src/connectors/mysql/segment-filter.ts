@@ -3,7 +3,7 @@ import { containsAll, covers } from "./gtids.js";
 import type { SnapshotSegment, StreamPosition } from "./offsets.js";
 import { isAfter, keyOf } from "./snapshot-plan.js";
 import type { Flavor } from "./source-block.js";
-import type { Transaction } from "./stream-decoder.js";
+import type { Transaction } from "./stream-events.js";
 import type { StreamTable } from "./stream-table.js";
 
 /**

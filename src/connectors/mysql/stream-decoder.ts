@@ -3,53 +3,14 @@ import { RowWriter } from "../../cdc/row-writer.js";
 import { MillraceError } from "../../common/errors.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
-import type { BinlogEvent, TableMap } from "./binlog/events.js";
+import type { BinlogEvent } from "./binlog/events.js";
 import { imageReader } from "./binlog/row-images.js";
 import { type Gtids, parseGtids, prefixOf } from "./gtids.js";
 import type { StreamPosition } from "./offsets.js";
-import type { Flavor } from "./source-block.js";
+import { both, carry, differ, included, lacking } from "./row-changes.js";
+import type { DecoderOptions, QueryEvent, RowsOfEvent, StreamEvents, Transaction } from "./stream-events.js";
 import { extraColumns, narrowSlots, type StreamVariant, slot, wideSlots } from "./stream-shapes.js";
 import type { StreamTable } from "./stream-table.js";
-
-type QueryEvent = Extract<BinlogEvent, { kind: "query" }>;
-type RowsOfEvent = Extract<BinlogEvent, { kind: "rows" }>;
-
-/** The transaction that is being read. */
-export interface Transaction {
-  readonly gtid: string | null;
-  readonly file: string;
-  readonly pos: number;
-  /** commit time, µs since the epoch */
-  tsUs: number;
-}
-
-/** What the decoder hands over, beside rows; called in the stream's order. */
-export interface StreamEvents {
-  /** the table of a rows event; null: of no interest */
-  table(map: TableMap, at: RowsOfEvent): StreamTable | null;
-  begin(writer: RowWriter, transaction: Transaction): void;
-  commit(writer: RowWriter, transaction: Transaction): void;
-  /** one event of a captured table, before it is written: its place in the transaction */
-  order: ((table: StreamTable) => number) | null;
-  total(): number;
-  /** after a row of a table was written, `offsets` from `o`; null where nobody looks */
-  row: ((table: StreamTable, kind: "c" | "u" | "d", writer: RowWriter, o: number) => void) | null;
-  /** an event to leave out: already contained in a part of a resumed snapshot */
-  skip: ((table: StreamTable, buffer: Buffer, offsets: Int32Array, o: number, transaction: Transaction) => boolean) | null;
-  /** a transaction whose rows are left out */
-  ignored: ((gtid: string) => boolean) | null;
-  /** rows of an event that cannot be read; may throw */
-  bad(error: Error, e: RowsOfEvent): void;
-}
-
-export interface DecoderOptions {
-  readonly flavor: Flavor;
-  readonly skipped: ReadonlySet<string>;
-  readonly tombstones: boolean;
-  readonly transactions: boolean;
-  readonly onlyChanges: boolean;
-  readonly query: boolean;
-}
 
 const header = 48;
 const statement = /^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA)\b/i;
@@ -487,46 +448,4 @@ export class StreamDecoder {
     }
     writer.end(table.shapes.get("truncate", this.variant));
   }
-}
-
-/** Columns that an image lacks as text of 0 and 1; "" where it has all. */
-function lacking(present: Uint8Array, count: number): string {
-  let all = 0;
-  while (all < count && present[all >> 3]! & (1 << (all & 7))) all++;
-  if (all === count) return "";
-  let mask = "";
-  for (let i = 0; i < count; i++) mask += present[i >> 3]! & (1 << (i & 7)) ? "0" : "1";
-  return mask;
-}
-
-function both(a: string, b: string): string {
-  if (!a || !b) return "";
-  const mask = [...a].map((c, i) => (c === "1" && b[i] === "1" ? "1" : "0")).join("");
-  return mask.includes("1") ? mask : "";
-}
-
-/** Fills columns that the new row lacks from the old one. */
-function carry(offsets: Int32Array, o: number, n: number): void {
-  for (let i = 0; i < n; i++) {
-    if (offsets[o + 2 * i + 1] !== -2) continue;
-    offsets[o + 2 * i] = offsets[o + 2 * (n + i)]!;
-    offsets[o + 2 * i + 1] = offsets[o + 2 * (n + i) + 1]!;
-  }
-}
-
-/** Whether one of these columns differs between the new row (from o) and the old one (behind it). */
-function differ(columns: readonly number[], b: Buffer, offsets: Int32Array, o: number, n: number): boolean {
-  for (const i of columns) {
-    const [x, y] = [o + 2 * i, o + 2 * (n + i)];
-    const [xs, ys] = [offsets[x]!, offsets[y]!];
-    if (xs < 0 || ys < 0) {
-      // what the old row lacks is not known to have changed
-      if (xs !== ys && offsets[y + 1] !== -2) return true;
-    } else if (offsets[x + 1]! - xs !== offsets[y + 1]! - ys || b.compare(b, ys, offsets[y + 1]!, xs, offsets[x + 1]!) !== 0) return true;
-  }
-  return false;
-}
-
-function included(table: StreamTable): number[] {
-  return table.table.columns.flatMap((c, i) => (c.included ? [i] : []));
 }

@@ -15,7 +15,8 @@ import { type SnapshotSegment, type StoredOffset, type StreamPosition, writeOffs
 import type { SchemaChanges } from "./schema-changes.js";
 import { covered, passed } from "./segment-filter.js";
 import type { MysqlSettings } from "./settings.js";
-import { StreamDecoder, type StreamEvents, type Transaction } from "./stream-decoder.js";
+import { StreamDecoder } from "./stream-decoder.js";
+import type { StreamEvents, Transaction } from "./stream-events.js";
 import { StreamShapes } from "./stream-shapes.js";
 import type { StreamTable } from "./stream-table.js";
 import type { Structures } from "./structures.js";

@@ -8,7 +8,7 @@ import type { SchemaHistory } from "./history/schema-history.js";
 import type { StreamPosition } from "./offsets.js";
 import { identifier, listDatabases, listTables, type ServerInfo, showCreate, tableName } from "./server.js";
 import type { MysqlSettings } from "./settings.js";
-import type { Transaction } from "./stream-decoder.js";
+import type { Transaction } from "./stream-events.js";
 import type { TableModel } from "./table-model.js";
 
 /** What a reading of the server's tables gave: the tables, and the statements that would make them, in that order. */

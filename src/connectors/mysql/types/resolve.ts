@@ -1,5 +1,5 @@
 import { inflateRawSync, inflateSync } from "node:zlib";
-import { arrayOf, Decimal, logical, primitive, type Schema, Struct, structOf, type Value } from "../../../data/schema.js";
+import { Decimal, logical, primitive, type Value } from "../../../data/schema.js";
 import { decoderOf, isUtf8 } from "../binlog/cells/charset.js";
 import { readDecimal, readSmallDecimal } from "../binlog/cells/decimal.js";
 import { jsonText } from "../binlog/cells/json.js";
@@ -8,6 +8,8 @@ import type { ColumnWire } from "../binlog/events.js";
 import { typeCode } from "../binlog/type-code.js";
 import type { ColumnModel } from "../table-model.js";
 import type { ColumnType, Reading, TypeOptions } from "./column-type.js";
+import { geometry, geometrySchema, pointSchema, vector } from "./geometry-types.js";
+import { bytesAsText, inet6Text, uuidText } from "./mariadb-types.js";
 import { dateType, datetimeType, timestampType, timeType } from "./temporal-types.js";
 
 type Decode = Reading["decode"];
@@ -311,90 +313,6 @@ function json(c: ColumnModel, wire: ColumnWire | null): ColumnType {
   const plain = string({ ...c, charset: null }, "io.debezium.data.Json");
   // MariaDB's JSON is text in the binlog too
   return wire && wire.type !== typeCode.json ? plain : { ...plain, stream: { text: other, decode: jsonText }, defaultOf: () => undefined };
-}
-
-const optionalBytes = primitive("bytes", { optional: true });
-const srid = primitive("int32", { optional: true });
-const geometrySchema = structOf(
-  [
-    ["wkb", primitive("bytes")],
-    ["srid", srid],
-  ],
-  { name: "io.debezium.data.geometry.Geometry", version: 1, doc: "Geometry" },
-);
-const pointSchema = structOf(
-  [
-    ["x", primitive("float64")],
-    ["y", primitive("float64")],
-    ["wkb", optionalBytes],
-    ["srid", srid],
-  ],
-  { name: "io.debezium.data.geometry.Point", version: 1, doc: "Geometry (POINT)" },
-);
-
-/** Four bytes of SRID, then WKB. */
-function geometry(schema: Schema): ColumnType {
-  const point = schema === pointSchema;
-  const decode: Decode = (b, s, e) => {
-    const id = b.readUInt32LE(s) || null;
-    const wkb = Buffer.from(b.subarray(s + 4, e));
-    if (!point) return new Struct(schema, [wkb, id]);
-    return wkb.length < 21 ? null : new Struct(schema, [wkb.readDoubleLE(5), wkb.readDoubleLE(13), wkb, id]);
-  };
-  const none = point ? [0, 0, null, null] : [Buffer.alloc(0), null];
-  return {
-    schema,
-    snapshot: { text: other, decode },
-    stream: { text: other, decode },
-    zero: new Struct(schema, none),
-    defaultOf: () => undefined,
-  };
-}
-
-function vector(): ColumnType {
-  const decode: Decode = (b, s, e) => Array.from({ length: (e - s) >> 2 }, (_, i) => b.readFloatLE(s + 4 * i));
-  return {
-    schema: arrayOf(primitive("float32"), { name: "io.debezium.data.FloatVector", version: 1 }),
-    snapshot: { text: other, decode },
-    stream: { text: other, decode },
-    zero: [],
-    defaultOf: () => undefined,
-  };
-}
-
-/** MariaDB's types that are bytes in the binlog and text everywhere else. */
-function bytesAsText(length: number, print: (b: Buffer) => string): ColumnType {
-  return {
-    ...string({ charset: null } as ColumnModel),
-    stream: {
-      text: other,
-      decode(b, s, e) {
-        const padded = Buffer.alloc(length); // zeros at the end are left out
-        b.copy(padded, 0, s, e);
-        return print(padded);
-      },
-    },
-  };
-}
-
-function uuidText(b: Buffer): string {
-  const h = b.toString("hex");
-  return `${h.slice(0, 8)}-${h.slice(8, 12)}-${h.slice(12, 16)}-${h.slice(16, 20)}-${h.slice(20)}`;
-}
-
-function inet6Text(b: Buffer): string {
-  const groups = Array.from({ length: 8 }, (_, i) => b.readUInt16BE(2 * i));
-  if (groups.slice(0, 5).every((g) => g === 0) && groups[5] === 0xffff) return `::ffff:${b.subarray(12).join(".")}`;
-  if (groups.slice(0, 6).every((g) => g === 0) && groups[6] !== 0) return `::${b.subarray(12).join(".")}`;
-  // the longest run of zeros, of at least two
-  let [at, length] = [-1, 1];
-  for (let i = 0; i < 8; i++) {
-    let n = 0;
-    while (i + n < 8 && groups[i + n] === 0) n++;
-    if (n > length) [at, length] = [i, n];
-  }
-  const hex = (list: number[]) => list.map((g) => g.toString(16)).join(":");
-  return at < 0 ? hex(groups) : `${hex(groups.slice(0, at))}::${hex(groups.slice(at + length))}`;
 }
 
 const chars: Make = (c, _, o) => (c.charset === "binary" ? binary(o, null) : string(c));
