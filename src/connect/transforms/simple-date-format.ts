@@ -23,7 +23,19 @@ export class SimpleDateFormat {
 
   /** The ms since the epoch; undefined where the text does not fit. */
   parse(text: string): number | undefined {
-    const found: Found = { year: 1970, month: 0, day: 1, hour: 0, half: undefined, pm: false, minute: 0, second: 0, ms: 0, zone: 0 };
+    const found: Found = {
+      year: 1970,
+      short: false,
+      month: 0,
+      day: 1,
+      hour: 0,
+      half: undefined,
+      pm: false,
+      minute: 0,
+      second: 0,
+      ms: 0,
+      zone: 0,
+    };
     let at = 0;
     for (const [i, f] of this.fields.entries()) {
       if ("text" in f) {
@@ -38,15 +50,25 @@ export class SimpleDateFormat {
       at = end;
     }
     const hour = found.half === undefined ? found.hour : found.half + (found.pm ? 12 : 0);
-    const date = new Date(0);
-    date.setUTCFullYear(found.year, found.month, found.day);
-    return date.setUTCHours(hour, found.minute, found.second, found.ms) - found.zone * 60_000;
+    const msOf = (year: number) => {
+      const date = new Date(0);
+      date.setUTCFullYear(year, found.month, found.day);
+      return date.setUTCHours(hour, found.minute, found.second, found.ms) - found.zone * 60_000;
+    };
+    if (!found.short) return msOf(found.year);
+    // within 80 years before now and 20 after
+    const start = new Date();
+    const year = Math.floor((start.getUTCFullYear() - 80) / 100) * 100 + found.year;
+    const first = start.setUTCFullYear(start.getUTCFullYear() - 80);
+    return msOf(year) < first ? msOf(year + 100) : msOf(year);
   }
 }
 
 type Field = { readonly text: string } | { readonly letter: string; readonly count: number };
 interface Found {
   year: number;
+  /** of two digits: the century is to be found */
+  short: boolean;
   month: number;
   day: number;
   hour: number;
@@ -183,16 +205,18 @@ function parseField(text: string, from: number, field: { letter: string; count: 
   let at = from;
   while (text[at] === " " || text[at] === "\t") at++;
   const { letter, count } = field;
-  if (!numeric(field)) return parseText(text, at, letter, found);
-  const most = abuts ? count : text.length;
+  if (!numeric(field)) return parseText(text, at, field, found);
+  // spaces count among the digits of a field that another one follows at once
+  const limit = abuts ? Math.min(from + count, text.length) : text.length;
   let end = at;
-  while (end < text.length && end - at < most && text[end]! >= "0" && text[end]! <= "9") end++;
+  while (end < limit && text[end]! >= "0" && text[end]! <= "9") end++;
   if (end === at) return -1;
   const n = Number(text.slice(at, end));
   switch (letter) {
     case "y":
     case "Y":
-      found.year = count <= 2 && end - at === 2 ? century(n) : n;
+      found.short = count <= 2 && end - at === 2;
+      found.year = n;
       break;
     case "M":
     case "L":
@@ -232,14 +256,11 @@ function parseField(text: string, from: number, field: { letter: string; count: 
   return end;
 }
 
-/** Two digits: within 80 years before now and 20 after. */
-function century(n: number): number {
-  const start = new Date().getUTCFullYear() - 80;
-  const year = Math.floor(start / 100) * 100 + n;
-  return year < start ? year + 100 : year;
-}
+const generalOffset = /^(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?/;
+/** of X, XX and XXX */
+const isoOffsets = [/^([+-])(\d{2})/, /^([+-])(\d{2})(\d{2})/, /^([+-])(\d{2}):(\d{2})/];
 
-function parseText(text: string, at: number, letter: string, found: Found): number {
+function parseText(text: string, at: number, { letter, count }: { letter: string; count: number }, found: Found): number {
   const rest = text.slice(at);
   const named = (names: readonly string[]) => {
     for (const full of [true, false])
@@ -265,8 +286,8 @@ function parseText(text: string, at: number, letter: string, found: Found): numb
       found.pm = /^p/i.test(rest);
       return at + 2;
   }
-  const offset = /^(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?/.exec(rest);
-  if (offset && (letter !== "X" || !/^[GU]/.test(rest))) {
+  const offset = (letter === "X" ? isoOffsets[count - 1]! : generalOffset).exec(rest);
+  if (offset) {
     found.zone = (offset[1] === "-" ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3] ?? 0));
     return at + offset[0].length;
   }
