@@ -64,7 +64,7 @@ const cases: [string, Record<string, string>[], boolean][] = [
     ],
     true,
   ],
-  ["InsertField$Key partition", [{ type: `${k}InsertField$Key`, "partition.field": "p" }], true],
+  ["InsertField$Key partition", [{ type: `${k}InsertField$Key`, "partition.field": "p" }], false],
   ["MaskField", [{ type: unwrap }, { type: `${k}MaskField$Value`, fields: "name,id,flag" }], true],
   ["MaskField replacement", [{ type: unwrap }, { type: `${k}MaskField$Value`, fields: "name", replacement: "***" }], true],
   ["RegexRouter", [{ type: `${k}RegexRouter`, regex: "(.*)\\.(\\w+)\\.t", replacement: "$2-x" }], true],
@@ -156,6 +156,11 @@ const allShapes: Readonly<Record<string, RecordShape>> = {
     },
   },
 };
+
+it("InsertField leaves a record's partition to the record: rows of a sink have one each", () => {
+  const chain = chainOf([{ type: `${k}InsertField$Key`, "partition.field": "p" }]);
+  expect(chain.compile(shapes["flat"]!)).toBeUndefined();
+});
 
 const rows = fc.array(
   fc.record({
