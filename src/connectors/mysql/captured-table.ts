@@ -103,8 +103,9 @@ function comparable(c: ColumnModel, value: Value): string {
 }
 
 function column(table: TableModel, c: ColumnModel, wire: ColumnWire | null, settings: MysqlSettings, rules: CaptureRules): Column {
-  const resolved = resolveColumnType(c, wire, settings);
   const name = `${table.database}.${table.name}.${c.name}`;
+  const type = resolveColumnType(c, wire, settings);
+  const resolved = type && settings.convert ? settings.convert(name, c, type) : type;
   const base = resolved && {
     ...resolved.schema,
     optional: c.nullable,

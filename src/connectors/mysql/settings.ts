@@ -4,6 +4,7 @@ import { type Config, ConfigDef, type RawConfig, type Setting } from "../../comm
 import { MillraceError } from "../../common/errors.js";
 import type { ConnectionSettings } from "./connection/connect.js";
 import type { SslMode } from "./connection/tls.js";
+import { type ConvertColumn, converterProblem, converters } from "./converters.js";
 import { type GtidSources, gtidSources } from "./gtid-sources.js";
 import type { Flavor } from "./source-block.js";
 import type { TypeOptions } from "./types/column-type.js";
@@ -234,6 +235,13 @@ const own: readonly Setting[] = [
     default: false,
     doc: "true: no incremental snapshots, whose windows are marked in the signal table; the connector never writes to the database.",
   },
+  {
+    name: "converters",
+    type: "LIST",
+    default: null,
+    doc: "Names of converters, each with NAME.type: TinyIntOneToBooleanConverter (with NAME.selector, expressions of database.table.column, and NAME.length.checker) alone is available.",
+    check: converterProblem,
+  },
   { name: "use.nongraceful.disconnect", type: "BOOLEAN", default: false, doc: "Without effect." },
   { name: "binlog.buffer.size", type: "INT", default: 0, doc: "Without effect: a transaction is streamed, however large it is." },
   {
@@ -313,6 +321,8 @@ export interface MysqlSettings extends TypeOptions, ConnectionSettings {
   /** what becomes of a binlog event that cannot be read */
   readonly undecodable: "fail" | "warn" | "skip";
   readonly gtidSources: GtidSources;
+  /** null: none is set */
+  readonly convert: ConvertColumn | null;
 }
 
 const modes: Readonly<Record<string, string>> = { schema_only: "no_data", schema_only_recovery: "recovery" };
@@ -371,6 +381,7 @@ export function readSettings(raw: RawConfig, flavor: Flavor): MysqlSettings {
     adjustYears: c.boolean("enable.time.adjuster"),
     undecodable: undecodable(handling.map((name) => c.optionalString(name))),
     gtidSources: gtidSources(c, flavor),
+    convert: converters(c.list("converters"), raw),
     impossible: handling.some((name) => c.get(name) === "fail") ? "fail" : "null",
     placeholder: c.string("unavailable.value.placeholder"),
   };

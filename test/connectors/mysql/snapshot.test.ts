@@ -162,6 +162,27 @@ for (const flavor of ["mysql", "mariadb"] as Flavor[])
       expect(rows(d, bed.topic("t"))).toEqual(["r1"]);
     });
 
+    test("TINYINT(1) as booleans where a converter says so", async () => {
+      bed = await MysqlBed.open(
+        server,
+        "CREATE TABLE t (id INT PRIMARY KEY, a TINYINT(1) NOT NULL DEFAULT 1, b TINYINT(1), c TINYINT(4))",
+        "INSERT INTO t VALUES (1, 0, 1, 1)",
+      );
+      const d = await bed.driver({
+        converters: "flags",
+        "flags.type": "io.debezium.connector.mysql.converters.TinyIntOneToBooleanConverter",
+        "flags.selector": `${bed.name}\\.t\\.[ac]`,
+      });
+      await bed.streaming(d);
+      await bed.sql("INSERT INTO t VALUES (2, 1, NULL, 0)");
+      await d.until("the row", () => d.seen.length === 2);
+      expect(d.seen.map((s) => s.value.after)).toEqual([
+        { id: 1, a: false, b: 1, c: 1 },
+        { id: 2, a: true, b: null, c: 0 },
+      ]);
+      await expect(bed.driver({ converters: "x", "x.type": "com.example.Own" })).rejects.toThrow(/converters.*com\.example\.Own/);
+    });
+
     test("modes: initial_only, no_data, never, always, recovery", async () => {
       bed = await MysqlBed.open(server, "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)");
       const only = await bed.driver({ "snapshot.mode": "initial_only" });
