@@ -129,6 +129,8 @@ class Filter implements Transformation {
   }
 }
 
+const emptyProblem = (value: unknown) => ((value as readonly string[]).length === 0 ? "Empty list" : undefined);
+
 export const headerTransforms: readonly TransformPlugin[] = [
   plain(
     "InsertHeader",
@@ -146,11 +148,19 @@ export const headerTransforms: readonly TransformPlugin[] = [
   ...sided(
     "HeaderFrom",
     [
-      setting("fields", "Field names in the record whose values are to be copied or moved to headers.", { type: "LIST" }),
+      setting("fields", "Field names in the record whose values are to be copied or moved to headers.", {
+        type: "LIST",
+        importance: "HIGH",
+        check: emptyProblem,
+      }),
       setting("headers", "Header names, in the same order as the field names.", {
         type: "LIST",
+        importance: "HIGH",
         check: (v, config) =>
-          (v as readonly string[]).length === listOf(config["fields"]).length ? undefined : "there must be as many headers as fields",
+          emptyProblem(v) ??
+          ((v as readonly string[]).length === listOf(config["fields"]).length
+            ? undefined
+            : "'fields' config must have the same number of elements as 'headers' config."),
       }),
       setting("operation", "Whether the fields stay in the record (copy) or not (move).", { values: ["move", "copy"], importance: "HIGH" }),
       replaceNull,

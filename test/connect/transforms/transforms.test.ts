@@ -134,6 +134,11 @@ describe("headers and topics", () => {
     ]);
     expect(make("DropHeaders", { headers: "h" }).apply(record(null, null, { headers: literals }))!.headers).toEqual([]);
   });
+  it("HeaderFrom wants a header for each field", () => {
+    const config = (fields: string, headers: string) => () => make("HeaderFrom$Value", { fields, headers, operation: "copy" });
+    expect(config("a,b", "x")).toThrow(/same number of elements/);
+    expect(config("", "")).toThrow(/Empty list/);
+  });
   it("RegexRouter matches whole names and takes Java's replacements", () => {
     const to = (regex: string, replacement: string, topic: string) =>
       make("RegexRouter", { regex, replacement }).apply(record(null, null, { topic }))!.topic;
