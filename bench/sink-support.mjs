@@ -161,7 +161,7 @@ export async function openBed(count, topics) {
     async run(topic, config, done) {
       globalThis.gc?.();
       const name = `sink-${topic}`;
-      return measure(async () => {
+      const measured = await measure(async () => {
         await worker.create(name, {
           "connector.class": "io.confluent.connect.jdbc.JdbcSinkConnector",
           topics: topic,
@@ -176,8 +176,9 @@ export async function openBed(count, topics) {
           if (failed) throw new Error(failed.trace);
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
-        await worker.delete(name);
       });
+      await worker.delete(name);
+      return measured;
     },
     async close() {
       await worker.close();
