@@ -109,29 +109,30 @@ async function changes(count, statement) {
 
 const alone = process.env.BENCH_ALONE === "1";
 const m = alone ? null : await startMillrace(0);
-const topic = "ours.big.big";
-if (m) {
-  await m.connector("binlog", {
+const kinds = m ? ["avro", "json"] : [];
+const topic = (kind) => `${kind}.big.big`;
+for (const [i, kind] of kinds.entries()) {
+  await m.connector(kind, {
     "connector.class": "io.debezium.connector.mysql.MySqlConnector",
     "tasks.max": "1",
     "database.hostname": "127.0.0.1",
     "database.port": String(server.port),
     "database.user": "root",
-    "database.server.id": "97",
-    "topic.prefix": "ours",
+    "database.ssl.mode": "disabled",
+    "database.server.id": String(90 + i),
+    "topic.prefix": kind,
     "table.include.list": "big.big",
     "snapshot.mode": "no_data",
-    "schema.history.internal.kafka.topic": "history.ours",
-    ...converters.json,
+    "schema.history.internal.kafka.topic": `history.${kind}`,
+    ...converters[kind],
   });
-  for (;;) {
-    const [dumps] = await db.query("SELECT 1 FROM information_schema.processlist WHERE command LIKE 'Binlog Dump%'");
-    if (dumps.length > 0) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  // rows until one came after its start
+  for (let id = 0; !((await m.end(topic(kind)).catch(() => 0)) > 0); id--) {
+    await db.query("REPLACE INTO big (id) VALUES (?)", [id]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  await db.query("INSERT INTO big (id) VALUES (0)");
-  await m.reached(topic, 1, "binlog");
-  await m.stopConnector("binlog");
+  await m.stopConnector(kind);
+  await new Promise((resolve) => setTimeout(resolve, 500));
 }
 
 async function backlog(what, count, statement) {
@@ -141,15 +142,16 @@ async function backlog(what, count, statement) {
   const reading = await measure(() => read(from, to));
   if (reading.result !== count) throw new Error(`${reading.result} rows of ${count}`);
   report(`binlog reader alone: ${what}`, count, reading, limit, 0.3);
-  if (!m) return;
-  const before = await m.end(topic);
-  const ours = await measure(async () => {
-    await m.resumeConnector("binlog");
-    await m.reached(topic, before + count, "binlog");
-  });
-  report(`mysql binlog: ${what}`, count, ours, limit, 0.3);
-  await m.stopConnector("binlog");
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (const kind of kinds) {
+    const before = await m.end(topic(kind));
+    const ours = await measure(async () => {
+      await m.resumeConnector(kind);
+      await m.reached(topic(kind), before + count, kind);
+    });
+    report(`mysql binlog: ${what}, ${kind}`, count, ours, limit, 0.3);
+    await m.stopConnector(kind);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 
 await backlog("inserts", INSERTS, (from, to) => `INSERT INTO big ${rows(from, to)}`);
