@@ -242,7 +242,7 @@ export class Incremental implements IncrementalSource<Readable> {
     if (this.current?.table === table && this.current.ddl === ddl) return this.current;
     const tables = new Tables(this.structures.tables.options);
     tables.setServerDefaults(this.structures.info.charset, this.structures.info.collation || null);
-    tables.apply(ddl, { database: t.schema });
+    tables.apply(ddl, { database: t.schema, explicitDefaultsForTimestamp: true });
     const model = tables.get(t.schema, t.name)!;
     const shapes = new IncrementalShapes(new CapturedTable(model, this.settings, this.rules, null), this.headers);
     return (this.current = { table, ddl, model, shapes });

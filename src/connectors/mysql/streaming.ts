@@ -10,6 +10,7 @@ import type { BinlogEvent, TableMap } from "./binlog/events.js";
 import type { BinlogReader } from "./binlog/reader.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { CapturedTable } from "./captured-table.js";
+import { withHiddenColumns } from "./hidden-columns.js";
 import type { Incremental } from "./incremental.js";
 import { type SnapshotSegment, type StoredOffset, type StreamPosition, writeOffset } from "./offsets.js";
 import type { SchemaChanges } from "./schema-changes.js";
@@ -256,15 +257,16 @@ export class Streaming {
       this.byMap.set(map, null);
       return null;
     }
-    const problem = !model
+    const whole = model && (settings.flavor === "mariadb" ? withHiddenColumns(model, map) : model);
+    const problem = !whole
       ? "is not in the schema history"
-      : model.columns.length !== map.columns.length
-        ? `has ${map.columns.length} columns in the binlog and ${model.columns.length} in the schema history`
-        : map.columns.findIndex((c, i) => c.name !== undefined && c.name.toLowerCase() !== model.columns[i]!.name.toLowerCase()) >= 0
+      : whole.columns.length !== map.columns.length
+        ? `has ${map.columns.length} columns in the binlog and ${whole.columns.length} in the schema history`
+        : map.columns.findIndex((c, i) => c.name !== undefined && c.name.toLowerCase() !== whole.columns[i]!.name.toLowerCase()) >= 0
           ? "has other columns in the binlog than in the schema history"
           : null;
     if (problem) return this.inconsistent(map, `Table ${name} ${problem}`);
-    const table = this.build(model!, map);
+    const table = this.build(model!, map, whole);
     this.byMap.set(map, table);
     if (!this.known.has(name)) logger.debug("table", { table: name, columns: table.count });
     this.known.add(name);
@@ -280,9 +282,10 @@ export class Streaming {
     return null;
   }
 
-  private build(model: StreamTable["model"], map: TableMap | null): StreamTable {
+  /** @param whole the table with what only its rows have */
+  private build(model: StreamTable["model"], map: TableMap | null, whole = model): StreamTable {
     const { settings, rules, headers } = this.context;
-    const table = new CapturedTable(model, settings, rules, map?.columns ?? null);
+    const table = new CapturedTable(whole, settings, rules, map?.columns ?? null);
     const name = `${model.database}.${model.name}`;
     return {
       model,

@@ -41,7 +41,8 @@ export class Structures {
     this.known = true;
     tables.clear();
     const changes: DdlChange[] = [];
-    const apply = (sql: string, database: string | null) => changes.push(...tables.apply(sql, { database }));
+    const apply = (sql: string, database: string | null) =>
+      changes.push(...tables.apply(sql, { database, explicitDefaultsForTimestamp: true }));
     const databases = (await listDatabases(session)).filter((d) => this.rules.namespace(d.name));
     const names = (await listTables(session)).filter((t) => this.rules.namespace(t.database));
     apply(`SET character_set_server=${info.charset}, collation_server=${info.collation}`, null);

@@ -17,6 +17,7 @@ describe.skipIf(!installed("mariadb"))("columns that MariaDB hides (needs .servi
       "system versions with columns of their own",
       "(id INT PRIMARY KEY, s TIMESTAMP(6) GENERATED ALWAYS AS ROW START INVISIBLE, e TIMESTAMP(6) GENERATED ALWAYS AS ROW END INVISIBLE, v INT, PERIOD FOR SYSTEM_TIME(s, e)) WITH SYSTEM VERSIONING",
     ],
+    ["unique texts", "(id INT PRIMARY KEY, v INT, t LONGTEXT, UNIQUE (t), b BLOB, UNIQUE (b, v))"],
     ["generated columns", "(id INT PRIMARY KEY, g INT AS (v + 1) VIRTUAL, p INT AS (v + 2) STORED, v INT INVISIBLE DEFAULT 5)"],
   ];
   test.each(tables)("%s: rows come whole from the stream, before and after the table is made again", async (_, definition) => {

@@ -57,7 +57,12 @@ function add(c: Cursor, realAsFloat: boolean): AlterClause[] {
     if (!c.is(")")) throw c.fail("expected , or )");
     c.take();
   } else out.push({ kind: "add-column", column: column(), place: place(c), ifNotExists });
-  return [...out, ...indexes.map((i) => ({ kind: "add-index", index: i }) as const)];
+  return [...out, ...besides(indexes, ifNotExists)];
+}
+
+/** Keys that are written behind columns; MariaDB's IF [NOT] EXISTS is for them too. */
+function besides(indexes: readonly IndexDefinition[], ifNotExists: boolean): AlterClause[] {
+  return indexes.map((i) => ({ kind: "add-index", index: { ...i, ifNotExists } }));
 }
 
 function index(c: Cursor): AlterClause[] {
@@ -77,10 +82,7 @@ function change(c: Cursor, renames: boolean, realAsFloat: boolean): AlterClause[
   const name = c.columnName();
   const indexes: IndexDefinition[] = [];
   const column = columnDefinition(c, renames ? c.columnName() : name, indexes, realAsFloat);
-  return [
-    { kind: "change-column", name, column, place: place(c), ifExists },
-    ...indexes.map((i) => ({ kind: "add-index", index: i }) as const),
-  ];
+  return [{ kind: "change-column", name, column, place: place(c), ifExists }, ...besides(indexes, ifExists)];
 }
 
 function place(c: Cursor): Place {

@@ -128,7 +128,7 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
         if (known(clause.name, clause.ifExists)) newDefaults.set(clause.name.toLowerCase(), clause);
         break;
       case "add-index":
-        if (!(rules.flavor === "mariadb" && isThere(table, clause.index))) addedIndexes.push(clause.index);
+        addedIndexes.push(clause.index);
         break;
       case "add-period":
         periods.push(clause.period);
@@ -174,11 +174,12 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
     }
     columns.push(column);
   }
+  const taken = (name: string) => has(name) || columns.some((c) => same(c.name, name));
   // in the statement's order: a column that is moved stands in its old place until then
   for (const clause of s.clauses) {
     if (clause.kind !== "change-column" && clause.kind !== "add-column") continue;
     const { column, place, kind } = clause;
-    if (kind === "change-column" ? !place || !changes.has(clause.name.toLowerCase()) : clause.ifNotExists && has(column.name)) continue;
+    if (kind === "change-column" ? !place || !changes.has(clause.name.toLowerCase()) : clause.ifNotExists && taken(column.name)) continue;
     const moved =
       kind === "add-column"
         ? resolve(column)
@@ -199,13 +200,6 @@ export function alteredTable(table: TableModel, s: AlterTable, inherited: Charse
     withTimestamps(columns, rules),
     mergeIndexes(indexes, addedIndexes, withKeysNotNull(columns, [...indexes, ...addedIndexes]), periods),
   );
-}
-
-/** To MariaDB, UNIQUE behind a column that has such a key by its own name is no further one. */
-function isThere(table: TableModel, d: IndexDefinition): boolean {
-  if (!d.inline || d.kind !== "unique") return false;
-  const [column] = d.columns;
-  return table.indexes.some((i) => i.unique && i.columns.length === 1 && i.columns[0] === column && i.name === column);
 }
 
 function alteredIndexes(

@@ -72,7 +72,7 @@ export function columnDefinition(c: Cursor, name: string, indexes: IndexDefiniti
   }
   if (c.dialect.flavor === "mariadb" && keys.has("primary")) keys.delete("unique");
   for (const kind of ["primary", "unique", "foreign"] as const)
-    if (keys.has(kind)) indexes.push({ kind, name: null, columns: [name], prefix: false, ifNotExists: false, inline: true, period: null });
+    if (keys.has(kind)) indexes.push({ kind, name: null, columns: [name], prefix: false, ifNotExists: false, period: null });
   return column;
 }
 

@@ -19,8 +19,9 @@ export function mergeIndexes(
     explicit.some((e) => columns.every((c, n) => c?.toLowerCase() === e[n]?.toLowerCase()));
   for (const d of added) {
     if (d.kind === "foreign" && covered(d.columns)) continue;
+    const wanted = d.name ?? d.columns[0] ?? null;
+    if (d.ifNotExists && wanted !== null && all.some((i) => same(i.name, wanted))) continue;
     const name = d.name ?? freeName(d, all);
-    if (d.ifNotExists && all.some((i) => same(i.name, name))) continue;
     const period = d.period === null ? undefined : periods.find((p) => same(p.name, d.period!));
     const parts = period ? [...d.columns, period.end, period.start] : d.columns;
     all.push({

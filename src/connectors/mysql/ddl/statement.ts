@@ -77,8 +77,6 @@ export interface IndexDefinition {
   readonly columns: readonly (string | null)[];
   readonly prefix: boolean;
   readonly ifNotExists: boolean;
-  /** written behind its column */
-  readonly inline?: boolean;
   /** MariaDB: the period of WITHOUT OVERLAPS, whose two columns belong to the key */
   readonly period: string | null;
 }

@@ -118,7 +118,12 @@ export class SchemaHistory {
       applied.add(id);
       if (!ddl) continue;
       try {
-        tables.apply(ddl, { database: r.databaseName || null, sqlMode: position.sql_mode ?? null });
+        tables.apply(ddl, {
+          database: r.databaseName || null,
+          sqlMode: position.sql_mode ?? null,
+          // SHOW CREATE TABLE leaves nothing to defaults
+          ...(position.snapshot ? { explicitDefaultsForTimestamp: true } : {}),
+        });
         count++;
       } catch (e) {
         const text = `has a statement that cannot be applied: ${(e as Error).message}: ${ddl.slice(0, 500)}`;

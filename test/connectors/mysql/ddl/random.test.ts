@@ -80,7 +80,7 @@ async function compare(tables: Tables, sql: string, flavor: Flavor, client: mysq
   expect(describeModel(model, server), story).toEqual(server);
   const [[row]] = (await client.query("SHOW CREATE TABLE t")) as unknown as [[{ "Create Table": string }]];
   const fresh = new Tables(tables.options);
-  fresh.apply(row["Create Table"], { database: "d" });
+  fresh.apply(row["Create Table"], { database: "d", explicitDefaultsForTimestamp: true });
   const shown = fresh.get("d", "t")!;
   expect(describeModel(shown, server), `${row["Create Table"]}\nmade by\n${story}`).toEqual(server);
   expect(shown.keyColumns, story).toEqual(model.keyColumns);
