@@ -1,8 +1,8 @@
+import { type AdjustmentMode, adjustSchemaName } from "../common/schema-names.js";
 import type { ColumnNode, Node } from "../connect/api/shape.js";
 import type { Schema, Value } from "../data/schema.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { envelopeSchema, keySchema, rowSchema } from "./envelope.js";
-import { type AdjustmentMode, adjustSchemaName } from "./names.js";
 
 export interface RecordColumn {
   readonly name: string;

@@ -1,6 +1,6 @@
 import type { Setting } from "../common/config-def.js";
+import { adjustmentModes } from "../common/schema-names.js";
 import { patternProblem } from "./filters.js";
-import { adjustmentModes } from "./names.js";
 
 const patterns = { type: "LIST", default: null, check: patternProblem } as const;
 

@@ -1,5 +1,6 @@
 import { ConfigDef, type Setting } from "../../common/config-def.js";
 import { JavaPattern, patternProblem } from "../../common/regex/java-pattern.js";
+import { type AdjustmentMode, adjustmentModes, adjustSchemaName } from "../../common/schema-names.js";
 import { primitive, type Schema, Struct, structOf } from "../../data/schema.js";
 import type { ConnectRecord } from "../api/record.js";
 import type { Node, RecordShape } from "../api/shape.js";
@@ -17,6 +18,7 @@ class ByLogicalTableRouter implements Transformation {
   private readonly keyReplacement: string;
   private readonly keyField: string;
   private readonly unique: boolean;
+  private readonly adjustment: AdjustmentMode;
   private readonly keys = new Map<string, WeakMap<Schema, Schema>>();
   private readonly values = new Map<string, WeakMap<Schema, Schema>>();
 
@@ -26,6 +28,7 @@ class ByLogicalTableRouter implements Transformation {
     this.keyPattern = config["key.field.regex"] ? new JavaPattern(config["key.field.regex"]) : undefined;
     this.keyReplacement = config["key.field.replacement"] ?? "";
     this.keyField = config["key.field.name"]?.trim() || "__dbz__physicalTableIdentifier";
+    this.adjustment = (config["schema.name.adjustment.mode"]?.trim().toLowerCase() as AdjustmentMode | undefined) ?? "none";
     this.unique = config["key.enforce.uniqueness"]?.trim().toLowerCase() !== "false";
   }
 
@@ -76,22 +79,20 @@ class ByLogicalTableRouter implements Transformation {
   }
 
   private table(topic: string): string {
-    if (!this.keyPattern) return topic;
-    if (!this.keyPattern.matches(topic)) throw refused(`key.field.regex does not match topic ${topic}`);
-    return this.keyPattern.replaceFirst(topic, this.keyReplacement);
+    return this.keyPattern?.matches(topic) ? this.keyPattern.replaceFirst(topic, this.keyReplacement) : topic;
   }
 
   private keySchema(topic: string, schema: Schema): Schema {
     return remembered(this.keys, topic, schema, () => {
       const fields = schema.fields!.map((f) => [f.name, f.schema] as const);
       if (this.unique) fields.push([this.keyField, primitive("string")]);
-      return withFields(schema, fields, { optional: schema.optional, name: `${schemaName(topic)}.Key` });
+      return withFields(schema, fields, { optional: schema.optional, name: `${adjustSchemaName(topic, this.adjustment)}.Key` });
     });
   }
 
   private valueSchema(topic: string, schema: Schema): Schema {
     return remembered(this.values, topic, schema, () => {
-      const name = `${schemaName(topic)}.Value`;
+      const name = `${adjustSchemaName(topic, this.adjustment)}.Value`;
       const rows = new Map<Schema, Schema>();
       const fields = schema.fields!.map((f) => {
         if (f.name !== "before" && f.name !== "after") return [f.name, f.schema] as const;
@@ -106,7 +107,7 @@ class ByLogicalTableRouter implements Transformation {
           );
         return [f.name, row] as const;
       });
-      return withFields(schema, fields, { optional: schema.optional, name: `${schemaName(topic)}.Envelope` });
+      return withFields(schema, fields, { optional: schema.optional, name: `${adjustSchemaName(topic, this.adjustment)}.Envelope` });
     });
   }
 }
@@ -124,11 +125,6 @@ function remembered(known: Map<string, WeakMap<Schema, Schema>>, topic: string, 
   return made;
 }
 
-/** Avro's names know no dash. */
-function schemaName(topic: string): string {
-  return topic.replace(/[^A-Za-z0-9_.]/g, "_");
-}
-
 const regex = (name: string, doc: string, more: Partial<Setting> = {}) =>
   setting(name, doc, { check: patternProblem, importance: "HIGH", ...more });
 
@@ -137,14 +133,17 @@ export const byLogicalTableRouter: TransformPlugin = {
   version: "3.7.0.Final",
   config: new ConfigDef([
     regex("topic.regex", "Regular expression of the topics to route."),
-    setting("topic.replacement", "The new topic's name.", { importance: "HIGH" }),
+    setting("topic.replacement", "The new topic's name.", {
+      importance: "HIGH",
+      check: (v) => (String(v).trim() === "" ? "String must be non-empty" : undefined),
+    }),
     setting("key.enforce.uniqueness", "Whether a field that names the table is added to the key.", { type: "BOOLEAN", default: true }),
     setting("key.field.name", "That field's name.", { default: "__dbz__physicalTableIdentifier" }),
     regex("key.field.regex", "Regular expression of the topic that gives that field's value.", { default: null, importance: "MEDIUM" }),
     setting("key.field.replacement", "That field's value.", { default: null }),
     setting("schema.name.adjustment.mode", "How schema names are made to fit.", {
       default: "none",
-      values: ["none", "avro", "avro_unicode"],
+      values: adjustmentModes,
     }),
     setting("logical.table.cache.size", "Accepted; nothing is cached by count.", { type: "INT", default: 16 }),
   ]),

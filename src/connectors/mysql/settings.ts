@@ -1,7 +1,7 @@
-import { type AdjustmentMode, adjustFieldName } from "../../cdc/names.js";
 import { cdcSettings } from "../../cdc/settings.js";
 import { type Config, ConfigDef, type RawConfig, type Setting } from "../../common/config-def.js";
 import { MillraceError } from "../../common/errors.js";
+import { type AdjustmentMode, adjustFieldName } from "../../common/schema-names.js";
 import type { ConnectionSettings } from "./connection/connect.js";
 import type { SslMode } from "./connection/tls.js";
 import { type ConvertColumn, converterProblem, converters } from "./converters.js";

@@ -1,7 +1,7 @@
-import { type AdjustmentMode, adjustFieldName } from "../../cdc/names.js";
 import { cdcSettings } from "../../cdc/settings.js";
 import { type Config, ConfigDef, type RawConfig, type Setting } from "../../common/config-def.js";
 import { MillraceError } from "../../common/errors.js";
+import { type AdjustmentMode, adjustFieldName } from "../../common/schema-names.js";
 import type { TypeOptions } from "./types/type-options.js";
 
 const nowhere = { default: null } as const;

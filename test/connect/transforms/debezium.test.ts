@@ -204,6 +204,40 @@ describe("ExtractChangedRecordState", () => {
   });
 });
 
+describe("ByLogicalTableRouter", () => {
+  const routed = (config: Record<string, string>, r = event("c", null, outbox("e1", "user", "p"))) =>
+    make("ByLogicalTableRouter", { "topic.regex": "(.*)\\.outbox", "topic.replacement": "$1.all", ...config }).apply(r)!;
+  it("routes, and names the table in the key", () => {
+    const out = routed({ "topic.replacement": "$1.all-x" });
+    expect([out.topic, out.keySchema!.name, out.valueSchema!.name, plain(out.key)]).toEqual([
+      "s.main.all-x",
+      "s.main.all-x.Key",
+      "s.main.all-x.Envelope",
+      { id: "1", __dbz__physicalTableIdentifier: "s.main.outbox" },
+    ]);
+    expect(out.valueSchema!.fields![0]!.schema.name).toBe("s.main.all-x.Value");
+    expect(routed({ "topic.replacement": "$1.all-x", "schema.name.adjustment.mode": "avro" }).keySchema!.name).toBe("s.main.all_x.Key");
+    expect(plain(routed({ "key.field.regex": "(.*)\\.(.*)", "key.field.replacement": "$2", "key.field.name": "tbl" }).key)).toEqual({
+      id: "1",
+      tbl: "outbox",
+    });
+    expect(plain(routed({ "key.field.regex": "nope", "key.field.replacement": "$1" }).key)).toEqual({
+      id: "1",
+      __dbz__physicalTableIdentifier: "s.main.outbox",
+    });
+    expect(plain(routed({ "key.enforce.uniqueness": "false" }).key)).toEqual({ id: "1" });
+  });
+  it("leaves other topics, rows and tombstones as they are", () => {
+    const r = event("c", null, null);
+    expect(routed({ "topic.regex": "nope" }, r)).toBe(r);
+    const flat = { ...r, valueSchema: row as Schema, value: outbox("e", "u", "p") };
+    expect(routed({}, flat)).toMatchObject({ topic: "s.main.all", valueSchema: row });
+    expect(routed({}, { ...r, valueSchema: null, value: null })).toMatchObject({ topic: "s.main.all", value: null });
+    expect(() => routed({ "topic.replacement": " " })).toThrow(/non-empty/);
+    expect(() => routed({ "topic.regex": "(.*)", "topic.replacement": "${none}" })).toThrow(/No group with name/);
+  });
+});
+
 describe("HeaderToValue", () => {
   const apply = (config: Record<string, string>, r = event("c", null, outbox("e1", "user", "p"))) =>
     make("HeaderToValue", config).apply(r)!;

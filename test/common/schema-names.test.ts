@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { adjustFieldName, adjustSchemaName } from "../../src/cdc/names.js";
 import { topicNaming } from "../../src/cdc/topic-naming.js";
+import { adjustFieldName, adjustSchemaName } from "../../src/common/schema-names.js";
 
 test("names are made to fit Avro", () => {
   expect(adjustSchemaName("s.my-schema.1t.Value", "avro")).toBe("s.my_schema._1t.Value");
