@@ -216,14 +216,18 @@ describe("a source", () => {
     await expect(bed.errors.replay(bed.errors.list()[0]!.id)).rejects.toThrow(/does not run/);
   });
 
-  it("sets very many aside in seconds, each of them, and durably before its offset", async () => {
+  it("sets very many aside in few writes, each of them, and durably before its offset", async () => {
     const count = 20_000;
+    const { produce } = bed.broker;
+    let writes = 0;
+    bed.broker.produce = (request) => {
+      if (request.batches.some((b) => b.topic === "_millrace_errors")) writes++;
+      return produce.call(bed.broker, request);
+    };
     await bed.worker.create("c", { ...source, ...bad, count: String(count), batch: "1000", as: "chunks" });
-    const started = performance.now();
     await until("all are through", async () => (await bed.worker.offsets("c"))[0]?.offset?.["at"] === count, 60_000);
-    const seconds = (performance.now() - started) / 1000;
     expect(bed.errors.count()).toBe(count);
-    expect(count / seconds).toBeGreaterThan(1000);
+    expect(writes).toBeLessThanOrEqual(count / 1000 + 5); // one a poll, or a little more where much waits at once
     await bed.reopen();
     expect(bed.errors.count()).toBe(count);
   });
