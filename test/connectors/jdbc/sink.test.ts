@@ -292,7 +292,7 @@ describe.each(targets.map((t) => [t.title, t] as const))("%s", (_title, target) 
 
       test("a cut connection loses and doubles nothing", async () => {
         const h = await new SinkHarness(confluentJdbcSink, config(), { name: "cut" }).start("cut");
-        const cut = setInterval(() => void db.cutConnections().catch(() => {}), 40);
+        const cut = setInterval(() => void db.cutConnections().catch(() => {}), 100);
         for (let i = 0; i < 400; i++) {
           await h.task.put(Array.from({ length: 25 }, (_, j) => record("cut", i * 25 + j, null, row(i * 25 + j, "x"))));
           if (i % 20 === 0) await new Promise((r) => setTimeout(r, 15));
