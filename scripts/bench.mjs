@@ -6,7 +6,15 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("../bench", import.meta.url));
 const wanted = process.argv.slice(2);
-const shared = new Set(["support.mjs", "copy.mjs", "pipeline.mjs", "query-support.mjs", "spawned.mjs", "sink-support.mjs"]);
+const shared = new Set([
+  "support.mjs",
+  "copy.mjs",
+  "pipeline.mjs",
+  "query-support.mjs",
+  "spawned.mjs",
+  "sink-support.mjs",
+  "latency-writer.mjs",
+]);
 const files = readdirSync(folder).filter(
   (name) =>
     name.endsWith(".mjs") && !shared.has(name) && !name.startsWith("_") && (wanted.length === 0 || wanted.some((w) => name.includes(w))),
