@@ -272,7 +272,7 @@ describe.each(["mysql", "mariadb"] as const)("the binlog of %s", (flavor) => {
       const after = rowsOf(events)[2]!.after![1]!;
       expect(after.every((byte) => byte === 98)).toBe(true);
     },
-    30_000,
+    90_000,
   );
 
   its(named("statements' texts, their session and XA"), async () => {
@@ -366,6 +366,6 @@ describe.each(["mysql", "mariadb"] as const)("the binlog of %s", (flavor) => {
       expect(rows).toBe(4);
       r.close();
     },
-    30_000,
+    90_000,
   );
 });
