@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { giveMemory } from "../../protocol/batch-memory.js";
 import type { Api } from "../../protocol/wire/api.js";
-import { MalformedMessage, WireReader } from "../../protocol/wire/wire-reader.js";
+import { MalformedMessage, skipTag, WireReader } from "../../protocol/wire/wire-reader.js";
 import { WireWriter } from "../../protocol/wire/wire-writer.js";
 import type { Credentials } from "../auth/credentials.js";
 import { SaslExchange } from "../auth/sasl.js";
@@ -106,7 +106,7 @@ export class Connection {
     if (this.state.principal === null && !beforeAuthentication.has(key)) throw new MalformedMessage(`${api.name} before authentication`);
     const length = from.int16();
     const clientId = length < 0 ? "" : from.text(length);
-    if (version >= api.flexibleSince) for (let n = from.uvarint(); n > 0; n--) from.bytes((from.uvarint(), from.uvarint()));
+    if (version >= api.flexibleSince) for (let n = from.uvarint(); n > 0; n--) skipTag(from);
     // bytes behind it are passed over, as Kafka does: librdkafka 2.16 sends three too many in Metadata 13
     return { handler, version, correlationId, clientId, message: api.request(version).read(from) };
   }

@@ -11,6 +11,11 @@ export interface Api<Q = any, S = any> {
   response(version: number): Codec<S>;
 }
 
+/** What a client of the API sends and gets; it is there for its types alone. */
+export interface Spoken<Q, S> {
+  readonly spoken?: { readonly request: Q; readonly response: S };
+}
+
 /** @param flexibleSince Infinity where no version is */
 export function api<Q extends Record<string, Type<any>>, S extends Record<string, Type<any>>>(
   key: number,
@@ -19,7 +24,7 @@ export function api<Q extends Record<string, Type<any>>, S extends Record<string
   flexibleSince: number,
   request: Q,
   response: S,
-): Api<ValueOf<Q>, InputOf<S>> {
+): Api<ValueOf<Q>, InputOf<S>> & Spoken<InputOf<Q>, ValueOf<S>> {
   const by = <T>(type: Type<T>) => {
     const known = new Map<number, Codec<T>>();
     return (version: number): Codec<T> => {

@@ -72,3 +72,9 @@ export class WireReader {
     return this.buffer.toString("utf8", at, at + length);
   }
 }
+
+/** A tagged field that nobody asks for: its tag, its size, its bytes. */
+export function skipTag(from: WireReader): void {
+  from.uvarint();
+  from.bytes(from.uvarint());
+}
