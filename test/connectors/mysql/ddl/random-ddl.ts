@@ -395,7 +395,9 @@ export class RandomDdl {
       case 16: {
         const members = this.model!.columns.some((m) => m.values.length > 0);
         const wide = members ? "utf8mb4" : "utf16";
-        return `CONVERT TO CHARACTER SET ${c.of(["latin1", "utf8mb4", "utf8mb3", wide, "utf8mb4 COLLATE utf8mb4_bin", "binary"])}`;
+        // a default of two bytes a character becomes one of bytes
+        const bytes = this.model!.columns.some((m) => /^(utf16|utf16le|utf32|ucs2)$/.test(m.charset ?? "")) ? "latin1" : "binary";
+        return `CONVERT TO CHARACTER SET ${c.of(["latin1", "utf8mb4", "utf8mb3", wide, "utf8mb4 COLLATE utf8mb4_bin", bytes])}`;
       }
       case 17:
         return c.of([

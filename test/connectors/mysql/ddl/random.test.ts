@@ -7,7 +7,8 @@ import { Choices, RandomDdl } from "./random-ddl.js";
 import { describeModel, serverModel } from "./server-model.js";
 
 const runs = Number(process.env["DDL_RUNS"] ?? 40);
-const seed = process.env["DDL_SEED"] ? { seed: Number(process.env["DDL_SEED"]) } : {};
+/** always the same statements, so that a failure comes again; others with DDL_SEED */
+const seed = Number(process.env["DDL_SEED"] ?? 17);
 
 const sessions = [
   ["", true],
@@ -60,7 +61,7 @@ for (const flavor of ["mysql", "mariadb"] as const)
               }
             },
           ),
-          { numRuns: runs, ...seed, endOnFailure: process.env["DDL_NO_SHRINK"] !== undefined },
+          { numRuns: runs, seed, endOnFailure: process.env["DDL_NO_SHRINK"] !== undefined },
         );
         expect(accepted).toBeGreaterThan(refused);
       },
