@@ -128,7 +128,7 @@ function values(c: Cursor): string[] {
       list.push(literalBytes(kind, text).toString("utf8"));
     } else {
       if (kind === "word" && text.startsWith("_")) c.take(); // a character set's introducer
-      list.push(c.string("a value in quotes").replace(/ +$/, ""));
+      list.push(c.string("a value in quotes"));
     }
   } while (c.accept(","));
   c.expect(")");

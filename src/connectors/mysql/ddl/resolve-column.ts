@@ -62,7 +62,8 @@ export function resolveColumn(d: ColumnDefinition, table: Charset, rules: Column
     scale: type.scale,
     unsigned: type.unsigned,
     zerofill: type.zerofill,
-    values: type.values,
+    // members lose the spaces behind them, unless they are bytes
+    values: charset?.charset === "binary" ? type.values : type.values.map((v) => v.replace(/ +$/, "")),
     charset: isText ? charset!.charset : null,
     collation: isText ? charset!.collation : null,
     nullable: nullable && !d.autoIncrement,
