@@ -29,7 +29,11 @@ async function corrupting(port: number, text: string): Promise<{ port: number; c
 }
 
 const ops = (d: SourceDriver, topic: string) =>
-  d.of(topic).map(({ value, key }) => (value === null ? `x${(key as { id?: unknown } | null)?.id ?? ""}` : `${value.op}${(value.after ?? value.before)?.id ?? ""}`));
+  d
+    .of(topic)
+    .map(({ value, key }) =>
+      value === null ? `x${(key as { id?: unknown } | null)?.id ?? ""}` : `${value.op}${(value.after ?? value.before)?.id ?? ""}`,
+    );
 
 for (const flavor of ["mysql", "mariadb"] as Flavor[])
   describe.skipIf(!installed(flavor))(`streaming from ${flavor} (needs .services/${flavor})`, () => {
