@@ -42,6 +42,7 @@ const TOPIC = 2;
 const topicTimeoutMs = 30_000;
 /** How long a member may wait for its leader's assignment: no longer than a rebalance may take. */
 const syncWaitMs = 300_000;
+const lastSyncWithoutProtocol = 4;
 const configTypes: Readonly<Record<number, TopicConfigEntry["type"]>> = {
   1: "BOOLEAN",
   2: "STRING",
@@ -71,6 +72,9 @@ export class KafkaBroker implements Broker {
   private readonly records: Records;
   /** Partitions and groups that an open transaction has taken in, by transactional id; of one producer and epoch. */
   private readonly joined = new Map<string, { readonly producer: string; readonly parts: Set<string> }>();
+
+  /** What each member's group agreed on when it joined: SyncGroup asks for it from version 5 on. */
+  private readonly agreed = new Map<string, { readonly protocolType: string; readonly protocolName: string }>();
 
   private constructor(private readonly cluster: Cluster) {
     this.records = new Records(cluster);
@@ -111,10 +115,10 @@ export class KafkaBroker implements Broker {
   /** The controller answers before the brokers have heard: waits until a leader is known for every partition. */
   private async known(names: readonly string[]): Promise<void> {
     for (const name of names)
-      await this.cluster.retried(async () => {
+      await this.settled(async () => {
         const [topic] = await this.cluster.refresh([name]);
-        if (!topic?.leaders.every((id) => id >= 0)) throw new BrokerError("COORDINATOR_NOT_AVAILABLE", `topic ${name} is still being made`);
-      });
+        return topic?.leaders.every((id) => id >= 0) ?? false;
+      }, `topic ${name} is still being made`);
   }
 
   async deleteTopics(names: readonly string[]): Promise<TopicResult[]> {
@@ -125,10 +129,21 @@ export class KafkaBroker implements Broker {
       topicNames: names,
       timeoutMs: topicTimeoutMs,
     });
-    return answer.responses.map((r) => {
+    const results = answer.responses.map((r): TopicResult => {
       this.cluster.forget(r.name!);
       const error = errorOf(r.errorCode, `deleting topic ${r.name}`, r.errorMessage);
       return error ? { name: r.name!, error } : { name: r.name!, topicId: r.topicId };
+    });
+    const gone = results.filter((r) => !r.error).map((r) => r.name);
+    // the controller answers before the brokers have heard
+    await this.settled(async () => gone.length === 0 || (await this.cluster.refresh(gone)).length === 0, "topics are still being deleted");
+    return results;
+  }
+
+  /** Waits until the cluster as it is asked here says what its controller has answered already. */
+  private settled(test: () => Promise<boolean>, otherwise: string): Promise<void> {
+    return this.cluster.retried(async () => {
+      if (!(await test())) throw new BrokerError("COORDINATOR_NOT_AVAILABLE", otherwise);
     });
   }
 
@@ -139,11 +154,10 @@ export class KafkaBroker implements Broker {
       timeoutMs: topicTimeoutMs,
     });
     check(results[0]!.errorCode, `adding partitions to ${topic}`, results[0]!.errorMessage);
-    await this.cluster.retried(async () => {
-      const [now] = await this.cluster.refresh([topic]);
-      if ((now?.leaders.length ?? 0) < count)
-        throw new BrokerError("COORDINATOR_NOT_AVAILABLE", `partitions of ${topic} are still being made`);
-    });
+    await this.settled(
+      async () => ((await this.cluster.refresh([topic]))[0]?.leaders.length ?? 0) >= count,
+      `partitions of ${topic} are still being made`,
+    );
   }
 
   async describeTopics(names?: readonly string[]): Promise<TopicDescription[]> {
@@ -174,6 +188,13 @@ export class KafkaBroker implements Broker {
       resources: [{ resourceType: TOPIC, resourceName: topic, configs }],
     });
     check(responses[0]!.errorCode, `changing topic ${topic}`, responses[0]!.errorMessage);
+    await this.settled(async () => {
+      const now = new Map((await this.describeTopicConfig(topic)).map((c) => [c.name, c]));
+      return Object.entries(changes).every(([name, value]) => {
+        const entry = now.get(name);
+        return value === null ? entry?.source !== "topic" : entry?.source === "topic" && entry.value === value;
+      });
+    }, `settings of ${topic} are still being changed`);
   }
 
   deleteRecords({ topic, partition }: TopicPartition, beforeOffset: number): Promise<number> {
@@ -351,10 +372,12 @@ export class KafkaBroker implements Broker {
       if (error?.kafka === "MEMBER_ID_REQUIRED")
         throw new BrokerError("MEMBER_ID_REQUIRED", error.message, { context: { memberId: answer.memberId } });
       if (error) throw error;
+      const agreed = { protocolType: answer.protocolType ?? request.protocolType, protocolName: answer.protocolName ?? "" };
+      this.agreed.set(`${request.groupId}/${answer.memberId}`, agreed);
       return {
         generationId: answer.generationId,
-        protocolType: answer.protocolType ?? request.protocolType,
-        protocol: answer.protocolName ?? "",
+        protocolType: agreed.protocolType,
+        protocol: agreed.protocolName,
         leader: answer.leader,
         memberId: answer.memberId,
         members: answer.members.map((m) => ({
@@ -374,16 +397,23 @@ export class KafkaBroker implements Broker {
     return this.cluster.retried(async () => {
       const node = await this.cluster.group(groupId);
       const apart = await node.again();
+      const agreed = this.agreed.get(`${groupId}/${member.memberId}`);
       const request = {
         groupId,
         generationId: member.generationId,
         memberId: member.memberId,
         groupInstanceId: instanceOf(member),
+        ...agreed,
         assignments,
       };
-      const answer = await apart.call(syncGroup, request, node.versionOf(syncGroup), syncWaitMs).finally(() => apart.close());
+      const version = Math.min(agreed ? Number.POSITIVE_INFINITY : lastSyncWithoutProtocol, node.versionOf(syncGroup));
+      const answer = await apart.call(syncGroup, request, version, syncWaitMs).finally(() => apart.close());
       check(answer.errorCode, `syncing group ${groupId}`);
-      return { protocolType: answer.protocolType ?? "", protocol: answer.protocolName ?? "", assignment: answer.assignment };
+      return {
+        protocolType: answer.protocolType ?? agreed?.protocolType ?? "",
+        protocol: answer.protocolName ?? agreed?.protocolName ?? "",
+        assignment: answer.assignment,
+      };
     });
   }
 
@@ -396,6 +426,7 @@ export class KafkaBroker implements Broker {
   }
 
   async leaveGroup(groupId: string, members: readonly { memberId: string; groupInstanceId?: string }[]): Promise<void> {
+    for (const { memberId } of members) this.agreed.delete(`${groupId}/${memberId}`);
     await this.cluster.retried(async () => {
       const node = await this.cluster.group(groupId);
       const answer = await node.call(leaveGroup, {

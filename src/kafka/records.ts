@@ -9,6 +9,8 @@ import { errorOf, isMoved } from "./response-errors.js";
 const defaultPartitionBytes = 1024 * 1024;
 const defaultBytes = 50 * 1024 * 1024;
 const nothing = Buffer.alloc(0);
+/** Between two questions for a partition whose leader is not known yet. */
+const movedPauseMs = 50;
 /** Names instead of topic ids, which need a look-up of their own. */
 const lastFetchByName = 12;
 const DUPLICATE_SEQUENCE_NUMBER = 46;
@@ -96,17 +98,28 @@ export class Records {
       }
     }
     const early = results.some((r) => r !== undefined);
+    const until = Date.now() + request.maxWaitMs;
+    const moved = new Set<number>();
     let enough: (() => void) | undefined;
     const first = new Promise<void>((resolve) => {
       enough = resolve;
     });
     const all = [...byLeader].map(async ([leader, list]) => {
-      if (await this.ask(leader, list, request, early ? 0 : request.maxWaitMs, results)) enough!();
+      if (await this.ask(leader, list, request, early ? 0 : request.maxWaitMs, results, moved)) enough!();
     });
     const waits: Promise<unknown>[] = [Promise.all(all)];
     if (byLeader.size > 1) waits.push(first);
     if (request.signal) waits.push(aborted(request.signal));
     await Promise.race(waits);
+    if (
+      moved.size > 0 &&
+      Date.now() + movedPauseMs < until &&
+      results.every((r) => r === undefined || (!r.error && r.batches.length === 0))
+    ) {
+      // a leader has moved, or has not heard yet that it leads: asked again for what is left of the wait
+      await new Promise((resolve) => setTimeout(resolve, movedPauseMs));
+      return this.fetch({ ...request, maxWaitMs: until - Date.now() });
+    }
     return request.partitions.map(
       ({ topic, partition }, i) =>
         results[i] ?? {
@@ -128,6 +141,7 @@ export class Records {
     request: FetchRequest,
     maxWaitMs: number,
     results: (FetchResult | undefined)[],
+    moved: Set<number>,
   ): Promise<boolean> {
     const byTopic = new Map<string, number[]>();
     for (const i of list) {
@@ -166,6 +180,10 @@ export class Records {
           const i = byTopic.get(topic)?.find((at) => request.partitions[at]!.partition === p.partitionIndex);
           if (i === undefined) continue;
           if (p.errorCode !== 0) this.cluster.forget(topic);
+          if (isMoved(p.errorCode)) {
+            moved.add(i);
+            continue;
+          }
           const failed = errorOf(p.errorCode, `reading ${topic}-${p.partitionIndex}`);
           const batches = whole(p.records ?? nothing);
           gave ||= batches.length > 0 || failed !== undefined;

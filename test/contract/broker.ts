@@ -46,6 +46,9 @@ export async function errorName(promise: Promise<unknown>): Promise<string> {
   return "no error";
 }
 
+/** A real cluster shows a commit some milliseconds after it has answered it. */
+const soon = { timeout: 10_000, interval: 20 };
+
 /** The semantics of the Broker interface; every implementation runs it. */
 export function brokerContract(name: string, open: () => Promise<BrokerFixture>, moved: boolean): void {
   describe(`${name}: Broker contract`, () => {
@@ -53,17 +56,22 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
     let broker: Broker;
     let count = 0;
     let topic: string;
+    /** of each test alone: a cluster outlives it */
+    let input: string;
+    let group: string;
+    let id: string;
 
     beforeEach(async () => {
       fixture = await open();
       broker = fixture.broker;
       topic = `t${Date.now()}-${count++}`;
-      await broker.createTopics([{ name: topic, partitions: 3 }]);
+      [input, group, id] = [`${topic}-in`, `${topic}-g`, `${topic}-tx`];
+      await broker.createTopics([topic, input].map((name) => ({ name, partitions: 3 })));
     });
     afterEach(() => fixture.close());
 
     const produce = async (values: string[], options: FinishOptions & { timestamp?: number } = {}, partition = 0) => {
-      const transactionalId = options.transactional ? { transactionalId: "tx" } : {};
+      const transactionalId = options.transactional ? { transactionalId: id } : {};
       const [result] = await broker.produce({
         ...transactionalId,
         acks: "all",
@@ -137,7 +145,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         expect(await produce(["a", "b"])).toBe(0);
         expect(await produce(["c"])).toBe(2);
         expect(await readAll(broker, topic, "read_uncommitted")).toEqual(["a", "b", "c"]);
-        expect(await readAll(broker, topic, "read_committed", 0, 1)).toEqual(["b", "c"]);
+        await expect.poll(() => readAll(broker, topic, "read_committed", 0, 1), soon).toEqual(["b", "c"]);
         const at = await fetchOne(3);
         expect(at).toMatchObject({ highWatermark: 3, lastStableOffset: 3, logStartOffset: 0 });
         expect(at.batches).toHaveLength(0);
@@ -261,8 +269,8 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
     });
 
     describe("transactions", () => {
-      const transactional = async (id = "tx") => {
-        const producer = new TransactionalProducer({ broker, transactionalId: id, transactionTimeoutMs: 10_000 });
+      const transactional = async (name = id) => {
+        const producer = new TransactionalProducer({ broker, transactionalId: name, transactionTimeoutMs: 10_000 });
         await producer.init();
         return producer;
       };
@@ -278,12 +286,12 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         await produce(["plain"], {}, 0);
         expect(await readAll(broker, topic, "read_committed")).toEqual([]);
         expect(await readAll(broker, topic, "read_uncommitted")).toEqual(["a", "plain"]);
-        producer.sendOffsets("g", [{ topic: "in", partition: 0, offset: 42, metadata: "m" }]);
-        expect((await broker.offsetFetch("g", [{ topic: "in", partition: 0 }]))[0]!.offset).toBe(-1);
+        producer.sendOffsets(group, [{ topic: input, partition: 0, offset: 42, metadata: "m" }]);
+        expect((await broker.offsetFetch(group, [{ topic: input, partition: 0 }]))[0]!.offset).toBe(-1);
         await producer.commit();
-        expect(await readAll(broker, topic, "read_committed")).toEqual(["a", "plain"]);
-        expect(await readAll(broker, topic, "read_committed", 1)).toEqual(["b"]);
-        expect((await broker.offsetFetch("g", [{ topic: "in", partition: 0 }]))[0]).toMatchObject({ offset: 42, metadata: "m" });
+        await expect.poll(() => readAll(broker, topic, "read_committed"), soon).toEqual(["a", "plain"]);
+        await expect.poll(() => readAll(broker, topic, "read_committed", 1), soon).toEqual(["b"]);
+        expect((await broker.offsetFetch(group, [{ topic: input, partition: 0 }]))[0]).toMatchObject({ offset: 42, metadata: "m" });
       });
 
       it("never shows an aborted transaction, and forgets its offsets", async () => {
@@ -298,12 +306,12 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
           producer.begin();
           put(producer, value);
           producer.send([producer.partition(topic, 0)]);
-          producer.sendOffsets("g", [{ topic: "in", partition: 0, offset: value.charCodeAt(0) }]);
+          producer.sendOffsets(group, [{ topic: input, partition: 0, offset: value.charCodeAt(0) }]);
           await (commit ? producer.commit() : producer.abort());
         }
-        expect(await readAll(broker, topic, "read_committed")).toEqual(["b", "e"]);
+        await expect.poll(() => readAll(broker, topic, "read_committed"), soon).toEqual(["b", "e"]);
         expect(await readAll(broker, topic, "read_uncommitted")).toEqual(["a", "b", "c", "d", "e"]);
-        expect((await broker.offsetFetch("g"))[0]!.offset).toBe("e".charCodeAt(0));
+        expect((await broker.offsetFetch(group))[0]!.offset).toBe("e".charCodeAt(0));
       });
 
       it("wakes a read_committed fetch with the commit, not with the append", async () => {
@@ -340,7 +348,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         });
         expect(latest!.offset).toBe(0);
         await one.abort();
-        expect(await readAll(broker, topic, "read_committed")).toEqual(["two"]);
+        await expect.poll(() => readAll(broker, topic, "read_committed"), soon).toEqual(["two"]);
       });
 
       it("fences an older producer of the same id in everything that it does", async () => {
@@ -353,13 +361,13 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         const zombie = { producerId: txn.producerId, producerEpoch: txn.producerEpoch };
         expect(await errorName(produce(["zombie"], { ...zombie, baseSequence: 1, transactional: true }))).toBe("INVALID_PRODUCER_EPOCH");
         expect(await errorName(broker.addPartitionsToTxn(txn, [{ topic, partition: 0 }]))).toBe("PRODUCER_FENCED");
-        expect(await errorName(broker.txnOffsetCommit(txn, "g", [{ topic: "in", partition: 0, offset: 1 }]))).toBe("PRODUCER_FENCED");
+        expect(await errorName(broker.txnOffsetCommit(txn, group, [{ topic: input, partition: 0, offset: 1 }]))).toBe("PRODUCER_FENCED");
         expect(await errorName(broker.endTxn(txn, true))).toBe("PRODUCER_FENCED");
-        expect(await errorName(broker.initProducerId({ transactionalId: "tx", ...zombie }))).toBe("PRODUCER_FENCED");
+        expect(await errorName(broker.initProducerId({ transactionalId: id, ...zombie }))).toBe("PRODUCER_FENCED");
         young.begin();
         put(young, "young");
         await young.commit();
-        expect(await readAll(broker, topic, "read_committed")).toEqual(["young"]);
+        await expect.poll(() => readAll(broker, topic, "read_committed"), soon).toEqual(["young"]);
       });
 
       it("never lets a fenced producer take over again by aborting", async () => {
@@ -372,7 +380,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         young.begin();
         put(young, "young");
         await young.commit();
-        expect(await readAll(broker, topic, "read_committed")).toEqual(["young"]);
+        await expect.poll(() => readAll(broker, topic, "read_committed"), soon).toEqual(["young"]);
       });
 
       it("answers a repeated end, and refuses one that does not fit", async () => {
@@ -389,13 +397,13 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
       });
 
       it("commits many transactions at the same time", async () => {
-        const producers = await Promise.all(Array.from({ length: 8 }, (_, i) => transactional(`p${i}`)));
+        const producers = await Promise.all(Array.from({ length: 8 }, (_, i) => transactional(`${id}${i}`)));
         await Promise.all(
           producers.map(async (producer, i) => {
             for (let n = 0; n < 20; n++) {
               producer.begin();
               for (const partition of [0, 1, 2]) put(producer, `${i}:${n}`, partition);
-              producer.sendOffsets(`g${i}`, [{ topic: "in", partition: 0, offset: n + 1 }]);
+              producer.sendOffsets(`${group}${i}`, [{ topic: input, partition: 0, offset: n + 1 }]);
               await (n % 5 === 4 ? producer.abort() : producer.commit());
             }
           }),
@@ -406,7 +414,7 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
           const ofThree = values.filter((v) => v.startsWith("3:")).map((v) => Number(v.slice(2)));
           expect(ofThree).toEqual([...ofThree].sort((a, b) => a - b));
         }
-        expect((await broker.offsetFetch("g3"))[0]!.offset).toBe(19);
+        expect((await broker.offsetFetch(`${group}3`))[0]!.offset).toBe(19);
       });
 
       it("goes on after an abort that follows a refused batch", async () => {
@@ -419,19 +427,19 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         producer.begin();
         put(producer, "small");
         await producer.commit();
-        expect(await readAll(broker, topic, "read_committed")).toEqual(["small"]);
+        await expect.poll(() => readAll(broker, topic, "read_committed"), soon).toEqual(["small"]);
       });
 
       it("keeps unstable offsets from those who ask for stable ones", async () => {
         const producer = await transactional();
-        await broker.offsetCommit("g", [{ topic: "in", partition: 0, offset: 1 }]);
+        await broker.offsetCommit(group, [{ topic: input, partition: 0, offset: 1 }]);
         producer.begin();
-        await broker.txnOffsetCommit(producer.identity, "g", [{ topic: "in", partition: 0, offset: 5 }]);
-        const asked = [{ topic: "in", partition: 0 }];
-        expect(await errorName(broker.offsetFetch("g", asked, { requireStable: true }))).toBe("UNSTABLE_OFFSET_COMMIT");
-        expect((await broker.offsetFetch("g", asked))[0]!.offset).toBe(1);
+        await broker.txnOffsetCommit(producer.identity, group, [{ topic: input, partition: 0, offset: 5 }]);
+        const asked = [{ topic: input, partition: 0 }];
+        expect(await errorName(broker.offsetFetch(group, asked, { requireStable: true }))).toBe("UNSTABLE_OFFSET_COMMIT");
+        expect((await broker.offsetFetch(group, asked))[0]!.offset).toBe(1);
         await broker.endTxn(producer.identity, true);
-        expect((await broker.offsetFetch("g", asked, { requireStable: true }))[0]!.offset).toBe(5);
+        expect((await broker.offsetFetch(group, asked, { requireStable: true }))[0]!.offset).toBe(5);
       });
 
       it.skipIf(!moved)(`aborts an abandoned transaction and fences its producer${moved ? "" : " (not run: no moved clock)"}`, async () => {
@@ -450,22 +458,24 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
 
     describe("committed offsets", () => {
       it("keeps the last commit of each partition and says -1 for others", async () => {
-        await broker.offsetCommit("g", [
-          { topic: "in", partition: 0, offset: 5 },
-          { topic: "in", partition: 1, offset: 6 },
+        await broker.offsetCommit(group, [
+          { topic: input, partition: 0, offset: 5 },
+          { topic: input, partition: 1, offset: 6 },
         ]);
-        await broker.offsetCommit("g", [{ topic: "in", partition: 0, offset: 7 }]);
-        expect(await broker.offsetFetch("g", [{ topic: "in", partition: 2 }])).toMatchObject([{ offset: -1 }]);
-        expect((await broker.offsetFetch("g")).map((o) => [o.partition, o.offset]).sort()).toEqual([
+        await broker.offsetCommit(group, [{ topic: input, partition: 0, offset: 7 }]);
+        expect(await broker.offsetFetch(group, [{ topic: input, partition: 2 }])).toMatchObject([{ offset: -1 }]);
+        expect((await broker.offsetFetch(group)).map((o) => [o.partition, o.offset]).sort()).toEqual([
           [0, 7],
           [1, 6],
         ]);
-        await broker.offsetDelete("g", [{ topic: "in", partition: 1 }]);
-        expect((await broker.offsetFetch("g")).map((o) => o.partition)).toEqual([0]);
-        expect((await broker.listGroups()).filter((g) => g.groupId === "g")).toEqual([{ groupId: "g", state: "Empty", protocolType: "" }]);
-        await broker.deleteGroups(["g"]);
-        expect(await broker.offsetFetch("g")).toEqual([]);
-        expect(await errorName(broker.deleteGroups(["g"]))).toBe("GROUP_ID_NOT_FOUND");
+        await broker.offsetDelete(group, [{ topic: input, partition: 1 }]);
+        expect((await broker.offsetFetch(group)).map((o) => o.partition)).toEqual([0]);
+        expect((await broker.listGroups()).filter((g) => g.groupId === group)).toEqual([
+          { groupId: group, state: "Empty", protocolType: "" },
+        ]);
+        await broker.deleteGroups([group]);
+        expect(await broker.offsetFetch(group)).toEqual([]);
+        expect(await errorName(broker.deleteGroups([group]))).toBe("GROUP_ID_NOT_FOUND");
       });
     });
   });

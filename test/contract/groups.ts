@@ -8,16 +8,23 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
   describe(`${name}: consumer groups`, () => {
     let fixture: BrokerFixture;
     let broker: Broker;
+    let count = 0;
+    let group: string;
+    let input: string;
     const notRun = moved ? "" : " (not run: no moved clock)";
 
     beforeEach(async () => {
       fixture = await open();
       broker = fixture.broker;
+      // of each test alone: a cluster outlives it
+      group = `g${Date.now()}-${count++}`;
+      input = `${group}-in`;
+      await broker.createTopics([{ name: input, partitions: 1 }]);
     });
     afterEach(() => fixture.close());
 
     const request = (memberId = "", more: Partial<JoinGroupRequest> = {}): JoinGroupRequest => ({
-      groupId: "g",
+      groupId: group,
       memberId,
       clientId: "client",
       clientHost: "/127.0.0.1",
@@ -31,7 +38,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
     const as = ({ memberId, generationId }: JoinGroupResult): GroupMember => ({ memberId, generationId });
     const sync = (joined: JoinGroupResult, assign: Record<string, string> = {}) =>
       broker.syncGroup({
-        groupId: "g",
+        groupId: group,
         member: as(joined),
         assignments: Object.entries(assign).map(([memberId, a]) => ({ memberId, assignment: Buffer.from(a) })),
       });
@@ -41,7 +48,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       await sync(joined, { [joined.memberId]: "all" });
       return joined;
     };
-    const state = async () => (await broker.describeGroups(["g"]))[0]!;
+    const state = async () => (await broker.describeGroups([group]))[0]!;
 
     it("makes the first member the leader and hands out its assignment", async () => {
       const joined = await join();
@@ -49,19 +56,19 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       expect(joined.members).toMatchObject([{ memberId: joined.memberId, metadata: Buffer.from("sub") }]);
       const synced = await sync(joined, { [joined.memberId]: "all" });
       expect(synced).toMatchObject({ protocol: "range", protocolType: "consumer", assignment: Buffer.from("all") });
-      await broker.heartbeat("g", as(joined));
+      await broker.heartbeat(group, as(joined));
       expect(await state()).toMatchObject({
         state: "Stable",
         protocol: "range",
         members: [{ memberId: joined.memberId, clientId: "client" }],
       });
-      expect(await broker.listGroups()).toContainEqual({ groupId: "g", state: "Stable", protocolType: "consumer" });
+      expect(await broker.listGroups()).toContainEqual({ groupId: group, state: "Stable", protocolType: "consumer" });
     });
 
     it("rebalances when a second member comes, and gives each its share", async () => {
       const first = await single();
       const coming = join();
-      await expect.poll(() => errorName(broker.heartbeat("g", as(first)))).toBe("REBALANCE_IN_PROGRESS");
+      await expect.poll(() => errorName(broker.heartbeat(group, as(first)))).toBe("REBALANCE_IN_PROGRESS");
       const again = await join(first.memberId);
       const second = await coming;
       expect(again.generationId).toBe(2);
@@ -71,8 +78,8 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       const waiting = sync(second);
       await sync(again, { [first.memberId]: "one", [second.memberId]: "two" });
       expect((await waiting).assignment.toString()).toBe("two");
-      expect(await errorName(broker.heartbeat("g", as(first)))).toBe("ILLEGAL_GENERATION");
-      await broker.heartbeat("g", as(second));
+      expect(await errorName(broker.heartbeat(group, as(first)))).toBe("ILLEGAL_GENERATION");
+      await broker.heartbeat(group, as(second));
     });
 
     it("rebalances when a member leaves and is empty when the last one does", async () => {
@@ -83,12 +90,12 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       const waiting = sync(second);
       await sync(again, { [second.memberId]: "x" });
       await waiting;
-      await broker.leaveGroup("g", [{ memberId: first.memberId }]);
-      expect(await errorName(broker.heartbeat("g", as(second)))).toBe("REBALANCE_IN_PROGRESS");
+      await broker.leaveGroup(group, [{ memberId: first.memberId }]);
+      expect(await errorName(broker.heartbeat(group, as(second)))).toBe("REBALANCE_IN_PROGRESS");
       const alone = await join(second.memberId);
       expect(alone).toMatchObject({ generationId: 3, leader: second.memberId });
-      expect(await errorName(broker.leaveGroup("g", [{ memberId: first.memberId }]))).toBe("UNKNOWN_MEMBER_ID");
-      await broker.leaveGroup("g", [{ memberId: second.memberId }]);
+      expect(await errorName(broker.leaveGroup(group, [{ memberId: first.memberId }]))).toBe("UNKNOWN_MEMBER_ID");
+      await broker.leaveGroup(group, [{ memberId: second.memberId }]);
       expect(await state()).toMatchObject({ state: "Empty", members: [] });
       expect((await join()).generationId).toBeGreaterThan(3);
     });
@@ -138,27 +145,27 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       expect(back.memberId).not.toBe(first.memberId);
       expect(back.generationId).toBe(first.generationId);
       expect((await sync(back)).assignment.toString()).toBe("all");
-      expect(await errorName(broker.heartbeat("g", { ...as(first), groupInstanceId: "i1" }))).toBe("FENCED_INSTANCE_ID");
+      expect(await errorName(broker.heartbeat(group, { ...as(first), groupInstanceId: "i1" }))).toBe("FENCED_INSTANCE_ID");
       expect(
-        await errorName(broker.offsetCommit("g", [{ topic: "t", partition: 0, offset: 1 }], { ...as(first), groupInstanceId: "i1" })),
+        await errorName(broker.offsetCommit(group, [{ topic: input, partition: 0, offset: 1 }], { ...as(first), groupInstanceId: "i1" })),
       ).toBe("FENCED_INSTANCE_ID");
-      await broker.leaveGroup("g", [{ memberId: "", groupInstanceId: "i1" }]);
+      await broker.leaveGroup(group, [{ memberId: "", groupInstanceId: "i1" }]);
       expect((await state()).state).toBe("Empty");
     });
 
     it("lets only the present generation commit offsets", async () => {
       const member = await single();
-      const offsets = [{ topic: "in", partition: 0, offset: 3 }];
-      await broker.offsetCommit("g", offsets, as(member));
-      expect(await errorName(broker.offsetCommit("g", offsets, { ...as(member), generationId: 0 }))).toBe("ILLEGAL_GENERATION");
-      expect(await errorName(broker.offsetCommit("g", offsets, { memberId: "x", generationId: 1 }))).toBe("UNKNOWN_MEMBER_ID");
-      expect(await errorName(broker.offsetCommit("g", offsets))).toBe("UNKNOWN_MEMBER_ID");
-      expect(await errorName(broker.deleteGroups(["g"]))).toBe("NON_EMPTY_GROUP");
-      const txn = { transactionalId: "t", ...(await broker.initProducerId({ transactionalId: "t" })) };
-      expect(await errorName(broker.txnOffsetCommit(txn, "g", offsets, { ...as(member), generationId: 0 }))).toBe("ILLEGAL_GENERATION");
-      await broker.txnOffsetCommit(txn, "g", [{ topic: "in", partition: 0, offset: 4 }], as(member));
+      const offsets = [{ topic: input, partition: 0, offset: 3 }];
+      await broker.offsetCommit(group, offsets, as(member));
+      expect(await errorName(broker.offsetCommit(group, offsets, { ...as(member), generationId: 0 }))).toBe("ILLEGAL_GENERATION");
+      expect(await errorName(broker.offsetCommit(group, offsets, { memberId: "x", generationId: 1 }))).toBe("UNKNOWN_MEMBER_ID");
+      expect(await errorName(broker.offsetCommit(group, offsets))).toBe("UNKNOWN_MEMBER_ID");
+      expect(await errorName(broker.deleteGroups([group]))).toBe("NON_EMPTY_GROUP");
+      const txn = { transactionalId: group, ...(await broker.initProducerId({ transactionalId: group })) };
+      expect(await errorName(broker.txnOffsetCommit(txn, group, offsets, { ...as(member), generationId: 0 }))).toBe("ILLEGAL_GENERATION");
+      await broker.txnOffsetCommit(txn, group, [{ topic: input, partition: 0, offset: 4 }], as(member));
       await broker.endTxn(txn, true);
-      expect((await broker.offsetFetch("g"))[0]!.offset).toBe(4);
+      await expect.poll(async () => (await broker.offsetFetch(group))[0]!.offset, { timeout: 10_000, interval: 20 }).toBe(4);
     });
 
     it("refuses ids and timeouts that cannot be", async () => {
@@ -167,7 +174,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       expect(await errorName(broker.heartbeat("none", { memberId: "m", generationId: 1 }))).toBe("UNKNOWN_MEMBER_ID");
       expect((await broker.describeGroups(["none"]))[0]).toMatchObject({ state: "Dead", members: [] });
       const mine = await join();
-      expect(await errorName(broker.syncGroup({ groupId: "g", member: { ...as(mine), generationId: 9 }, assignments: [] }))).toBe(
+      expect(await errorName(broker.syncGroup({ groupId: group, member: { ...as(mine), generationId: 9 }, assignments: [] }))).toBe(
         "ILLEGAL_GENERATION",
       );
     });
@@ -175,11 +182,11 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
     it.skipIf(!moved)(`drops a member that sends no heartbeat${notRun}`, async () => {
       const first = await single();
       await fixture.advance!(9_000);
-      await broker.heartbeat("g", as(first));
+      await broker.heartbeat(group, as(first));
       await fixture.advance!(9_000);
-      await broker.heartbeat("g", as(first));
+      await broker.heartbeat(group, as(first));
       await fixture.advance!(11_000);
-      expect(await errorName(broker.heartbeat("g", as(first)))).toBe("UNKNOWN_MEMBER_ID");
+      expect(await errorName(broker.heartbeat(group, as(first)))).toBe("UNKNOWN_MEMBER_ID");
       expect((await state()).state).toBe("Empty");
     });
 
@@ -190,13 +197,13 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       const second = await coming;
       expect(second).toMatchObject({ generationId: 2, leader: second.memberId });
       expect(second.members).toHaveLength(1);
-      expect(await errorName(broker.heartbeat("g", as(first)))).toBe("UNKNOWN_MEMBER_ID");
+      expect(await errorName(broker.heartbeat(group, as(first)))).toBe("UNKNOWN_MEMBER_ID");
     });
 
     it.skipIf(!moved)(`does not wait for an assignment for ever${notRun}`, async () => {
       const first = await join("", { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 5_000 });
       await fixture.advance!(6_000);
-      expect(await errorName(broker.heartbeat("g", as(first)))).toBe("UNKNOWN_MEMBER_ID");
+      expect(await errorName(broker.heartbeat(group, as(first)))).toBe("UNKNOWN_MEMBER_ID");
       expect((await state()).state).toBe("Empty");
     });
   });

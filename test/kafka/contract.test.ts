@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe } from "vitest";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe } from "vitest";
 import { EmbeddedBroker } from "../../src/broker/embedded/embedded-broker.js";
 import { KafkaListener } from "../../src/broker/net/listener.js";
 import { silentLogger } from "../../src/common/logger.js";
@@ -9,6 +11,7 @@ import { KafkaBroker } from "../../src/kafka/kafka-broker.js";
 import { brokerContract } from "../contract/broker.js";
 import { brokerTraces } from "../contract/broker-traces.js";
 import { groupContract } from "../contract/groups.js";
+import { freePort } from "../support/postgres.js";
 
 async function over(bootstrap: string) {
   const broker = await KafkaBroker.open({ bootstrapServers: [bootstrap] });
@@ -34,4 +37,22 @@ describe("against our own listener", () => {
   brokerContract("kafka client, our listener", open, false);
   groupContract("kafka client, our listener", open, false);
   brokerTraces("kafka client, our listener", open);
+});
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const services = join(root, ".services", "kafka");
+const script = join(root, "test", "services", "kafka.sh");
+
+describe.skipIf(!existsSync(join(services, "lib")))("against Apache Kafka (needs .services/kafka)", () => {
+  let port = 0;
+  beforeAll(async () => {
+    port = await freePort();
+    execFileSync("bash", [script, "start", services, String(port)], { stdio: "ignore" });
+  }, 60_000);
+  afterAll(() => {
+    execFileSync("bash", [script, "stop", services, String(port)], { stdio: "ignore" });
+    rmSync(join(services, "instances", String(port)), { recursive: true, force: true });
+  });
+  brokerContract("Apache Kafka", () => over(`127.0.0.1:${port}`), false);
+  groupContract("Apache Kafka", () => over(`127.0.0.1:${port}`), false);
 });
