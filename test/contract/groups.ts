@@ -122,6 +122,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       ];
       const first = await single({ protocols: two });
       const coming = join("", { protocols: [two[1]!] });
+      await rebalancing(first);
       const again = await join(first.memberId, { protocols: two });
       expect(again.protocol).toBe("sticky");
       expect(again.members.map((m) => m.metadata.toString())).toEqual(["s", "s"]);

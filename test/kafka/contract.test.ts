@@ -48,7 +48,7 @@ describe.skipIf(!existsSync(join(services, "lib")))("against Apache Kafka (needs
   beforeAll(async () => {
     port = await freePort();
     execFileSync("bash", [script, "start", services, String(port)], { stdio: "ignore" });
-  }, 60_000);
+  }, 180_000);
   afterAll(() => {
     execFileSync("bash", [script, "stop", services, String(port)], { stdio: "ignore" });
     rmSync(join(services, "instances", String(port)), { recursive: true, force: true });
