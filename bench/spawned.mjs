@@ -55,8 +55,8 @@ function ask(port, path) {
 export async function answered(ports, child) {
   const from = performance.now();
   await Promise.all(
-    Object.entries(surfaces).map(async ([name, path]) => {
-      while ((await ask(ports[name], path)) !== 200) {
+    Object.entries(ports).map(async ([name, port]) => {
+      while (surfaces[name] && (await ask(port, surfaces[name])) !== 200) {
         if (child.exitCode !== null) throw new Error(`the process ended with ${child.exitCode} before its ports answered`);
         if (performance.now() - from > 60_000) throw new Error(`${name} does not answer`);
         await pause(2);
