@@ -4,6 +4,7 @@ import { createServer as createHttp2, type ServerHttp2Session } from "node:http2
 import { type AddressInfo, createServer as createTcp, isIPv6, type Server, type Socket } from "node:net";
 import { createServer as createTls } from "node:tls";
 import Fastify, { type FastifyInstance } from "fastify";
+import { bind } from "../common/bind.js";
 import { MillraceError } from "../common/errors.js";
 import type { Logger } from "../common/logger.js";
 
@@ -148,22 +149,6 @@ function peek(socket: Socket, decided: (isHttp2: boolean) => void): void {
     socket.resume();
   };
   socket.on("readable", onReadable);
-}
-
-function bind(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EADDRINUSE")
-        reject(
-          new MillraceError("PORT_IN_USE", `Port ${port} on ${host} is already in use: stop what listens there, or choose another port.`),
-        );
-      else reject(new MillraceError("CONFIG_INVALID", `Cannot listen on ${host}:${port}: ${error.message}`, { cause: error }));
-    });
-    server.listen({ port, host }, () => {
-      server.removeAllListeners("error");
-      resolve();
-    });
-  });
 }
 
 async function shut(server: Server, apps: FastifyInstance[], sockets: Set<Socket>, closeIdle: () => void, graceMs: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer } from "node:tls";
+import { bind } from "../../common/bind.js";
 import type { Logger } from "../../common/logger.js";
 import type { Broker } from "../api/broker.js";
 import { Credentials } from "../auth/credentials.js";
@@ -33,7 +34,7 @@ export class KafkaListener {
     readonly port: number,
   ) {}
 
-  /** @throws the system's error where the port cannot be bound */
+  /** @throws MillraceError PORT_IN_USE, CONFIG_INVALID */
   static async open(options: KafkaListenerOptions): Promise<KafkaListener> {
     const connections = new Set<Connection>();
     const credentials = options.users?.size ? new Credentials(options.users) : undefined;
@@ -47,13 +48,7 @@ export class KafkaListener {
     const server = options.tls ? createTlsServer(options.tls, accept) : createServer(accept);
     // a handshake that fails is the client's: without a listener it would end the process
     server.on("tlsClientError", (error: Error) => options.logger.warn("a TLS handshake failed", { why: error.message }));
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(options.port, options.host, () => {
-        server.off("error", reject);
-        resolve();
-      });
-    });
+    await bind(server, options.host, options.port);
     const { port } = server.address() as { port: number };
     server.on("error", (error) => options.logger.error("the Kafka listener failed", { error }));
     const { broker, logger, advertised } = options;
