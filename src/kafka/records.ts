@@ -24,6 +24,8 @@ export class Records {
 
   /** @param ready what must be done before anything is sent; what it throws is every batch's error. The calls' order is taken at once. */
   async produce(request: ProduceRequest, ready: Promise<void>): Promise<ProduceResult[]> {
+    // told to each batch when its turn comes, which may be later
+    ready.catch(() => {});
     const results = new Array<ProduceResult>(request.batches.length);
     const chains = new Map<string, number[]>();
     request.batches.forEach(({ topic, partition }, i) => {

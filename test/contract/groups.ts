@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Broker, GroupMember, JoinGroupRequest, JoinGroupResult } from "../../src/broker/api/broker.js";
 import type { BrokerError } from "../../src/broker/api/errors.js";
-import { type BrokerFixture, errorName } from "./broker.js";
+import { type BrokerFixture, errorName, movable } from "./broker.js";
 
 /** The classic consumer group protocol, as any client speaks it. */
 export function groupContract(name: string, open: () => Promise<BrokerFixture>, moved: boolean): void {
@@ -11,7 +11,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
     let count = 0;
     let group: string;
     let input: string;
-    const notRun = moved ? "" : " (not run: no moved clock)";
+    const whereMoved = movable(moved);
 
     beforeEach(async () => {
       fixture = await open();
@@ -185,7 +185,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       );
     });
 
-    it.skipIf(!moved)(`drops a member that sends no heartbeat${notRun}`, async () => {
+    whereMoved("drops a member that sends no heartbeat", async () => {
       const first = await single();
       await fixture.advance!(9_000);
       await broker.heartbeat(group, as(first));
@@ -196,7 +196,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       expect((await state()).state).toBe("Empty");
     });
 
-    it.skipIf(!moved)(`goes on without a member that does not come back in time${notRun}`, async () => {
+    whereMoved("goes on without a member that does not come back in time", async () => {
       const first = await single({ sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 5_000 });
       const coming = join("", { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 5_000 });
       await fixture.advance!(6_000);
@@ -206,7 +206,7 @@ export function groupContract(name: string, open: () => Promise<BrokerFixture>, 
       expect(await errorName(broker.heartbeat(group, as(first)))).toBe("UNKNOWN_MEMBER_ID");
     });
 
-    it.skipIf(!moved)(`does not wait for an assignment for ever${notRun}`, async () => {
+    whereMoved("does not wait for an assignment for ever", async () => {
       const first = await join("", { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 5_000 });
       await fixture.advance!(6_000);
       expect(await errorName(broker.heartbeat(group, as(first)))).toBe("UNKNOWN_MEMBER_ID");

@@ -11,6 +11,7 @@ import { KafkaBroker } from "../../src/kafka/kafka-broker.js";
 import { brokerContract } from "../contract/broker.js";
 import { brokerTraces } from "../contract/broker-traces.js";
 import { groupContract } from "../contract/groups.js";
+import { MovedClock } from "../support/moved-clock.js";
 import { freePort } from "../support/postgres.js";
 
 async function over(bootstrap: string) {
@@ -19,13 +20,14 @@ async function over(bootstrap: string) {
 }
 
 describe("against our own listener", () => {
-  async function open() {
+  async function open(clock?: MovedClock) {
     const dir = mkdtempSync(join(tmpdir(), "millrace-kafka-"));
-    const embedded = await EmbeddedBroker.open({ dir, logger: silentLogger });
+    const embedded = await EmbeddedBroker.open({ dir, logger: silentLogger, ...(clock && { clock }) });
     const listener = await KafkaListener.open({ broker: embedded, logger: silentLogger, host: "127.0.0.1", port: 0 });
     const { broker } = await over(`127.0.0.1:${listener.port}`);
     return {
       broker,
+      ...(clock && { advance: (ms: number) => clock.advance(ms) }),
       close: async () => {
         await broker.close();
         await listener.close();
@@ -34,9 +36,9 @@ describe("against our own listener", () => {
       },
     };
   }
-  brokerContract("kafka client, our listener", open, false);
-  groupContract("kafka client, our listener", open, false);
-  brokerTraces("kafka client, our listener", open);
+  brokerContract("kafka client, our listener", () => open(new MovedClock()), true);
+  groupContract("kafka client, our listener", () => open(new MovedClock()), true);
+  brokerTraces("kafka client, our listener", () => open());
 });
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

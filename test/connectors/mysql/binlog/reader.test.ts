@@ -14,8 +14,10 @@ describe.each(["mysql", "mariadb"] as const)("the binlog of %s", (flavor) => {
   const here = installed(flavor);
   const named = (name: string) => (here ? name : `${name} (not run: ${flavor} is not installed)`);
   const its = test.skipIf(!here);
-  const onMysql = test.skipIf(!here || flavor !== "mysql");
-  const onMariadb = test.skipIf(!here || flavor !== "mariadb");
+  // what the other server does not have is no test of it
+  const none = (() => {}) as unknown as typeof its;
+  const onMysql = flavor === "mysql" ? its : none;
+  const onMariadb = flavor === "mariadb" ? its : none;
   let server: TestMysql;
   let client: mysql.Connection;
 
