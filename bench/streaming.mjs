@@ -1,5 +1,5 @@
-// Streaming: 500 k inserts, then 200 k updates, in transactions of 1,000, waiting in the slot. Limit: the same slot position read
-// raw, frames split and nothing decoded.
+// Streaming: 500 k inserts, then 200 k updates, in transactions of 1,000, waiting in the slot, as Avro and as JSON. Limit: the same
+// slot position read raw, frames split and nothing decoded.
 import pg from "pg";
 import { columns, converters, rows, SCALE, source, startMillrace } from "./pipeline.mjs";
 import { measure, report, startBenchPostgres } from "./support.mjs";
@@ -50,15 +50,21 @@ async function readRaw(slot, count) {
 }
 
 const m = await startMillrace(server.port);
-await m.connector("stream", source("ours", { ...converters.json, "table.include.list": "public.big", "snapshot.mode": "no_data" }));
-for (;;) {
-  const { rows: slots } = await db.query("SELECT active FROM pg_replication_slots WHERE slot_name = 'ours'");
-  if (slots[0]?.active) break;
-  await new Promise((resolve) => setTimeout(resolve, 50));
+/** A topic of its own for each format, both from what waits in a slot of its own. */
+const formats = ["avro", "json"];
+for (const format of formats) {
+  await m.connector(format, source(format, { ...converters[format], "table.include.list": "public.big", "snapshot.mode": "no_data" }));
+  for (;;) {
+    const { rows: slots } = await db.query("SELECT active FROM pg_replication_slots WHERE slot_name = $1", [format]);
+    if (slots[0]?.active) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 await db.query("INSERT INTO big VALUES (0)");
-await m.reached("ours.public.big", 1, "stream");
-await m.stopConnector("stream");
+for (const format of formats) {
+  await m.reached(`${format}.public.big`, 1, format);
+  await m.stopConnector(format);
+}
 await new Promise((resolve) => setTimeout(resolve, 500));
 
 async function backlog(what, count, statement) {
@@ -67,14 +73,16 @@ async function backlog(what, count, statement) {
   for (let at = 1; at <= count; at += 1000) await db.query(statement(at, Math.min(at + 999, count)));
   await readRawWarm(count);
   const limit = await measure(() => readRaw("raw", count));
-  const from = await m.end("ours.public.big");
-  const ours = await measure(async () => {
-    await m.resumeConnector("stream");
-    await m.reached("ours.public.big", from + count, "stream");
-  });
-  report(`streaming: ${what}`, count, ours, { limit: "the slot read raw", ...limit }, 0.8);
-  await m.stopConnector("stream");
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (const format of formats) {
+    const from = await m.end(`${format}.public.big`);
+    const ours = await measure(async () => {
+      await m.resumeConnector(format);
+      await m.reached(`${format}.public.big`, from + count, format);
+    });
+    report(`streaming: ${what}, ${format}`, count, ours, { limit: "the slot read raw", ...limit }, 0.8);
+    await m.stopConnector(format);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
 }
 /** A slot that nothing confirms gives the same again: the first reading warms the server's caches. */
 const readRawWarm = async (count) => {
