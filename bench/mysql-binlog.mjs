@@ -1,4 +1,5 @@
-// The MySQL source's binlog: 500 k inserts and 200 k updates in transactions of 1,000 that wait. Limit: the same binlog dumped by one
+// The MySQL source's binlog: 500 k inserts and 200 k updates, a row a statement as applications write them, in transactions of 1,000
+// that wait. Limit: the same binlog dumped by one
 // client and split into events, none of them decoded. The reader alone first, then the whole source to its topic.
 import mysql from "mysql2";
 import { BinlogReader } from "../dist/connectors/mysql/binlog/reader.js";
@@ -13,14 +14,19 @@ const server = await startBenchMysql(["--innodb-buffer-pool-size=256M"]);
 const db = await server.client();
 await db.query("CREATE DATABASE big");
 await db.query("USE big");
-await db.query("CREATE TABLE numbers (i int PRIMARY KEY)");
-await db.query("SET SESSION cte_max_recursion_depth = 1000");
-await db.query("INSERT INTO numbers WITH RECURSIVE n AS (SELECT 0 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 999) SELECT i FROM n");
 await db.query(
   "CREATE TABLE big (id bigint PRIMARY KEY, a int, t text, n decimal(12,2), ts timestamp NULL, b tinyint(1), v varchar(20)) CHARSET utf8mb4",
 );
-const rows = (from, to) =>
-  `SELECT ${from} + i, (${from} + i) % 100000, concat('some text of row ', ${from} + i), ((${from} + i) % 1000000) / 100.0, timestamp '2026-01-01 00:00:00' + interval (${from} + i) second, (${from} + i) % 2, concat('v', (${from} + i) % 1000) FROM numbers WHERE i <= ${to - from}`;
+for (const [name, statement] of [
+  [
+    "fill",
+    "INSERT INTO big VALUES (i, i % 100000, concat('some text of row ', i), (i % 1000000) / 100.0, timestamp '2026-01-01 00:00:00' + interval i second, i % 2, concat('v', i % 1000))",
+  ],
+  ["touch", "UPDATE big SET a = a + 1, t = concat('changed ', id) WHERE id = i"],
+])
+  await db.query(
+    `CREATE PROCEDURE ${name}(i int, last int) BEGIN START TRANSACTION; WHILE i <= last DO ${statement}; SET i = i + 1; END WHILE; COMMIT; END`,
+  );
 
 async function end() {
   const [[status]] = await db.query("SHOW BINARY LOG STATUS");
@@ -154,8 +160,8 @@ async function backlog(what, count, statement) {
   }
 }
 
-await backlog("inserts", INSERTS, (from, to) => `INSERT INTO big ${rows(from, to)}`);
-await backlog("updates", UPDATES, (from, to) => `UPDATE big SET a = a + 1, t = concat('changed ', id) WHERE id BETWEEN ${from} AND ${to}`);
+await backlog("inserts", INSERTS, (from, to) => `CALL fill(${from}, ${to})`);
+await backlog("updates", UPDATES, (from, to) => `CALL touch(${from}, ${to})`);
 await m?.close();
 await server.stop();
 process.exit();
