@@ -1,7 +1,9 @@
-// The process beside bench/latency.mjs: commits at a steady rate and listens for the sink's rows. Arguments: port, rate, seconds.
+// The process beside bench/latency.mjs: commits at a steady rate and listens for the sink's rows. Arguments: port, rate, seconds, and
+// seconds before them whose times are left out: the code is compiled in them.
 import pg from "pg";
 
-const [port, rate, seconds] = process.argv.slice(2).map(Number);
+const [port, rate, seconds, warmUp] = process.argv.slice(2).map(Number);
+const first = warmUp * rate;
 const connect = async (database) => {
   const client = new pg.Client({ host: "127.0.0.1", port, user: "postgres", password: "postgres", database });
   await client.connect();
@@ -12,6 +14,7 @@ const early = new Set();
 const latencies = [];
 const target = await connect("target");
 target.on("notification", ({ payload }) => {
+  if (Number(payload) <= first) return;
   const at = committed.get(payload);
   if (at !== undefined) latencies.push(performance.now() - at);
   else early.add(payload);
@@ -20,12 +23,13 @@ await target.query("LISTEN seen");
 const writers = await Promise.all(Array.from({ length: 4 }, () => connect("postgres")));
 const begun = performance.now();
 const total = seconds * rate;
+const last = first + total;
 let next = 1;
 await Promise.all(
   writers.map(async (client) => {
     for (;;) {
       const id = next++;
-      if (id > total) return;
+      if (id > last) return;
       const wait = begun + (id / rate) * 1000 - performance.now();
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
       await client.query({ name: "insert", text: "INSERT INTO live VALUES ($1, 1, 'text', 1.5, now(), true, 'v')", values: [id] });
