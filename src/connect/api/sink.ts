@@ -7,7 +7,8 @@ export interface SinkConnector extends PluginInfo {
   readonly type: "sink";
   check?(config: ConnectorConfig, context: CheckContext): Promise<ConfigProblem[]>;
   taskConfigs(config: ConnectorConfig, maxTasks: number): ConnectorConfig[];
-  createTask(): SinkTask;
+  /** A promise where the task's code, and a driver with it, is loaded only now. */
+  createTask(): SinkTask | Promise<SinkTask>;
   /**
    * For PATCH and DELETE of /offsets, while the connector is stopped: a sink that keeps its offsets in its target changes
    * them there (null: forgets them). The group's offsets are changed afterwards.

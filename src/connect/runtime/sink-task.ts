@@ -80,7 +80,7 @@ export class SinkTaskRunner extends TaskRunner {
     const chain = TransformChain.of(config, services.plugins);
     const overrides = consumerOverrides.parse(withPrefix(config, "consumer.override."));
     const group = groupOf(connector, config);
-    const task = this.plugin.createTask();
+    const task = await this.plugin.createTask();
     const decoder = new SinkDecoder(
       convertersOf(config, services.plugins, services.hosts),
       (stage, error, record, doing) => policy.refuse(stage, error, record, doing),

@@ -22,7 +22,7 @@ export class CassandraHarness {
   ) {}
 
   async start(...topics: string[]): Promise<this> {
-    this.task = cassandraSink.createTask();
+    this.task = await cassandraSink.createTask();
     const base = { contactPoints: "cassandra", port: "9042", "loadBalancing.localDc": "datacenter1", topics: topics.join(",") };
     await this.task.start(
       { ...base, ...this.config },

@@ -19,7 +19,7 @@ export class SinkHarness {
   ) {}
 
   async start(...topics: string[]): Promise<this> {
-    this.task = this.connector.createTask();
+    this.task = await this.connector.createTask();
     await this.task.start(this.config, {
       connector: this.options.name ?? "sink",
       taskId: 0,

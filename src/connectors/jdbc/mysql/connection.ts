@@ -1,12 +1,15 @@
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
-import mysql from "mysql2";
+import type mysql from "mysql2";
 import { MillraceError } from "../../../common/errors.js";
+import { lazyPackage } from "../../../common/lazy-package.js";
 import type { CheckContext } from "../../../connect/api/source.js";
 import { firstHost, type JdbcHost } from "../hosts.js";
 import type { SinkSettings } from "../settings.js";
 import type { JdbcUrl } from "../url.js";
 import { type Server, serverOf } from "./server.js";
+
+const driver = lazyPackage<typeof mysql>("mysql2");
 
 export interface OpenConnection {
   readonly connection: mysql.Connection;
@@ -39,7 +42,7 @@ export function openConnection(settings: SinkSettings, context: CheckContext): P
 
 async function attempt(settings: SinkSettings, at: JdbcHost, ssl: mysql.SslOptions | undefined): Promise<OpenConnection> {
   const { url } = settings;
-  const connection = mysql.createConnection({
+  const connection = driver().createConnection({
     host: at.host,
     port: at.port,
     database: url.database,
@@ -105,16 +108,14 @@ interface Core {
   _bumpSequenceId(by: number): void;
   writePacket(packet: { length(): number; writeHeader(sequence: number): void; readonly buffer: Buffer }): void;
 }
-const createQuery = (
-  mysql as unknown as {
-    createQuery(
-      options: object,
-      values: undefined,
-      done: (error: unknown, results: unknown) => void,
-      config: object,
-    ): { start: unknown; options: object; resultsetHeader: unknown };
-  }
-).createQuery;
+interface Queries {
+  createQuery(
+    options: object,
+    values: undefined,
+    done: (error: unknown, results: unknown) => void,
+    config: object,
+  ): { start: unknown; options: object; resultsetHeader: unknown };
+}
 
 interface Outcome {
   /** how many warnings */
@@ -140,7 +141,7 @@ export function sendBytes(connection: mysql.Connection, parts: readonly Uint8Arr
       resolve({ warningStatus: last?.warningStatus ?? 0, affectedRows: last?.affectedRows ?? 0 });
     };
     const infileStreamFactory = () => Readable.from(rows === undefined ? [] : pieces(rows));
-    const command = createQuery({ sql: "", infileStreamFactory }, undefined, done, core.config);
+    const command = (driver() as unknown as Queries).createQuery({ sql: "", infileStreamFactory }, undefined, done, core.config);
     command.options = core.config; // how it reads rows; its own start would set it
     command.start = () => {
       writeQuery(core, parts);

@@ -1,10 +1,13 @@
 import { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import mysql from "mysql2";
+import type mysql from "mysql2";
 import { ReadingSocket } from "../../../cdc/reading-socket.js";
 import { MillraceError } from "../../../common/errors.js";
+import { lazyPackage } from "../../../common/lazy-package.js";
 import { type TlsOptions, type TlsSettings, tlsOptions } from "./tls.js";
 import { type HandedOver, WireSession } from "./wire-session.js";
+
+const driver = lazyPackage<typeof mysql>("mysql2");
 
 export interface ConnectionSettings extends TlsSettings {
   readonly hostname: string;
@@ -48,7 +51,7 @@ export async function connect(settings: ConnectionSettings, resolveHost: Resolve
 
 function attempt(settings: ConnectionSettings, resolveHost: ResolveHost, tls: TlsOptions | null): Promise<WireSession> {
   return new Promise((resolve, reject) => {
-    const connection = mysql.createConnection({
+    const connection = driver().createConnection({
       user: settings.user,
       password: settings.password ?? "",
       charset: "utf8mb4",

@@ -1,4 +1,5 @@
-import iconv from "iconv-lite";
+import type Iconv from "iconv-lite";
+import { lazyPackage } from "../../../../common/lazy-package.js";
 import type {} from "../../../../data/buffer-text.js";
 import { upperHalves } from "./single-byte-tables.js";
 
@@ -59,9 +60,10 @@ const decoders = new Map<string, Decode>([
   ["ujis", corrected("eucjp", { "＼": "\\" })],
   ["gb2312", corrected("gbk", { "·": "・", "—": "―" })],
 ]);
-for (const name of ["big5", "gbk", "gb18030"]) decoders.set(name, (b, start, end) => iconv.decode(b.subarray(start, end), name));
-decoders.set("eucjpms", (b, start, end) => iconv.decode(b.subarray(start, end), "eucjp"));
-decoders.set("euckr", (b, start, end) => iconv.decode(b.subarray(start, end), "cp949"));
+const iconv = lazyPackage<typeof Iconv>("iconv-lite");
+for (const name of ["big5", "gbk", "gb18030"]) decoders.set(name, (b, start, end) => iconv().decode(b.subarray(start, end), name));
+decoders.set("eucjpms", (b, start, end) => iconv().decode(b.subarray(start, end), "eucjp"));
+decoders.set("euckr", (b, start, end) => iconv().decode(b.subarray(start, end), "cp949"));
 for (const [name, upper] of Object.entries(upperHalves)) if (name !== "swe7") decoders.set(name, singleByte(upper));
 
 const swedish: Record<string, string> = {
@@ -127,5 +129,8 @@ function corrected(encoding: string, more: Record<string, string>): Decode {
   const marks: Record<string, string> =
     encoding === "gbk" ? more : { "～": "〜", "∥": "‖", "－": "−", "￠": "¢", "￡": "£", "￢": "¬", ...more };
   const pattern = new RegExp(`[${Object.keys(marks).join("")}]`, "g");
-  return (b, start, end) => iconv.decode(b.subarray(start, end), encoding).replace(pattern, (c) => marks[c]!);
+  return (b, start, end) =>
+    iconv()
+      .decode(b.subarray(start, end), encoding)
+      .replace(pattern, (c) => marks[c]!);
 }
