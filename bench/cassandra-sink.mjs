@@ -97,7 +97,7 @@ for (let p = 0; p < TURNS; p++)
   }
 
 async function startSink(table) {
-  const task = cassandraSink.createTask();
+  const task = await cassandraSink.createTask();
   await task.start(
     {
       topics: "orders",
