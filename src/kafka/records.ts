@@ -122,18 +122,7 @@ export class Records {
       await new Promise((resolve) => setTimeout(resolve, movedPauseMs));
       return this.fetch({ ...request, maxWaitMs: until - Date.now() });
     }
-    return request.partitions.map(
-      ({ topic, partition }, i) =>
-        results[i] ?? {
-          topic,
-          partition,
-          highWatermark: -1,
-          lastStableOffset: -1,
-          logStartOffset: -1,
-          abortedTransactions: [],
-          batches: nothing,
-        },
-    );
+    return request.partitions.map(({ topic, partition }, i) => results[i] ?? empty(topic, partition));
   }
 
   /** Fills in the results of one leader. Returns whether it gave anything. */
@@ -226,7 +215,8 @@ function refused(topic: string, partition: number, error: BrokerError): ProduceR
   return { topic, partition, baseOffset: -1, logAppendTime: -1, logStartOffset: -1, error };
 }
 
-function failure(topic: string, partition: number, error: BrokerError): FetchResult {
+/** Nothing is known of the partition, or nothing of it was asked in time. */
+function empty(topic: string, partition: number): FetchResult {
   return {
     topic,
     partition,
@@ -235,8 +225,11 @@ function failure(topic: string, partition: number, error: BrokerError): FetchRes
     logStartOffset: -1,
     abortedTransactions: [],
     batches: nothing,
-    error,
   };
+}
+
+function failure(topic: string, partition: number, error: BrokerError): FetchResult {
+  return { ...empty(topic, partition), error };
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

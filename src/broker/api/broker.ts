@@ -92,7 +92,7 @@ export interface ProduceRequest {
   readonly transactionalId?: string;
   /** "none" resolves at once, "leader" when written, "all" when on disk */
   readonly acks: "none" | "leader" | "all";
-  /** One RecordBatch each; a partition may come more than once, in order. The buffers belong to the broker from here on. */
+  /** One RecordBatch each; a partition may come more than once, in order. */
   readonly batches: readonly { readonly topic: string; readonly partition: number; readonly batch: Buffer }[];
 }
 export interface ProduceResult {

@@ -39,4 +39,3 @@ export const handlers: ReadonlyMap<number, Handler> = new Map(
 
 /** To a client whose version of ApiVersions is not known here: in the oldest layout, with what is. */
 export const unknownVersion = () => ({ errorCode: wireErrors.UNSUPPORTED_VERSION, apiKeys: ranges() });
-export { apiVersions };

@@ -1,20 +1,21 @@
 import type { Socket } from "node:net";
 import { giveMemory } from "../../protocol/batch-memory.js";
+import { apiVersions } from "../../protocol/messages/metadata.js";
+import { produce } from "../../protocol/messages/produce.js";
+import { saslAuthenticate, saslHandshake } from "../../protocol/messages/sasl.js";
 import type { Api } from "../../protocol/wire/api.js";
 import { MalformedMessage, skipTag, WireReader } from "../../protocol/wire/wire-reader.js";
 import { WireWriter } from "../../protocol/wire/wire-writer.js";
 import type { Credentials } from "../auth/credentials.js";
 import { SaslExchange } from "../auth/sasl.js";
-import { apiVersions, handlers, unknownVersion } from "./apis.js";
+import { handlers, unknownVersion } from "./apis.js";
 import type { ConnectionState, ListenerContext } from "./context.js";
 import { FrameReader } from "./frame-reader.js";
 import type { Handler } from "./handler.js";
 import { UnansweredFailure } from "./handlers/produce.js";
 
-const PRODUCE = 0;
-const API_VERSIONS = 18;
 /** What a client may do before it has authenticated. */
-const beforeAuthentication = new Set([17, API_VERSIONS, 36]);
+const beforeAuthentication = new Set([saslHandshake.key, apiVersions.key, saslAuthenticate.key]);
 /** Bytes of requests and answers under way beyond which nothing more is read from the socket. */
 const mostUnderWay = 32 * 1024 * 1024;
 
@@ -72,7 +73,7 @@ export class Connection {
     if (!request) return;
     this.underWay += frame.length;
     if (this.underWay > mostUnderWay) this.socket.pause();
-    const produces = request.handler.api.key === PRODUCE;
+    const produces = request.handler.api === produce;
     const before = this.last;
     // Run ahead of the earlier ones' answers only where both are produce requests: a commit that overtook its records would lose them.
     const run = produces && this.lastProduce ? this.handle(request) : before.then(() => this.handle(request));
@@ -99,7 +100,7 @@ export class Connection {
     if (!handler) throw new MalformedMessage(`API ${key} is not spoken here`);
     const { api } = handler;
     if (version < api.versions[0] || version > api.versions[1]) {
-      if (key !== API_VERSIONS) throw new MalformedMessage(`version ${version} of ${api.name} is not spoken here`);
+      if (key !== apiVersions.key) throw new MalformedMessage(`version ${version} of ${api.name} is not spoken here`);
       this.last = this.last.then(() => this.send(apiVersions, 0, correlationId, unknownVersion()));
       return undefined;
     }
@@ -125,7 +126,7 @@ export class Connection {
     const to = new WireWriter();
     to.int32(0);
     to.int32(correlationId);
-    if (version >= api.flexibleSince && api.key !== API_VERSIONS) to.uvarint(0);
+    if (version >= api.flexibleSince && api.key !== apiVersions.key) to.uvarint(0);
     api.response(version).write(to, message);
     const parts = to.parts();
     parts[0]!.writeInt32BE(to.length - 4, 0);

@@ -2,8 +2,6 @@ import { BrokerError, kafkaErrorCodes } from "../api/errors.js";
 
 /** Codes of errors that only the wire has; names and numbers of the protocol guide. */
 export const wireErrors = {
-  NONE: 0,
-  INVALID_FETCH_SIZE: 4,
   INVALID_REQUIRED_ACKS: 21,
   UNSUPPORTED_SASL_MECHANISM: 33,
   ILLEGAL_SASL_STATE: 34,

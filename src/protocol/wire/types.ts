@@ -66,11 +66,6 @@ export const int16 = plain(
   (r) => r.int16(),
   (w, v) => w.int16(v),
 );
-export const uint16 = plain(
-  0,
-  (r) => r.uint16(),
-  (w, v) => w.uint16(v),
-);
 export const int32 = plain(
   0,
   (r) => r.int32(),

@@ -8,7 +8,7 @@ import {
   syncGroup,
 } from "../../../protocol/messages/groups.js";
 import { BrokerError, kafkaErrorCodes } from "../../api/errors.js";
-import { errorCodeOf, errorMessageOf } from "../error-codes.js";
+import { errorCodeOf } from "../error-codes.js";
 import { type Handler, handler } from "../handler.js";
 
 const instance = (groupInstanceId: string | null) => (groupInstanceId === null ? {} : { groupInstanceId });
@@ -128,8 +128,7 @@ export const groupHandlers: readonly Handler[] = [
         () => undefined,
         (error) => error,
       );
-      if (failure && !(failure instanceof BrokerError))
-        logger.error("a group could not be deleted", { group: groupId, error: failure, why: errorMessageOf(failure) });
+      if (failure && !(failure instanceof BrokerError)) logger.error("a group could not be deleted", { group: groupId, error: failure });
       results.push({ groupId, errorCode: errorCodeOf(failure) });
     }
     return { results };

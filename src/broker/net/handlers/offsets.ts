@@ -19,7 +19,7 @@ interface NamedPartitions<P> {
 }
 
 /** Answers in the request's shape, one a partition, from results in the request's order. */
-export function shaped<P, R>(topics: readonly NamedPartitions<P>[], results: readonly R[]): { name: string; partitions: R[] }[] {
+function shaped<P, R>(topics: readonly NamedPartitions<P>[], results: readonly R[]): { name: string; partitions: R[] }[] {
   let at = 0;
   return topics.map(({ name, partitions }) => ({ name, partitions: partitions.map(() => results[at++]!) }));
 }
