@@ -1,5 +1,6 @@
 import { ConfigDef } from "../../common/config-def.js";
 import { MillraceError } from "../../common/errors.js";
+import { zoneOffset } from "../../common/zone.js";
 import { type Schema, Struct, type Value } from "../../data/schema.js";
 import type { ConnectRecord } from "../api/record.js";
 import type { ConnectorConfig } from "../api/source.js";
@@ -92,34 +93,18 @@ class TimezoneConverter implements Transformation {
   }
 }
 
+const fixedOffset = /^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$/;
+
 /** A time zone: an IANA name, or a fixed offset. */
 class Zone {
-  private readonly fixed: number | undefined;
-  private readonly format: Intl.DateTimeFormat | undefined;
-
   /** @throws RangeError for what is neither */
-  constructor(text: string) {
-    const offset = /^(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d{2}))?$/.exec(text);
-    if (offset) this.fixed = (offset[1] === "-" ? -1 : 1) * (Number(offset[2]) * 60 + Number(offset[3] ?? 0));
-    else
-      this.format = new Intl.DateTimeFormat("en-US", {
-        timeZone: text === "Z" ? "UTC" : text,
-        hourCycle: "h23",
-        year: "numeric",
-        month: "numeric",
-        day: "numeric",
-        hour: "numeric",
-        minute: "numeric",
-        second: "numeric",
-      });
+  constructor(private readonly name: string) {
+    if (!fixedOffset.test(name)) new Intl.DateTimeFormat("en-US", { timeZone: name === "Z" ? "UTC" : name });
   }
 
   /** Minutes ahead of UTC at a moment. */
   private offset(ms: number): number {
-    if (!this.format) return this.fixed!;
-    const p = Object.fromEntries(this.format.formatToParts(ms).map((part) => [part.type, Number(part.value)])) as Record<string, number>;
-    const local = Date.UTC(p["year"]!, p["month"]! - 1, p["day"], p["hour"], p["minute"], p["second"]);
-    return Math.round((local - Math.floor(ms / 1000) * 1000) / 60_000);
+    return Math.round(zoneOffset(this.name, ms) / 60_000);
   }
 
   /** Minutes ahead of UTC when the zone's clocks show this time; the earlier of two, as Java takes it. */

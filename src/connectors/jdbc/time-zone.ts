@@ -1,3 +1,4 @@
+import { zoneOffset } from "../../common/zone.js";
 import type { PlanColumn } from "./dialect.js";
 import type { SinkSettings } from "./settings.js";
 
@@ -33,21 +34,11 @@ export function checkTimeZone(value: unknown): string | undefined {
 
 /** Offsets change on the quarter hour at the finest, so one look-up serves all instants of it. */
 class NamedZone implements TimeZone {
-  private readonly format: Intl.DateTimeFormat;
   private readonly known = new Map<number, number>();
 
-  constructor(name: string) {
-    this.format = new Intl.DateTimeFormat("en-US", {
-      timeZone: name,
-      hourCycle: "h23",
-      era: "short",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
+  /** @throws RangeError where there is no such zone */
+  constructor(private readonly name: string) {
+    new Intl.DateTimeFormat("en-US", { timeZone: name });
   }
 
   offsetAt(micros: number): number {
@@ -56,11 +47,7 @@ class NamedZone implements TimeZone {
     if (known !== undefined) return known;
     const at = quarter * 900_000;
     if (!(Math.abs(at) <= 8.64e15)) return 0; // beyond what dates reach: infinity
-    const part: Record<string, string> = {};
-    for (const p of this.format.formatToParts(at)) part[p.type] = p.value;
-    const year = part.era === "BC" ? 1 - Number(part.year) : Number(part.year);
-    const wall = Date.UTC(2000, Number(part.month) - 1, Number(part.day), Number(part.hour), Number(part.minute), Number(part.second));
-    const offset = (new Date(wall).setUTCFullYear(year, Number(part.month) - 1, Number(part.day)) - at) * 1000;
+    const offset = zoneOffset(this.name, at) * 1000;
     if (this.known.size > 10_000) this.known.clear();
     this.known.set(quarter, offset);
     return offset;
