@@ -1,7 +1,8 @@
+import { isAfter } from "../../cdc/key-order.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { containsAll, covers } from "./gtids.js";
 import type { SnapshotSegment, StreamPosition } from "./offsets.js";
-import { isAfter, keyOf } from "./snapshot-plan.js";
+import { keyOf } from "./snapshot-plan.js";
 import type { Flavor } from "./source-block.js";
 import type { Transaction } from "./stream-events.js";
 import type { StreamTable } from "./stream-table.js";

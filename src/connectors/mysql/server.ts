@@ -1,3 +1,4 @@
+import { initialStatements } from "../../cdc/reconnect.js";
 import type { BinlogPosition } from "./binlog/events.js";
 import type { WireSession } from "./connection/wire-session.js";
 
@@ -13,7 +14,7 @@ const session = [
 
 export async function prepareSession(s: WireSession, statements: string | null): Promise<void> {
   await s.query(`SET ${session.map((x) => `SESSION ${x}`).join(", ")}`);
-  if (statements) for (const text of statements.replace(/;;/g, "\0").split(";")) if (text.trim()) await s.query(text.replace(/\0/g, ";"));
+  for (const text of initialStatements(statements)) await s.query(text);
 }
 
 export interface ServerInfo {

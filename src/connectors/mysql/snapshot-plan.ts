@@ -66,13 +66,3 @@ function behind(key: TablePlan["key"], after: readonly string[]): string {
     })
     .join(" OR ");
 }
-
-/** Whether key a lies behind key b in the order of `selectStatement`. */
-export function isAfter(a: readonly string[], b: readonly string[], key: TablePlan["key"]): boolean {
-  for (let i = 0; i < key.length; i++) {
-    if (a[i] === b[i]) continue;
-    if (key[i]!.order === "integer") return BigInt(a[i]!) > BigInt(b[i]!);
-    return Buffer.compare(Buffer.from(a[i]!), Buffer.from(b[i]!)) > 0;
-  }
-  return false;
-}

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { Heartbeat } from "../../cdc/heartbeat.js";
 import { contextHeaders } from "../../cdc/nodes.js";
+import { Reconnect } from "../../cdc/reconnect.js";
 import { RowMemory } from "../../cdc/row-memory.js";
 import { asError, MillraceError } from "../../common/errors.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
@@ -56,8 +58,8 @@ export class MysqlSourceTask implements SourceTask {
   private rebuilt = false;
   private sessions: WireSession[] = [];
   private catalog: WireSession | null = null;
-  private failures = 0;
-  private heartbeatAt = 0;
+  private reconnect!: Reconnect;
+  private beats!: Heartbeat;
   /** streaming.delay.ms after a snapshot */
   private streamFrom = 0;
   private stopped = false;
@@ -76,7 +78,8 @@ export class MysqlSourceTask implements SourceTask {
     const offset = context.offset(this.partition);
     this.stored = offset && readOffset(offset);
     this.at = this.stored ?? nothing;
-    this.heartbeatAt = context.clock.now();
+    this.reconnect = new Reconnect(this.settings.config, context.logger);
+    this.beats = new Heartbeat(this.settings.config, context.clock, context.logger);
     this.history = new SchemaHistory(context.topic(this.settings.historyTopic), this.settings, this.rules, context.logger);
     await this.decide();
   }
@@ -111,7 +114,7 @@ export class MysqlSourceTask implements SourceTask {
     if (this.stopped || this.context.signal.aborted) return [];
     try {
       const items = await this.step();
-      if (items.length) this.failures = 0;
+      if (items.length) this.reconnect.worked();
       return items;
     } catch (e) {
       if (this.stopped || this.context.signal.aborted) return [];
@@ -147,8 +150,11 @@ export class MysqlSourceTask implements SourceTask {
     }
     this.streaming ??= await this.openStream();
     const { streaming } = this;
-    await this.heartbeat(streaming);
-    const items = await streaming.next(this.waitMs());
+    await this.beats.beat(
+      (now) => streaming.add((offset, records) => records.heartbeat(now, offset)),
+      async (sql) => (await this.openCatalog()).query(sql),
+    );
+    const items = await streaming.next(this.beats.waitMs());
     this.at = streaming.place();
     return items;
   }
@@ -281,27 +287,6 @@ export class MysqlSourceTask implements SourceTask {
     }
   }
 
-  private waitMs(): number {
-    const interval = this.settings.config.number("heartbeat.interval.ms");
-    return interval > 0 ? Math.max(1, Math.min(500, this.heartbeatAt + interval - this.context.clock.now())) : 500;
-  }
-
-  private async heartbeat(streaming: Streaming): Promise<void> {
-    const { config } = this.settings;
-    const interval = config.number("heartbeat.interval.ms");
-    const now = this.context.clock.now();
-    if (interval <= 0 || now < this.heartbeatAt + interval) return;
-    this.heartbeatAt = now;
-    streaming.add((offset, records) => records.heartbeat(now, offset));
-    const query = config.optionalString("heartbeat.action.query");
-    if (!query) return;
-    try {
-      await (await this.openCatalog()).query(query);
-    } catch (e) {
-      this.context.logger.warn("heartbeat.action.query failed", { error: asError(e).message });
-    }
-  }
-
   /** Closes what is open and waits; the next poll goes on from what was handed out last. @throws what no retry cures */
   private async recover(e: unknown): Promise<void> {
     const error = classify(e);
@@ -310,13 +295,7 @@ export class MysqlSourceTask implements SourceTask {
       this.closeGap(error.message);
       return;
     }
-    if (!error.retriable) throw error;
-    this.failures++;
-    const most = this.settings.config.number("errors.max.retries");
-    if (most >= 0 && this.failures > most) throw new MillraceError("SOURCE_FAILED", error.message, { cause: error });
-    const ms = Math.min(30_000, 250 * 2 ** Math.min(this.failures - 1, 10));
-    this.context.logger.warn("the connection is made anew", { error: error.message, inMs: ms });
-    await this.pause(ms);
+    await this.pause(this.reconnect.pauseAfter(error));
   }
 
   /** Takes a new snapshot where the mode says so. @throws SOURCE_FAILED that says what else to do */

@@ -1,6 +1,6 @@
+import { isAfter } from "../../cdc/key-order.js";
 import type { CaptureRules } from "./capture-rules.js";
 import type { SnapshotSegment } from "./offsets.js";
-import { isAfter } from "./snapshot-plan.js";
 import type { TableModel } from "./table-model.js";
 
 /**

@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { Heartbeat } from "../../cdc/heartbeat.js";
 import { contextHeaders } from "../../cdc/nodes.js";
+import { initialStatements, Reconnect } from "../../cdc/reconnect.js";
 import { RowMemory } from "../../cdc/row-memory.js";
-import { asError, MillraceError } from "../../common/errors.js";
+import { asError } from "../../common/errors.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { RecordShape } from "../../connect/api/shape.js";
 import type { ConnectorConfig, SourceItem, SourceTask, SourceTaskContext } from "../../connect/api/source.js";
@@ -44,8 +46,8 @@ export class PostgresSourceTask implements SourceTask {
   private sessions: WireSession[] = [];
   private catalog: WireSession | null = null;
   private confirmed = 0;
-  private failures = 0;
-  private heartbeatAt = 0;
+  private reconnect!: Reconnect;
+  private beats!: Heartbeat;
   private stopped = false;
 
   async start(config: ConnectorConfig, context: SourceTaskContext): Promise<void> {
@@ -59,7 +61,8 @@ export class PostgresSourceTask implements SourceTask {
     this.stored = offset && readOffset(offset);
     this.at = this.stored ?? nothing;
     if (this.stored && !this.stored.snapshot) this.confirmed = this.stored.position.commitLsn;
-    this.heartbeatAt = context.clock.now();
+    this.reconnect = new Reconnect(this.settings.config, context.logger);
+    this.beats = new Heartbeat(this.settings.config, context.clock, context.logger);
     await this.decide();
   }
 
@@ -122,7 +125,7 @@ export class PostgresSourceTask implements SourceTask {
     if (this.stopped || this.context.signal.aborted) return [];
     try {
       const items = await this.step();
-      if (items.length) this.failures = 0;
+      if (items.length) this.reconnect.worked();
       return items;
     } catch (e) {
       if (this.stopped || this.context.signal.aborted) return [];
@@ -149,8 +152,11 @@ export class PostgresSourceTask implements SourceTask {
     }
     this.streaming ??= await this.openStream();
     const { streaming } = this;
-    await this.heartbeat(streaming);
-    const items = await streaming.next(this.waitMs());
+    await this.beats.beat(
+      (now) => streaming.add((offset, records) => records.heartbeat(now, offset)),
+      async (sql) => (await this.openCatalog()).query(sql),
+    );
+    const items = await streaming.next(this.beats.waitMs());
     this.at = streaming.place();
     return items;
   }
@@ -165,9 +171,7 @@ export class PostgresSourceTask implements SourceTask {
   private async openCatalog(): Promise<WireSession> {
     if (this.catalog && !this.catalog.error) return this.catalog;
     this.catalog = await this.openSession(false);
-    const statements = this.settings.config.optionalString("database.initial.statements");
-    if (statements)
-      for (const s of statements.replace(/;;/g, "\0").split(";")) if (s.trim()) await this.catalog.query(s.replace(/\0/g, ";"));
+    for (const s of initialStatements(this.settings.config.optionalString("database.initial.statements"))) await this.catalog.query(s);
     return this.catalog;
   }
 
@@ -238,38 +242,11 @@ export class PostgresSourceTask implements SourceTask {
     );
   }
 
-  private waitMs(): number {
-    const interval = this.settings.config.number("heartbeat.interval.ms");
-    return interval > 0 ? Math.max(1, Math.min(500, this.heartbeatAt + interval - this.context.clock.now())) : 500;
-  }
-
-  private async heartbeat(streaming: Streaming): Promise<void> {
-    const { config } = this.settings;
-    const interval = config.number("heartbeat.interval.ms");
-    const now = this.context.clock.now();
-    if (interval <= 0 || now < this.heartbeatAt + interval) return;
-    this.heartbeatAt = now;
-    streaming.add((offset, records) => records.heartbeat(now, offset));
-    const query = config.optionalString("heartbeat.action.query");
-    if (!query) return;
-    try {
-      await (await this.openCatalog()).query(query);
-    } catch (e) {
-      this.context.logger.warn("heartbeat.action.query failed", { error: asError(e).message });
-    }
-  }
-
   /** Closes what is open and waits; the next poll goes on from what was handed out last. @throws what no retry cures */
   private async recover(e: unknown): Promise<void> {
     const error = classify(e, this.settings);
     this.closeAll();
-    if (!error.retriable) throw error;
-    this.failures++;
-    const most = this.settings.config.number("errors.max.retries");
-    if (most >= 0 && this.failures > most) throw new MillraceError("SOURCE_FAILED", error.message, { cause: error });
-    const ms = Math.min(30_000, 250 * 2 ** Math.min(this.failures - 1, 10));
-    this.context.logger.warn("the connection is made anew", { error: error.message, inMs: ms });
-    await this.pause(ms);
+    await this.pause(this.reconnect.pauseAfter(error));
   }
 
   private async pause(ms: number): Promise<void> {
