@@ -30,6 +30,8 @@ export interface Dialect {
   classify(error: unknown): FailureKind;
   /** For a failed `connect`: wrong rights or no such database, which do not pass by waiting. */
   refusesUs(cause: unknown): "credentials" | "database" | undefined;
+  /** For a failed CREATE: somebody else has made the object, perhaps at this moment. */
+  existsAlready(error: unknown): boolean;
   /** What is wrong with the URL's parameters or with settings that the dialect cannot honour, before anything connects. */
   checkSettings?(settings: SinkSettings): string | undefined;
   quoteIdentifier(name: string): string;

@@ -1,3 +1,4 @@
+import { createSchema, makeOnce } from "./define.js";
 import type { Dialect, Session } from "./dialect.js";
 import { quoteName, splitName } from "./table-name.js";
 
@@ -34,9 +35,13 @@ export class OffsetsTable {
   }
 
   async create(session: Session): Promise<void> {
-    if (await session.readTable(this.name, this.quoted)) return; // no right to create is needed where an administrator made it
-    if (this.name.schema !== null) await session.query(`CREATE SCHEMA IF NOT EXISTS ${this.dialect.quoteIdentifier(this.name.schema)}`);
-    await session.query(this.dialect.createOffsetsTable(this.quoted));
+    const { dialect, name, quoted } = this;
+    const create = async () => {
+      if (name.schema !== null) await createSchema(dialect, session, name.schema);
+      await session.query(dialect.createOffsetsTable(quoted));
+    };
+    // no right to create is needed where an administrator made it
+    await makeOnce(dialect, create, () => session.readTable(name, quoted));
   }
 
   /**

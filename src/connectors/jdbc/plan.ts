@@ -2,6 +2,7 @@ import { type ValueKind, valueKind } from "../../cdc/value-kind.js";
 import { MillraceError } from "../../common/errors.js";
 import type { SinkRows } from "../../connect/api/sink.js";
 import { type Field, primitive, type Schema } from "../../data/schema.js";
+import { createSchema, makeOnce } from "./define.js";
 import type { ColumnSource, Dialect, NewColumn, PlanColumn, Session, Table, TableColumn, TablePlan } from "./dialect.js";
 import type { SinkSettings } from "./settings.js";
 import { quoteName, splitName } from "./table-name.js";
@@ -21,9 +22,8 @@ interface Wanted {
 export async function makePlan(dialect: Dialect, session: Session, settings: SinkSettings, rows: SinkRows): Promise<TablePlan> {
   const wanted = wantedColumns(dialect, settings, rows);
   const { name, quoted } = targetTable(dialect, settings, rows.topic);
-  let table = await session.readTable(name, quoted);
   const keys = wanted.filter((w) => w.isKey);
-  if (!table) {
+  const create = async () => {
     if (!settings.autoCreate)
       throw new MillraceError(
         "TARGET_FAILED",
@@ -31,16 +31,16 @@ export async function makePlan(dialect: Dialect, session: Session, settings: Sin
       );
     if (rows.valueSchema === null)
       throw new MillraceError("RECORD_REFUSED", `table ${quoted} does not exist and a record without a value cannot tell its columns`);
-    if (name.schema !== null) await session.query(`CREATE SCHEMA IF NOT EXISTS ${dialect.quoteIdentifier(name.schema)}`);
+    if (name.schema !== null) await createSchema(dialect, session, name.schema);
     await session.createTable(
       name,
       quoted,
       wanted.map((w) => newColumn(session, w, keys.length)),
       keys.map((w) => w.name),
     );
-    table = (await session.readTable(name, quoted))!;
-  }
-  const missing = wanted.filter((w) => !findColumn(table!, w.name));
+  };
+  let table = await makeOnce(dialect, create, () => session.readTable(name, quoted));
+  const missing = wanted.filter((w) => !findColumn(table, w.name));
   if (missing.length) {
     if (!settings.autoEvolve)
       throw new MillraceError(

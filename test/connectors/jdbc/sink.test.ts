@@ -169,6 +169,34 @@ describe.each(targets.map((t) => [t.title, t] as const))("%s", (_title, target) 
         await always.stop();
       });
 
+      test("tasks that make the same schema, tables and columns at the same time all go on", async () => {
+        const rounds = 8;
+        const topics = Array.from({ length: rounds }, (_, i) => `race_${i}.race`);
+        const wider = structOf([
+          ["id", id],
+          ["note", optional(primitive("string"))],
+        ]);
+        for (const offsets of ["race_a.offsets", "race_b.offsets", "race_c.offsets"]) {
+          const tasks = await Promise.all(
+            [1, 2, 3].map((n) =>
+              new SinkHarness(confluentJdbcSink, confluent({ "millrace.offsets.table": offsets }), { name: `racer-${n}` }).start(...topics),
+            ),
+          );
+          if (offsets === "race_a.offsets")
+            for (const topic of topics) {
+              await Promise.all(tasks.map((h, n) => h.task.put([record(topic, 0, key(n), row(n, "first"))])));
+              await Promise.all(tasks.map((h, n) => h.task.put([record(topic, 1, key(n), [wider, new Struct(wider, [n, "noted"])])])));
+            }
+          await Promise.all(tasks.map((h) => h.task.flush()));
+          await Promise.all(tasks.map((h) => h.stop()));
+          expect(tasks.flatMap((h) => h.errors)).toEqual([]);
+        }
+        for (const topic of topics) {
+          const rows = await db.query(`SELECT id, name, note FROM ${topic} ORDER BY id`);
+          expect(rows).toEqual([0, 1, 2].map((n) => ({ id: n, name: "first", note: "noted" })));
+        }
+      });
+
       test("a new field becomes a column, a missing table or column without leave is an error that names it", async () => {
         const h = await new SinkHarness(confluentJdbcSink, confluent(), { name: "evolve" }).start("evolve");
         await h.task.put([record("evolve", 0, key(1), row(1, "a"))]);

@@ -5,7 +5,7 @@ import type { Dialect, Failure, Move, NewColumn, PlanColumn, Session, Statement,
 import { OffsetsTable } from "../offsets.js";
 import type { SinkSettings } from "../settings.js";
 import { checkUrlParameters, openConnection, query, sendBytes } from "./connection.js";
-import { classify, refusesUs } from "./errors.js";
+import { classify, existsAlready, refusesUs } from "./errors.js";
 import { FRAME_BYTES, mysqlPlan } from "./plan.js";
 import type { Server } from "./server.js";
 import { type MysqlTable, readTable } from "./table.js";
@@ -22,6 +22,7 @@ export const mysqlDialect: Dialect = {
   },
   classify,
   refusesUs,
+  existsAlready,
   checkSettings: (settings) => checkUrlParameters(settings.url),
   quoteIdentifier: (name) => `\`${name.replaceAll("`", "``")}\``,
   // the sessions have no backslash escapes
@@ -83,7 +84,7 @@ class MysqlSession implements Session {
       try {
         await this.query(`ALTER TABLE ${quoted} ADD COLUMN ${columnText(c)}`);
       } catch (error) {
-        if ((error as { errno?: number }).errno !== 1060) throw error; // somebody else was faster
+        if (!existsAlready(error)) throw error; // somebody else was faster
       }
     }
   }

@@ -31,6 +31,11 @@ export function classify(error: unknown): FailureKind {
   return "permanent";
 }
 
+/** A database, table or column of that name. */
+const exists = set("1007 1050 1060");
+
+export const existsAlready = (error: unknown): boolean => exists.has((error as ServerError).errno ?? 0);
+
 /** Access denied, no such user, no right to the database; then an unknown database. */
 const credentials = set("1044 1045 1251 1396 1524 1698 1820 1862 3118 3955 4151");
 

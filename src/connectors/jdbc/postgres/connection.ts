@@ -67,6 +67,15 @@ export function openClient(settings: SinkSettings, context: CheckContext): Promi
   });
 }
 
+/**
+ * A schema, table, type or column of that name; of two CREATEs at once, IF NOT EXISTS or not, the slower finds its row in a catalogue's
+ * unique index (23505).
+ */
+export function existsAlready(error: unknown): boolean {
+  if (!(error instanceof pg.DatabaseError)) return false;
+  return /^(42P06|42P07|42710|42701)$/.test(error.code ?? "") || (error.code === "23505" && error.schema === "pg_catalog");
+}
+
 /** By SQLSTATE class (PostgreSQL documentation, appendix A). */
 export function classify(error: unknown): FailureKind {
   // a system error's code may look like an SQLSTATE: EPIPE

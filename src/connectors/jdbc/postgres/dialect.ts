@@ -5,7 +5,7 @@ import type { Dialect, Failure, Move, NewColumn, PlanColumn, Session, Statement,
 import { OffsetsTable } from "../offsets.js";
 import type { SinkSettings } from "../settings.js";
 import { toText } from "../text.js";
-import { classify, openClient } from "./connection.js";
+import { classify, existsAlready, openClient } from "./connection.js";
 import { postgresPlan } from "./plan.js";
 import { addColumns, createTable, readTable } from "./table.js";
 import { columnType } from "./types.js";
@@ -20,6 +20,7 @@ export const postgres: Dialect = {
     const code = (cause as { code?: string } | undefined)?.code;
     return code?.startsWith("28") ? "credentials" : code === "3D000" ? "database" : undefined;
   },
+  existsAlready,
   quoteIdentifier: (name) => pg.escapeIdentifier(name),
   literal: (text) => pg.escapeLiteral(text),
   fold: (name) => name.toLowerCase(),
