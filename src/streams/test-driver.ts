@@ -8,12 +8,14 @@ import type { Row } from "../serde/row-serde.js";
 import type { ProcessingError } from "./processor/processor.js";
 import type { BadRecord } from "./runtime/query.js";
 import { RecordQueue } from "./runtime/record-queue.js";
+import { storeRecord } from "./runtime/restore.js";
 import { readHeaders, readSourceTime } from "./runtime/source-time.js";
 import { StreamTask, type TaskHost } from "./runtime/stream-task.js";
+import { KeyedStore } from "./state/keyed-store.js";
 import type { StoredRow } from "./state/store.js";
 import type { RecordFormat } from "./topology/record-format.js";
 import { TOO_SHORT } from "./topology/record-format.js";
-import type { SourceSpec, Topology } from "./topology/topology.js";
+import type { GlobalStoreSpec, SourceSpec, Topology } from "./topology/topology.js";
 
 export interface TestRecord {
   readonly key: Buffer | null;
@@ -43,6 +45,7 @@ export class TopologyTestDriver {
   private readonly builders = new Map<string, RecordBatchBuilder>();
   private readonly outputs = new Map<string, TestRecord[]>();
   private readonly inputs = new Map<string, { queue: RecordQueue; task: StreamTask; offset: number }[]>();
+  private readonly globals = new Map<string, { spec: GlobalStoreSpec; store: KeyedStore }>();
   private prepared = false;
 
   constructor(
@@ -58,9 +61,11 @@ export class TopologyTestDriver {
       partitionsOf: () => 1,
       target: (topic) => ({ open: () => this.builder(topic) }),
       changelogName: (store) => `${this.applicationId}-${store}-changelog`,
+      globalStore: (name) => this.globals.get(name)?.store,
       onBadRecord: (record) => this.badRecords.push(record),
       onProcessingError: (error) => this.processingErrors.push(error),
     };
+    for (const spec of topology.globalStores.values()) this.globals.set(spec.name, { spec, store: new KeyedStore(spec.name, spec.schema) });
     for (const sub of topology.subTopologies()) {
       const task = new StreamTask(sub, 0, host);
       this.tasks.push(task);
@@ -93,7 +98,8 @@ export class TopologyTestDriver {
     }
     const builder = new RecordBatchBuilder(256);
     builder.append(timestamp, key, value, headers);
-    this.feed(topic, builder.finish(), 1);
+    const batch = builder.finish();
+    if (!(await this.feedGlobal(topic, batch))) this.feed(topic, batch, 1);
     await this.settle();
   }
 
@@ -145,6 +151,8 @@ export class TopologyTestDriver {
 
   /** Rows of a store. */
   store(name: string): StoredRow[] {
+    const global = this.globals.get(name);
+    if (global) return [...global.store.scan()];
     for (const task of this.tasks) {
       const store = task.stores.get(name);
       if (store) return [...store.scan()];
@@ -197,6 +205,23 @@ export class TopologyTestDriver {
       });
   }
 
+  private async feedGlobal(topic: string, batch: Buffer): Promise<boolean> {
+    let found = false;
+    for (const { spec, store } of this.globals.values()) {
+      if (spec.source.topic !== topic) continue;
+      found = true;
+      const cursor = new RecordCursor();
+      cursor.open(batch);
+      while (cursor.next()) {
+        const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
+        await spec.source.format.prepareRead(topic, bytes, keyStart, keyEnd, valueStart, valueEnd);
+        storeRecord(store, spec.source.format, topic, cursor, spec.source.timestampOf);
+      }
+      store.applyCommit();
+    }
+    return found && !this.inputs.has(topic);
+  }
+
   private feed(topic: string, batch: Buffer, count: number): void {
     const inputs = this.inputs.get(topic);
     if (!inputs) throw new MillraceError("NOT_FOUND", `${topic} is not an input of the topology`);
@@ -220,6 +245,7 @@ export class TopologyTestDriver {
 
   private sourceOf(topic: string): SourceSpec {
     for (const task of this.tasks) for (const { spec } of task.sub.sources) if (spec.topic === topic) return spec;
+    for (const { spec } of this.globals.values()) if (spec.source.topic === topic) return spec.source;
     throw new MillraceError("NOT_FOUND", `${topic} is not an input of the topology`);
   }
 

@@ -11,7 +11,8 @@ import { type Clock, systemClock } from "../../common/time.js";
 import { nextTurn, sliceEnd } from "../../common/turn.js";
 import type { ChangelogTarget } from "../state/keyed-store.js";
 import type { StoreView } from "../state/store.js";
-import type { Topology } from "../topology/topology.js";
+import type { StoreSpec, Topology } from "../topology/topology.js";
+import { GlobalStore } from "./global-store.js";
 import { changelogName, prepareTopics, type QueryLayout, topicName } from "./layout.js";
 import type { BadRecord, OutputRow, QueryHandle, QueryOptions, QueryState, QueryStats } from "./query.js";
 import { RecordQueue } from "./record-queue.js";
@@ -49,6 +50,7 @@ export class QueryRuntime implements QueryHandle {
   private readonly producer: TransactionalProducer;
   private layout!: QueryLayout;
   private tasks: StreamTask[] = [];
+  private globals: GlobalStore[] = [];
   private queues: RecordQueue[] = [];
   private readonly queueByName = new Map<string, RecordQueue[]>();
   private parts: StorePart[] = [];
@@ -128,6 +130,7 @@ export class QueryRuntime implements QueryHandle {
     this.abort.abort(new MillraceError("SHUTTING_DOWN", "the query is stopping"));
     await this.loop;
     await this.polling?.catch(() => {});
+    for (const global of this.globals) await global.close();
     await this.snapshots.stop();
     if (this.state !== "ERROR") await this.snapshots.writeAll(this.parts);
     this.options.metrics?.remove({ query: this.applicationId });
@@ -162,10 +165,15 @@ export class QueryRuntime implements QueryHandle {
   }
 
   storeNames(): readonly string[] {
-    return [...this.topology.stores.keys()];
+    return [...this.topology.stores.keys(), ...this.topology.globalStores.keys()];
   }
 
   store(name: string): StoreView {
+    const global = this.topology.globalStores.get(name);
+    if (global) {
+      const shown: StoreSpec = { name, kind: "key-value", schema: global.schema, changelog: { type: "own" } };
+      return new QueryStoreView(shown, () => this.globals.flatMap(({ spec, store }) => (spec.name === name ? [store] : [])));
+    }
     const spec = this.topology.stores.get(name);
     if (!spec) throw new MillraceError("NOT_FOUND", `query ${this.applicationId} has no store ${name}`);
     return new QueryStoreView(spec, () => {
@@ -227,6 +235,9 @@ export class QueryRuntime implements QueryHandle {
         if (!spec.subscribersOnly) await spec.format.prepareWrite(topicName(applicationId, spec.topic, spec.internal));
       for (let partition = 0; partition < this.layout.tasks[sub.id]!; partition++) this.tasks.push(new StreamTask(sub, partition, host));
     }
+    // Whole before the first record is joined with it. One that is there from before a reopening goes on.
+    if (this.globals.length === 0)
+      for (const spec of this.topology.globalStores.values()) this.globals.push(await GlobalStore.open(spec, broker, this.logger));
     for (const task of this.tasks) await this.openQueues(task);
     this.measureLag();
     for (const task of this.tasks) await this.restore(task);
@@ -323,6 +334,7 @@ export class QueryRuntime implements QueryHandle {
       partitionsOf: (name) => this.layout.topics.get(name)!.partitions,
       target: (topic, partition): ChangelogTarget => this.producer.partition(topic, partition),
       changelogName: (store) => changelogName(this.applicationId, store),
+      globalStore: (name) => this.globals.find((global) => global.spec.name === name)?.store,
       onBadRecord: (record) => {
         this.badRecords++;
         this.bad.push(record);

@@ -80,7 +80,7 @@ export async function restoreStore(request: RestoreRequest): Promise<Restored> {
           const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
           const pending = format.prepareRead(tp.topic, bytes, keyStart, keyEnd, valueStart, valueEnd);
           if (pending !== undefined) await pending;
-          restoreRow(store, format, tp.topic, cursor, request.timestampOf);
+          storeRecord(store, format, tp.topic, cursor, request.timestampOf);
         }
       }
       if (format !== undefined) store.applyCommit();
@@ -92,7 +92,7 @@ export async function restoreStore(request: RestoreRequest): Promise<Restored> {
 }
 
 /** As MaterializeTable would have taken the record: what did not decode then does not decode now. */
-function restoreRow(
+export function storeRecord(
   store: KeyedStore,
   format: RecordFormat,
   topic: string,

@@ -19,6 +19,7 @@ export interface TaskHost {
   partitionsOf(topicName: string): number;
   target(topicName: string, partition: number): ChangelogTarget;
   changelogName(store: string): string;
+  globalStore(name: string): KeyedStore | undefined;
   onBadRecord(record: BadRecord): void;
   onProcessingError(error: ProcessingError & { topic: string; partition: number; offset: number }): void;
 }
@@ -275,7 +276,7 @@ export class StreamTask implements TaskContext {
         task.sourceTime = time;
       },
       store<S extends StateStore>(name: string): S {
-        const store = task.stores.get(name);
+        const store = task.stores.get(name) ?? task.host.globalStore(name);
         if (!store) throw new MillraceError("INTERNAL", `processor ${node.name} is not connected to store ${name}`);
         return store as StateStore as S;
       },

@@ -14,9 +14,16 @@ export interface RowCodec {
   read(reader: ByteReader, row: Row): void;
 }
 
-interface ValueCodec {
+/** How one column's values become bytes. */
+export interface ValueCodec {
   write(value: unknown, writer: ByteWriter): void;
   read(reader: ByteReader): unknown;
+}
+
+/** A column of values that the rows' owner writes and reads itself, of which stores and topics see the bytes alone. */
+export function codecType(codec: ValueCodec): SqlType {
+  const type: SqlType & { readonly codec: ValueCodec } = { base: "BYTES", codec };
+  return type;
 }
 
 /** @param at position of the first column in the row */
@@ -45,6 +52,10 @@ export function createRowCodec(columns: readonly SqlField[], at: number): RowCod
 
 /** Code that writes `v` to `w`, and that reads from `b`. */
 function scalar(type: SqlType, nested: ValueCodec[]): [write: string, read: string] {
+  if ("codec" in type) {
+    const index = nested.push(type.codec as ValueCodec) - 1;
+    return [`c[${index}].write(v, w)`, `c[${index}].read(b)`];
+  }
   switch (type.base) {
     case "BOOLEAN":
       return ["w.byte(v ? 1 : 0)", "b.bytes[b.position++] === 1"];

@@ -56,6 +56,13 @@ export interface StoreSpec {
   readonly windowAdvance?: number;
 }
 
+/** A table of all partitions of a topic, which every task looks up and none owns. Not a node: `ProcessorContext.store` finds it by name. */
+export interface GlobalStoreSpec {
+  readonly name: string;
+  readonly schema: StoreSchema;
+  readonly source: SourceSpec;
+}
+
 export interface SourceNode {
   readonly kind: "source";
   readonly name: string;
@@ -92,6 +99,7 @@ export interface SubTopology {
 export class Topology {
   readonly nodes = new Map<string, TopologyNode>();
   readonly stores = new Map<string, StoreSpec>();
+  readonly globalStores = new Map<string, GlobalStoreSpec>();
   /** Groups of sources that must have equally many partitions. */
   readonly copartitioned: string[][] = [];
 
@@ -113,6 +121,13 @@ export class Topology {
   addStore(spec: StoreSpec): this {
     if (this.stores.has(spec.name)) throw new MillraceError("INTERNAL", `store ${spec.name} is there twice`);
     this.stores.set(spec.name, spec);
+    return this;
+  }
+
+  addGlobalStore(spec: GlobalStoreSpec): this {
+    if (this.stores.has(spec.name) || this.globalStores.has(spec.name))
+      throw new MillraceError("INTERNAL", `store ${spec.name} is there twice`);
+    this.globalStores.set(spec.name, spec);
     return this;
   }
 
