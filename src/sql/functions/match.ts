@@ -28,7 +28,7 @@ export function bestMatch<O extends { readonly args: string }>(
     const parameters = expand(signature.parameters, signature.variadic, args.length);
     if (!parameters) continue;
     const bound: Bindings = new Map();
-    let cost = signature.variadic ? 100 : 0;
+    let cost = signature.variadic >= 0 ? 100 : 0;
     for (let i = 0; i < args.length && cost < least; i++) cost += fit(parameters[i]!, args[i]!, bound);
     if (cost < least) {
       least = cost;
@@ -38,12 +38,16 @@ export function bestMatch<O extends { readonly args: string }>(
   return best;
 }
 
-/** One parameter an argument, the last repeated where variadic (none at all is fine too). */
-function expand(parameters: readonly Parameter[], variadic: boolean, count: number): readonly Parameter[] | undefined {
-  if (!variadic) return parameters.length === count ? parameters : undefined;
-  if (count < parameters.length - 1) return undefined;
-  const last = parameters[parameters.length - 1]!;
-  return Array.from({ length: count }, (_, i) => parameters[i] ?? last);
+/** One parameter an argument, the variadic one as often as it takes (none at all is fine too). */
+function expand(parameters: readonly Parameter[], variadic: number, count: number): readonly Parameter[] | undefined {
+  if (variadic < 0) return parameters.length === count ? parameters : undefined;
+  const times = count - parameters.length + 1;
+  if (times < 0) return undefined;
+  return [
+    ...parameters.slice(0, variadic),
+    ...Array.from({ length: times }, () => parameters[variadic]!),
+    ...parameters.slice(variadic + 1),
+  ];
 }
 
 const no = Number.POSITIVE_INFINITY;
@@ -72,6 +76,8 @@ function fit(p: Parameter, arg: Argument, bound: Bindings): number {
     case "LAMBDA":
     case "UNIT":
       return no;
+    case "ANY":
+      return 2;
     default: {
       if (p.base === arg.base) return 0;
       const steps = wideningSteps(arg, p.base);
@@ -100,6 +106,7 @@ export function requiredType(p: Parameter, arg: SqlType | null, bound: Bindings)
     }
     case "STRUCT":
     case "LAMBDA":
+    case "ANY":
       return arg;
     case "UNIT":
       return sqlTypes.string;

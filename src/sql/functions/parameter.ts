@@ -8,11 +8,14 @@ export type Parameter =
   | { readonly base: "STRUCT"; readonly fields: readonly { readonly name: string; readonly type: Parameter }[] | null }
   | { readonly base: "VARIABLE"; readonly name: string }
   | { readonly base: "LAMBDA"; readonly parameters: readonly Parameter[]; readonly result: Parameter }
-  | { readonly base: "UNIT" };
+  | { readonly base: "UNIT" }
+  /** a value of whatever type, as it comes */
+  | { readonly base: "ANY" };
 
 export interface Signature {
   readonly parameters: readonly Parameter[];
-  readonly variadic: boolean;
+  /** position of the parameter that may be there any number of times; -1 where none may */
+  readonly variadic: number;
 }
 
 const cache = new Map<string, Signature>();
@@ -20,9 +23,9 @@ const cache = new Map<string, Signature>();
 export function signatureOf(text: string): Signature {
   let signature = cache.get(text);
   if (!signature) {
-    const variadic = text.endsWith("...");
-    const parts = splitTop(variadic ? text.slice(0, -3) : text);
-    cache.set(text, (signature = { parameters: parts.map(parseParameter), variadic }));
+    const parts = splitTop(text);
+    const variadic = parts.findIndex((p) => p.endsWith("..."));
+    cache.set(text, (signature = { parameters: parts.map((p) => parseParameter(p.replace(/\.\.\.$/, ""))), variadic }));
   }
   return signature;
 }
@@ -52,7 +55,7 @@ export function parseParameter(text: string): Parameter {
   if (!nested) {
     if (/^[A-Z]\d?$/.test(text)) return { base: "VARIABLE", name: text };
     if (text === "STRUCT") return { base: "STRUCT", fields: null };
-    if (text === "UNIT") return { base: "UNIT" };
+    if (text === "UNIT" || text === "ANY") return { base: text };
     return { base: text } as Parameter;
   }
   const parts = splitTop(nested[2]!);
@@ -88,6 +91,7 @@ export function concrete(p: Parameter, bound: Bindings): SqlType | undefined {
     }
     case "LAMBDA":
     case "UNIT":
+    case "ANY":
     case "DECIMAL":
       return undefined;
     default:

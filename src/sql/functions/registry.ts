@@ -54,8 +54,9 @@ export class FunctionRegistry {
     const match = bestMatch(name, overloads, args);
     if (!match) throw noOverload(name, overloads, args);
     const { own } = match.overload;
-    const constants = signatureOf(own.constants ?? "").parameters.length;
-    return { ...match, overload: own, columns: args.length - constants };
+    const constants = signatureOf(own.constants ?? "");
+    const columns = constants.variadic < 0 ? args.length - constants.parameters.length : signatureOf(own.args).parameters.length;
+    return { ...match, overload: own, columns };
   }
 
   /** @throws NOT_FOUND where a plan names an overload that is not there (any more) */

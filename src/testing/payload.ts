@@ -1,0 +1,103 @@
+import { MillraceError } from "../common/errors.js";
+import { javaDouble } from "../data/java-number.js";
+import type { SqlField } from "../data/sql-type.js";
+import { parseAvro } from "../schema-registry/avro/parse.js";
+import type { SchemaClient, StoredSchema } from "../schema-registry/client.js";
+import { ByteReader } from "../serde/byte-reader.js";
+import { ByteWriter } from "../serde/byte-writer.js";
+import { avroToConnect } from "../serde/formats/avro/avro-to-connect.js";
+import { defaultAvroData } from "../serde/formats/avro/connect-names.js";
+import { compileAvroDecoder } from "../serde/formats/avro/decoder.js";
+import { compileAvroEncoder } from "../serde/formats/avro/encoder.js";
+import { KafkaRowSerde } from "../serde/formats/kafka/row-kafka.js";
+import type { FormatInfo } from "../sql/plan/step.js";
+import { connectFromExact, exactFromConnect } from "./connect-exact.js";
+import { type ExactJson, formatExact, JsonNumber } from "./exact-json.js";
+
+/** One side of a topic's records, as test files write it: JSON to bytes and back. */
+export interface PayloadCodec {
+  encode(json: ExactJson): Promise<Buffer | null>;
+  /** JSON text */
+  decode(bytes: Buffer): Promise<string>;
+}
+
+export interface PayloadOptions {
+  readonly topic: string;
+  readonly isKey: boolean;
+  readonly format: FormatInfo;
+  /** of a source on the topic; empty where there is none */
+  readonly columns: readonly SqlField[];
+  readonly registry: SchemaClient;
+}
+
+export function payloadCodec(options: PayloadOptions): PayloadCodec {
+  switch (options.format.format.toUpperCase()) {
+    case "JSON":
+      return {
+        encode: async (json) => (json === null ? null : Buffer.from(formatExact(json))),
+        decode: async (bytes) => bytes.toString(),
+      };
+    case "DELIMITED":
+      return {
+        encode: async (json) => (json === null ? null : Buffer.from(typeof json === "string" ? json : formatExact(json))),
+        decode: async (bytes) => JSON.stringify(bytes.toString()),
+      };
+    case "KAFKA":
+      return kafka(options.columns[0]);
+    case "NONE":
+      return { encode: async () => null, decode: async () => "null" };
+    case "AVRO":
+      return avro(options);
+    default:
+      throw new MillraceError("UNSUPPORTED", `The format ${options.format.format} is not built yet`);
+  }
+}
+
+/** Without a column any text. */
+function kafka(column: SqlField | undefined): PayloadCodec {
+  const base = column?.type.base ?? "STRING";
+  if (base === "STRING" || base === "BYTES")
+    return {
+      encode: async (json) => (json === null ? null : Buffer.from(typeof json === "string" ? json : formatExact(json))),
+      decode: async (bytes) => JSON.stringify(bytes.toString(base === "BYTES" ? "base64" : "utf8")),
+    };
+  const serde = new KafkaRowSerde([column!], column!.name);
+  return {
+    encode: async (json) => {
+      if (json === null) return null;
+      const raw = json instanceof JsonNumber ? json.raw : String(json);
+      return serde.serialize("", [base === "BIGINT" ? BigInt(raw) : Number(raw)]);
+    },
+    decode: async (bytes) => {
+      const [value] = serde.deserialize("", bytes, 0, bytes.length);
+      return base === "DOUBLE" ? javaDouble(value as number) : String(value);
+    },
+  };
+}
+
+const MAGIC = 5;
+
+/** Writes by the subject's latest schema; reads by the id that the bytes name. */
+function avro({ topic, isKey, registry }: PayloadOptions): PayloadCodec {
+  const schemasOf = async (stored: StoredSchema) => {
+    const own = parseAvro(stored.schema, await registry.resolveReferences(stored.references));
+    return { own, connect: avroToConnect(own, defaultAvroData) };
+  };
+  return {
+    encode: async (json) => {
+      if (json === null) return null;
+      const stored = await registry.latest(`${topic}-${isKey ? "key" : "value"}`);
+      const { own, connect } = await schemasOf(stored);
+      const out = new ByteWriter();
+      out.byte(0);
+      out.int32be(stored.id);
+      compileAvroEncoder(connect, own, defaultAvroData)(out, connectFromExact(json, connect));
+      return out.take();
+    },
+    decode: async (bytes) => {
+      const { own, connect } = await schemasOf(await registry.getById(bytes.readUInt32BE(1)));
+      const value = compileAvroDecoder(own, connect)(new ByteReader().set(bytes, MAGIC, bytes.length));
+      return exactFromConnect(value, connect);
+    },
+  };
+}
