@@ -31,7 +31,7 @@ export async function startMillrace(postgresPort) {
   const dir = mkdtempSync(join(tmpdir(), "millrace-bench-data-"));
   const millrace = await Millrace.start({
     dir,
-    ports: { kafka: 0, registry: 0, connect: 0, sql: 0, console: 0 },
+    ports: { kafka: 0, registry: 0, restProxy: 0, connect: 0, sql: 0, console: 0 },
     hosts: { postgres: `127.0.0.1:${postgresPort}` },
     logLevel: "error",
   });

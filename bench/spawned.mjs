@@ -69,7 +69,7 @@ export async function answered(ports, child) {
 /** `millrace start` as a user starts it; `milliseconds` runs from the spawn until every port has answered. */
 export async function spawnMillrace(dir, { flags = [], node = [], host } = {}) {
   const ports = {};
-  for (const name of ["kafka", ...Object.keys(surfaces)]) ports[name] = await freePort();
+  for (const name of ["kafka", "rest-proxy", ...Object.keys(surfaces)]) ports[name] = await freePort();
   const args = [...node, main, "start", "--dir", dir, "--log-level", "error", ...flags];
   for (const [name, port] of Object.entries(ports)) args.push(`--${name}-port`, String(port));
   if (host) args.push("--host", host);

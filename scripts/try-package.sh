@@ -14,5 +14,5 @@ grep '"ready"' err >/dev/null || { cat out err >&2; exit 1; }
 kill "$pid"
 wait "$pid"
 unset pid
-node --input-type=module -e 'import { Millrace } from "millrace"; const m = await Millrace.start({ dir: "embedded", ports: { kafka: 0, registry: 0, connect: 0, sql: 0, console: 0 } }); await m.close(); console.log("embedded: started and stopped");'
+node --input-type=module -e 'import { Millrace } from "millrace"; const m = await Millrace.start({ dir: "embedded", ports: { kafka: 0, registry: 0, restProxy: 0, connect: 0, sql: 0, console: 0 } }); await m.close(); console.log("embedded: started and stopped");'
 echo "the packed package installs, starts and stops elsewhere"

@@ -44,7 +44,7 @@ A flag goes over the environment, the environment over millrace.yaml in the curr
 Examples:
   millrace start                                    the ports of the stack that it replaces, data in ./millrace-data
   millrace start --host postgres=127.0.0.1:5433     connector files that name the host postgres find it there
-  millrace start --dir b --kafka-port 0 --connect-port 0 --sql-port 0 --registry-port 0 --console-port 0     a second one beside it`,
+  millrace start --dir b --kafka-port 0 --connect-port 0 --sql-port 0 --registry-port 0 --rest-proxy-port 0 --console-port 0     a second one beside it`,
   )
   .action(async (given: Record<string, unknown>) => {
     const flags: Record<string, string> = {};
@@ -71,6 +71,7 @@ async function run(flags: Record<string, string>): Promise<void> {
     ports: {
       kafka: settings.number("kafka.port"),
       registry: settings.number("registry.port"),
+      restProxy: settings.number("rest-proxy.port"),
       connect: settings.number("connect.port"),
       sql: settings.number("sql.port"),
       console: settings.number("console.port"),

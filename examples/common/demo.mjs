@@ -41,7 +41,7 @@ export const untilInterrupted = () => interrupted;
 /** Everything in this process, on the standard ports or (for tests) on free ones. */
 export async function startMillrace(hosts, freePorts) {
   const before = performance.now();
-  const ports = freePorts ? { kafka: 0, registry: 0, connect: 0, sql: 0, console: 0 } : {};
+  const ports = freePorts ? { kafka: 0, registry: 0, restProxy: 0, connect: 0, sql: 0, console: 0 } : {};
   const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts, ports, logLevel: "error" });
   atEnd(() => millrace.close());
   say(

@@ -17,6 +17,7 @@ import { registerConsoleRoutes } from "../server/console/routes.js";
 import { registerErrorRoutes } from "../server/errors/routes.js";
 import { registerKsqlRoutes } from "../server/ksql/routes.js";
 import { checkAddress, type Listener, listen } from "../server/listen.js";
+import { registerRestProxyRoutes } from "../server/rest-proxy/routes.js";
 import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.js";
 import { backup } from "./backup.js";
 import { openDataFolder } from "./data-folder.js";
@@ -48,12 +49,13 @@ export interface MillraceOptions {
 export interface Ports {
   readonly kafka: number;
   readonly registry: number;
+  readonly restProxy: number;
   readonly connect: number;
   readonly sql: number;
   readonly console: number;
 }
 
-export const standardPorts: Ports = { kafka: 9092, registry: 8081, connect: 8083, sql: 8088, console: 9021 };
+export const standardPorts: Ports = { kafka: 9092, registry: 8081, restProxy: 8082, connect: 8083, sql: 8088, console: 9021 };
 
 interface Closable {
   /** may return a promise */
@@ -171,7 +173,18 @@ async function open(
     })
   ).port;
   const kafka = keep(await KafkaListener.open(kafkaOptions(options, wanted.kafka, broker, logger)));
-  return made({ kafka: kafka.port, registry: registryPort, connect: connectPort, sql: sqlPort, console: consolePort }, broker);
+  const restProxy = {
+    broker,
+    registry,
+    kafka: { host: advertisedHost(options.listen ?? "127.0.0.1"), port: kafka.port },
+    logger: logger.child({ part: "rest-proxy" }),
+    clock: systemClock,
+  };
+  const restProxyPort = (await surface(wanted.restProxy, "rest-proxy", (app) => registerRestProxyRoutes(app, restProxy))).port;
+  return made(
+    { kafka: kafka.port, registry: registryPort, restProxy: restProxyPort, connect: connectPort, sql: sqlPort, console: consolePort },
+    broker,
+  );
 }
 
 function kafkaOptions(options: MillraceOptions, port: number, broker: Broker, logger: Logger): KafkaListenerOptions {

@@ -17,7 +17,7 @@ export const settingsDef = new ConfigDef([
   { name: "dir", type: "STRING", default: "millrace-data", doc: "The data folder; one process at a time." },
   port("kafka.port", 9092, "the Kafka protocol"),
   port("registry.port", 8081, "the schema registry"),
-  port("rest-proxy.port", 8082, "the REST proxy (not built yet: it does not listen)"),
+  port("rest-proxy.port", 8082, "the REST proxy"),
   port("connect.port", 8083, "the Connect REST interface"),
   port("sql.port", 8088, "the ksqlDB REST interface"),
   port("console.port", 9021, "health, metrics and the error store"),

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { freePort } from "../../examples/common/free-port.mjs";
 
 const main = new URL("../../dist/main.js", import.meta.url).pathname;
-const surfaces = ["kafka", "registry", "connect", "sql", "console"];
+const surfaces = ["kafka", "registry", "rest-proxy", "connect", "sql", "console"];
 
 export class MillraceProcess {
   #log;

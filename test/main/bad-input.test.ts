@@ -129,7 +129,7 @@ describe("a record that goes wrong", () => {
     // the log itself takes any bytes, as a Kafka client would send them
     const inProcess = await Millrace.start({
       dir: join(folder.path, "data"),
-      ports: { kafka: 0, registry: 0, connect: 0, sql: 0, console: 0 },
+      ports: { kafka: 0, registry: 0, restProxy: 0, connect: 0, sql: 0, console: 0 },
       logger: silentLogger,
     });
     try {

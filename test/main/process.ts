@@ -10,6 +10,7 @@ const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 export interface Ports {
   readonly kafka: number;
   readonly registry: number;
+  readonly restProxy: number;
   readonly connect: number;
   readonly sql: number;
   readonly console: number;
@@ -26,7 +27,7 @@ interface RunOptions {
   readonly cwd?: string;
 }
 
-export const freePorts = ["kafka", "registry", "connect", "sql", "console"].flatMap((name) => [`--${name}-port`, "0"]);
+export const freePorts = ["kafka", "registry", "rest-proxy", "connect", "sql", "console"].flatMap((name) => [`--${name}-port`, "0"]);
 
 /** `millrace …` as a process of its own, to its end. */
 export async function millrace(args: readonly string[], options: RunOptions = {}): Promise<Ran> {

@@ -1,0 +1,52 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Broker } from "../../broker/api/broker.js";
+import type { Logger } from "../../common/logger.js";
+import type { Clock } from "../../common/time.js";
+import type { SchemaClient } from "../../schema-registry/client.js";
+import { SchemaCoders } from "./coders.js";
+import { errorAnswer, restErrors } from "./errors.js";
+import { answerType, formatOfContent } from "./media-type.js";
+import { produce } from "./v2/produce.js";
+
+export interface RestProxyServices {
+  readonly broker: Broker;
+  readonly registry: SchemaClient;
+  /** Where Kafka clients find the broker, as API v3 tells it. */
+  readonly kafka: { readonly host: string; readonly port: number };
+  readonly logger: Logger;
+  readonly clock: Clock;
+}
+
+/** Confluent's REST Proxy, API v2 and v3: https://docs.confluent.io/platform/current/kafka-rest/api.html */
+export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry, clock }: RestProxyServices): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => fail(error, request, reply));
+  app.setNotFoundHandler((request, reply) => fail(restErrors.notFound(), request, reply));
+
+  const producing = { broker, clock, coders: new SchemaCoders(registry) };
+  const answerProduce = async (request: FastifyRequest, reply: FastifyReply, topic: string, partition?: number) => {
+    const type = answerType(request.headers.accept);
+    const format = formatOfContent(request.headers["content-type"]);
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    return reply.type(type).send(await produce(producing, topic, partition, format, body));
+  };
+  app.post<{ Params: { topic: string } }>("/topics/:topic", (request, reply) => answerProduce(request, reply, request.params.topic));
+  app.post<{ Params: { topic: string; partition: string } }>("/topics/:topic/partitions/:partition", (request, reply) =>
+    answerProduce(request, reply, request.params.topic, partitionNumber(request.params.partition)),
+  );
+}
+
+function partitionNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw restErrors.notFound();
+  return Number(text);
+}
+
+function fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const v3 = request.url.startsWith("/v3");
+  const { status, ...body } = errorAnswer(error, v3);
+  return reply
+    .code(status)
+    .type(v3 || (request.headers.accept ?? "").includes("application/json") ? "application/json" : "application/vnd.kafka.v2+json")
+    .send(JSON.stringify(body));
+}

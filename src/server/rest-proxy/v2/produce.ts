@@ -1,0 +1,208 @@
+import { isUtf8 } from "node:buffer";
+import type { Broker } from "../../../broker/api/broker.js";
+import { BrokerError } from "../../../broker/api/errors.js";
+import { partitionFor } from "../../../broker/api/partitioner.js";
+import type { Clock } from "../../../common/time.js";
+import { ByteWriter } from "../../../serde/byte-writer.js";
+import { type RecordAnswer, RequestBatches } from "../batches.js";
+import { binaryCoder, type Coder, jsonCoder, kindOf, type SchemaChoice, type SchemaCoders } from "../coders.js";
+import { restErrors } from "../errors.js";
+import type { EmbeddedFormat } from "../media-type.js";
+import { isNull, malformed, parseSpan, type Span, scanArray, scanObject, skip, skipSpace } from "../request-scanner.js";
+
+export interface Producing {
+  readonly broker: Broker;
+  readonly coders: SchemaCoders;
+  readonly clock: Clock;
+}
+
+const fields = new Set(["key_schema", "key_schema_id", "value_schema", "value_schema_id", "records"]);
+const keyBytes = new ByteWriter(4096);
+const valueBytes = new ByteWriter(64 * 1024);
+
+/**
+ * `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: all records of the body or, where one of them is wrong, none.
+ * Returns the answer's JSON text.
+ */
+export async function produce(
+  { broker, coders, clock }: Producing,
+  topic: string,
+  onlyPartition: number | undefined,
+  format: EmbeddedFormat,
+  body: Buffer,
+): Promise<string> {
+  const spans = topLevel(body);
+  const records = spans.get("records");
+  if (!records || isNull(body, records.start)) throw restErrors.unprocessable("records may not be null");
+  let keys = await coderOf(coders, topic, true, format, body, spans);
+  let values = await coderOf(coders, topic, false, format, body, spans);
+  const count = await partitionsOf(broker, topic);
+  if (onlyPartition !== undefined && !(onlyPartition < count)) throw restErrors.partitionNotFound();
+
+  const read = () => {
+    const batches = new RequestBatches(topic, clock.now());
+    // Nothing waits while the records are read: the two writers are shared by all requests.
+    try {
+      const found = readRecords(body, records, { keys, values, onlyPartition, count, batches });
+      if (found === 0) throw restErrors.unprocessable("records may not be empty");
+    } catch (error) {
+      batches.discard();
+      throw error;
+    }
+    return batches;
+  };
+  if (keys?.register || values?.register) {
+    // Values that do not fit must not leave their schema behind.
+    read().discard();
+    keys = (await keys?.register?.()) ?? keys;
+    values = (await values?.register?.()) ?? values;
+  }
+  const batches = read();
+  try {
+    await createWhereMissing(broker, topic);
+  } catch (error) {
+    batches.discard();
+    throw error;
+  }
+  return answerText(await batches.produce(broker), keys?.schemaId ?? null, values?.schemaId ?? null);
+}
+
+function topLevel(body: Buffer): Map<string, Span> {
+  if (!isUtf8(body)) throw restErrors.badJson("it is not UTF-8");
+  const spans = new Map<string, Span>();
+  const start = skipSpace(body, 0);
+  if (start === body.length) throw restErrors.unprocessable("Payload error. Request body is empty. Produce request must contain records");
+  const end = scanObject(body, start, body.length, (name, p) => {
+    if (!fields.has(name)) throw unrecognized(body, name);
+    const after = skip(body, p, body.length);
+    spans.set(name, { start: p, end: after });
+    return after;
+  });
+  if (skipSpace(body, end) !== body.length) throw malformed(body, "unexpected text", end);
+  return spans;
+}
+
+function unrecognized(body: Buffer, name: string) {
+  return malformed(body, `Unrecognized field: ${name}`, 0).errorCode === 400
+    ? malformed(body, "", 0)
+    : restErrors.unprocessable(`Unrecognized field: ${name}`);
+}
+
+/** undefined where the format needs a schema and the request has none. */
+async function coderOf(
+  coders: SchemaCoders,
+  topic: string,
+  isKey: boolean,
+  format: EmbeddedFormat,
+  body: Buffer,
+  spans: ReadonlyMap<string, Span>,
+): Promise<Coder | undefined> {
+  const kind = kindOf[format];
+  if (kind === undefined) return format === "binary" ? binaryCoder : jsonCoder;
+  const choice = schemaChoice(body, spans, isKey ? "key" : "value");
+  if (!choice) return undefined;
+  return coders.known(choice.id, kind) ?? coders.resolve(topic, isKey, kind, choice);
+}
+
+function schemaChoice(body: Buffer, spans: ReadonlyMap<string, Span>, part: "key" | "value"): SchemaChoice | undefined {
+  const of = (name: string) => {
+    const span = spans.get(name);
+    return span && !isNull(body, span.start) ? parseSpan(body, span) : undefined;
+  };
+  const id = of(`${part}_schema_id`);
+  if (id !== undefined) {
+    if (typeof id !== "number" || !Number.isInteger(id)) throw restErrors.unprocessable(`${part}_schema_id must be a whole number`);
+    return { id };
+  }
+  const text = of(`${part}_schema`);
+  if (text === undefined) return undefined;
+  if (typeof text !== "string") throw restErrors.unprocessable(`${part}_schema must be a text`);
+  return { text };
+}
+
+/** Of a topic that is not there: what it would be created with. */
+async function partitionsOf(broker: Broker, topic: string): Promise<number> {
+  const [found] = await broker.describeTopics([topic]);
+  if (found) return found.partitions;
+  const [made] = await broker.createTopics([{ name: topic, partitions: -1 }], { validateOnly: true });
+  if (made?.error instanceof BrokerError && made.error.kafka === "INVALID_TOPIC_EXCEPTION")
+    throw restErrors.unprocessable(made.error.message);
+  return made?.partitions ?? 1;
+}
+
+async function createWhereMissing(broker: Broker, topic: string): Promise<void> {
+  if ((await broker.describeTopics([topic])).length > 0) return;
+  const [made] = await broker.createTopics([{ name: topic, partitions: -1 }]);
+  if (made?.error && made.error.code !== "ALREADY_EXISTS") throw made.error;
+}
+
+interface Reading {
+  readonly keys: Coder | undefined;
+  readonly values: Coder | undefined;
+  readonly onlyPartition: number | undefined;
+  /** of the topic's partitions */
+  readonly count: number;
+  readonly batches: RequestBatches;
+}
+
+/** Where records without a key go: one partition a request, the next one each time. */
+let sticky = 0;
+
+function readRecords(b: Buffer, records: Span, { keys, values, onlyPartition, count, batches }: Reading): number {
+  const { end } = records;
+  const keyless = sticky++ % count;
+  let read = 0;
+  let hasKey = false;
+  let hasValue = false;
+  let partition = -1;
+  const member = (name: string, p: number): number => {
+    switch (name) {
+      case "value":
+        if (isNull(b, p)) return p + 4;
+        if (!values) throw restErrors.valueSchemaMissing();
+        hasValue = true;
+        valueBytes.position = 0;
+        return values.read(b, p, end, valueBytes);
+      case "key":
+        if (isNull(b, p)) return p + 4;
+        if (!keys) throw restErrors.keySchemaMissing();
+        hasKey = true;
+        keyBytes.position = 0;
+        return keys.read(b, p, end, keyBytes);
+      case "partition": {
+        const after = skip(b, p, end);
+        if (isNull(b, p)) return after;
+        const n = parseSpan(b, { start: p, end: after });
+        if (typeof n !== "number" || !Number.isInteger(n) || n < 0)
+          throw restErrors.unprocessable("partition must be a whole number of 0 or more");
+        if (n >= count) throw restErrors.partitionNotFound();
+        partition = n;
+        return after;
+      }
+      default:
+        throw restErrors.unprocessable(`Unrecognized field: ${name}`);
+    }
+  };
+  scanArray(b, records.start, (p) => {
+    hasKey = hasValue = false;
+    partition = onlyPartition ?? -1;
+    const after = scanObject(b, p, end, member);
+    const key = hasKey ? keyBytes.buffer.subarray(0, keyBytes.position) : null;
+    const value = hasValue ? valueBytes.buffer.subarray(0, valueBytes.position) : null;
+    batches.add(partition >= 0 ? partition : partitionFor(key, count, keyless), key, value);
+    read++;
+    return after;
+  });
+  return read;
+}
+
+function answerText(answers: readonly RecordAnswer[], keyId: number | null, valueId: number | null): string {
+  let offsets = "";
+  for (const { partition, offset, result } of answers) {
+    offsets += offsets === "" ? "" : ",";
+    if (result.error)
+      offsets += `{"partition":null,"offset":null,"error_code":${result.error.retriable ? 2 : 1},"error":${JSON.stringify(result.error.message)}}`;
+    else offsets += `{"partition":${partition},"offset":${offset},"error_code":null,"error":null}`;
+  }
+  return `{"offsets":[${offsets}],"key_schema_id":${keyId},"value_schema_id":${valueId}}`;
+}
