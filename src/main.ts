@@ -22,7 +22,9 @@ Start here:
   millrace connectors                     what runs, and what failed with its cause
   millrace errors list                    records that were set aside, with replay`,
   )
-  .showHelpAfterError("(millrace --help shows what there is)");
+  .showHelpAfterError("(millrace --help shows what there is)")
+  // Without this `migrations apply --version 2` would print the version of Millrace.
+  .enablePositionalOptions();
 
 const start = program.command("start").description("Start everything in this process and keep running until Ctrl-C.");
 for (const setting of settingsDef.settings.values()) {
@@ -118,11 +120,12 @@ function describeDefault(value: unknown): string {
 }
 
 async function addClients(): Promise<void> {
-  const [{ sqlCommand }, { topicsCommand }, { connectorsCommand }, { errorsCommand }] = await Promise.all([
+  const [{ sqlCommand }, { topicsCommand }, { connectorsCommand }, { errorsCommand }, { migrationsCommand }] = await Promise.all([
     import("./cli/sql.js"),
     import("./cli/topics.js"),
     import("./cli/connectors.js"),
     import("./cli/errors.js"),
+    import("./cli/migrations/command.js"),
   ]);
   const { backupCommands } = await import("./cli/backup.js");
   const clients = [
@@ -130,6 +133,7 @@ async function addClients(): Promise<void> {
     topicsCommand(),
     connectorsCommand(),
     errorsCommand(),
+    migrationsCommand(),
     ...backupCommands({ backup: backupStopped, restore: restoreTo }),
   ];
   for (const command of clients) program.addCommand(command);

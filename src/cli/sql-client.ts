@@ -21,8 +21,12 @@ export class SqlError extends Error {
 /** The ksqlDB REST API as the command line uses it. @throws MillraceError CONNECT_FAILED, SqlError */
 export class SqlClient {
   readonly url: string;
+  private readonly authorization: Record<string, string>;
+  /** of the last statement that the server put on its command topic: what comes next is to see its effect */
+  private sequence = -1;
 
-  constructor(url: string) {
+  constructor(url: string, user?: { readonly name: string; readonly password: string }) {
+    this.authorization = user ? { authorization: `Basic ${Buffer.from(`${user.name}:${user.password}`).toString("base64")}` } : {};
     this.url = (/^[a-z]+:\/\//i.test(url) ? url : `http://${url}`).replace(/\/+$/, "");
   }
 
@@ -33,10 +37,13 @@ export class SqlClient {
         ksql: request.sql,
         streamsProperties: request.properties ?? {},
         sessionVariables: request.variables ?? {},
+        ...(this.sequence >= 0 ? { commandSequenceNumber: this.sequence } : {}),
       },
       request.signal,
     );
-    return (await response.json()) as Record<string, unknown>[];
+    const entities = (await response.json()) as Record<string, unknown>[];
+    for (const { commandSequenceNumber: n } of entities) if (typeof n === "number" && n > this.sequence) this.sequence = n;
+    return entities;
   }
 
   /** The header, then the rows, of a SELECT. */
@@ -86,7 +93,7 @@ export class SqlClient {
   private async send(path: string, init: RequestInit): Promise<Response> {
     let response: Response;
     try {
-      response = await fetch(`${this.url}${path}`, init);
+      response = await fetch(`${this.url}${path}`, { ...init, headers: { ...this.authorization, ...init.headers } });
     } catch (error) {
       if (init.signal?.aborted) throw error;
       const cause = (error as { cause?: { code?: string; message?: string } }).cause;

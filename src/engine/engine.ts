@@ -126,7 +126,7 @@ export class Engine {
     this.checkOpen();
     const properties = this.requestProperties(request);
     const variables = variablesOf(request);
-    const statements = parse(request.sql, variables);
+    const statements = parse(request.sql, this.substitutes(properties) ? variables : null);
     return this.inTurn(async () => {
       this.checkOpen();
       if (request.commandSequenceNumber !== undefined && request.commandSequenceNumber >= this.commands.nextOffset)
@@ -161,6 +161,10 @@ export class Engine {
     });
   }
 
+  private substitutes(requestProperties: Readonly<Record<string, string>>): boolean {
+    return { ...this.systemProperties, ...requestProperties }["ksql.variable.substitution.enable"]?.toLowerCase() !== "false";
+  }
+
   /**
    * Starts the one SELECT or PRINT of a request.
    * @throws SQL_PARSE, StatementError
@@ -168,7 +172,7 @@ export class Engine {
   async query(request: StatementRequest): Promise<QueryResult | PrintResult> {
     this.checkOpen();
     const properties = this.requestProperties(request);
-    const statements = parse(request.sql, variablesOf(request));
+    const statements = parse(request.sql, this.substitutes(properties) ? variablesOf(request) : null);
     if (statements.length !== 1)
       throw new MillraceError("SQL_STATEMENT", `Expected exactly one KSQL statement; found ${statements.length} instead`);
     const [parsed] = statements;

@@ -28,6 +28,7 @@ const known: readonly Known[] = [
   { name: "ksql.streams.processing.guarantee", value: "exactly_once_v2", editable: true },
   { name: "ksql.streams.num.stream.threads", value: "1", editable: true },
   { name: "ksql.timestamp.throw.on.invalid", value: "false", editable: true },
+  { name: "ksql.variable.substitution.enable", value: "true", editable: true },
 ];
 const byName = new Map(known.map((k) => [k.name, k]));
 

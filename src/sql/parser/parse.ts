@@ -13,18 +13,18 @@ export interface ParsedStatement {
 
 /**
  * All statements of a request.
- * @param variables values of `${name}` by upper-case name, substituted ahead of parsing; DEFINE and UNDEFINE in the text
- *   hold for the statements after them
+ * @param variables values of `${name}` by name, in any case, substituted ahead of parsing; DEFINE and UNDEFINE in the text
+ *   hold for the statements after them; null leaves `${name}` as it is
  * @throws SQL_PARSE with context {statement, line, column, expected}; line and column count from 1 within the whole text
  */
-export function parse(sql: string, variables: ReadonlyMap<string, string> = new Map()): ParsedStatement[] {
-  const defined = new Map(variables);
+export function parse(sql: string, variables: ReadonlyMap<string, string> | null = new Map()): ParsedStatement[] {
+  const defined = new Map([...(variables ?? [])].map(([name, value]) => [name.toUpperCase(), value]));
   const statements: ParsedStatement[] = [];
   for (const tokens of split(tokenize(sql))) {
     const { start, line, column } = tokens[0]!;
     const end = tokens[tokens.length - 1]!.end;
     const written = sql.slice(start, end);
-    const text = written.includes("${") ? substitute(written, defined) : written;
+    const text = variables !== null && written.includes("${") ? substitute(written, defined) : written;
     const own =
       text === written
         ? [...tokens.map((t) => ({ ...t, start: t.start - start, end: t.end - start })), endOf(tokens, start)]
