@@ -34,6 +34,8 @@ export interface SchemaClient {
   lookup(subject: string, schema: SchemaInput, options?: { normalize?: boolean }): Promise<SubjectVersion>;
   /** @throws NOT_FOUND */
   latest(subject: string): Promise<SubjectVersion>;
+  /** Every version of the subject; empty where there is none. */
+  history(subject: string): Promise<SubjectVersion[]>;
   /** @throws NOT_FOUND */
   getById(id: number): Promise<StoredSchema>;
   /** What `getById` would give if it is known here without waiting. */

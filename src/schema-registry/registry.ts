@@ -93,6 +93,10 @@ export class SchemaRegistry implements SchemaClient {
     return this.version(subject, "latest");
   }
 
+  async history(subject: string): Promise<SubjectVersion[]> {
+    return this.all(subject).map(answer);
+  }
+
   async getById(id: number): Promise<StoredSchema> {
     const found = this.cached(id);
     if (!found) throw registryErrors.schemaIdNotFound(id);

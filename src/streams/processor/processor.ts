@@ -41,6 +41,8 @@ export interface ProcessorContext {
   store<S extends StateStore>(name: string): S;
   /** Calls back every `intervalMs` of stream time or wall clock, between records. Returns how to cancel. */
   schedule(intervalMs: number, type: PunctuationType, punctuate: (timestamp: number) => void): () => void;
+  /** Sets the input record aside, with why. */
+  reportBad(stage: string, cause: unknown): void;
   /** An expression failed on this record: it went on with null, or was dropped. For the processing log. */
   logError(error: ProcessingError): void;
 }

@@ -287,6 +287,7 @@ export class StreamTask implements TaskContext {
           task.punctuations = task.punctuations.filter((other) => other !== p);
         };
       },
+      reportBad: (stage, cause) => task.reportBad(stage, cause),
       logError(error) {
         const { topic, partition, offset } = task.record;
         task.host.onProcessingError({ ...error, topic, partition, offset });

@@ -106,7 +106,7 @@ function union(branches: readonly AvroSchema[], schema: Schema): AvroDecoder {
 }
 
 /** Arrays and maps come in blocks; a negative count is followed by the block's size in bytes. */
-function blocks(r: ByteReader, each: () => void): void {
+export function blocks(r: ByteReader, each: () => void): void {
   for (;;) {
     let count = r.int();
     if (count === 0) return;
