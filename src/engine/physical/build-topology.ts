@@ -6,8 +6,9 @@ import { type ExecutionStep, PLAN_VERSION, type QueryPlan, type RowSchema, type 
 import { MaterializeSink } from "../../streams/processor/table.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
 import { Topology } from "../../streams/topology/topology.js";
+import type { BuildContext, Built } from "./built.js";
 import { neededColumns } from "./needed-columns.js";
-import { type BuildContext, type Built, buildStep } from "./steps.js";
+import { buildStep } from "./steps.js";
 import { sinkFormat, timestampReader } from "./topic-formats.js";
 
 export interface BuildOptions {
@@ -46,7 +47,7 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
   const context: BuildContext = {
     topology,
     registry: options.registry,
-    functions: options.functions,
+    functions: options.functions.configured(options.properties ?? {}),
     needed: neededColumns(root),
     coalesce: coalesces(options.properties),
     onePartition: sourceTopics(root).every((topic) => options.partitionsOf?.(topic) === 1),

@@ -1,8 +1,6 @@
 import { MillraceError } from "../../common/errors.js";
-import type { SchemaClient } from "../../schema-registry/client.js";
 import type { Row } from "../../serde/row-serde.js";
 import { compileRow } from "../../sql/evaluate/compile.js";
-import type { FunctionRegistry } from "../../sql/functions/registry.js";
 import type {
   AggregateStep,
   ExecutionStep,
@@ -19,49 +17,16 @@ import type {
 import { Aggregate } from "../../streams/processor/aggregate.js";
 import { SessionAggregate, sessionSchema } from "../../streams/processor/session-aggregate.js";
 import { FlatMap, MapRow, SelectKey, StreamFilter, StreamGroupBy, TableFilter, TableGroupBy } from "../../streams/processor/stateless.js";
-import { joinBufferSchema, StreamJoinSide } from "../../streams/processor/stream-join.js";
-import { MappedGetter, MaterializeTable, StoreGetter, type TableGetterSupplier } from "../../streams/processor/table.js";
-import { type Joiner, JoinGetter, StreamTableJoin, TableJoinSide } from "../../streams/processor/table-join.js";
+import { MappedGetter, MaterializeTable, StoreGetter } from "../../streams/processor/table.js";
 import { WindowedAggregate } from "../../streams/processor/windowed-aggregate.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
-import type { KeyWindow } from "../../streams/topology/record-format.js";
 import type { Topology } from "../../streams/topology/topology.js";
 import { type CompiledAggregate, compileAggregate } from "./aggregates.js";
+import type { BuildContext, Built, Wanted } from "./built.js";
+import { buildForeignKeyJoin } from "./foreign-key-join.js";
+import { buildStreamJoin, buildStreamTableJoin, buildTableJoin } from "./joins.js";
 import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey } from "./row-functions.js";
 import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
-
-export interface BuildContext {
-  readonly topology: Topology;
-  readonly registry: SchemaClient;
-  readonly functions: FunctionRegistry;
-  readonly needed: ReadonlyMap<string, ReadonlySet<number>>;
-  readonly coalesce: boolean;
-  /** every input topic has one partition, so records need no topic to come together by key */
-  readonly onePartition: boolean;
-}
-
-/** A step's part of the topology. */
-export interface Built {
-  /** nodes that hand on the step's rows */
-  readonly parents: string[];
-  readonly kind: "stream" | "table";
-  /** changes carry the row before them */
-  readonly knowsOld: boolean;
-  /** keys are windowed */
-  readonly window?: KeyWindow;
-  /** of tables that are kept: how to look a row up, and the stores that this needs */
-  readonly getter?: TableGetterSupplier;
-  readonly stores: readonly string[];
-  /** where pull queries find the rows */
-  readonly pull?: { readonly store: string; readonly rowOf: (stored: Row) => Row | null; readonly window?: WindowSpec };
-  /** source nodes (repartition topics included) whose partitions the rows lie in */
-  readonly sources: readonly string[];
-}
-
-export interface Wanted {
-  /** downstream takes rows back, or looks them up */
-  readonly old: boolean;
-}
 
 export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wanted): Built {
   switch (step.step) {
@@ -78,19 +43,36 @@ export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wa
       return buildFlatMap(step, context);
     case "aggregate":
       return buildAggregate(step, context, wanted);
+    case "suppress":
+      // The aggregate itself holds windows back until they close: its window says so.
+      return buildStep(step.source, context, wanted);
     case "table-table-join":
-      return buildTableJoin(step, context);
     case "stream-table-join":
-      return buildStreamTableJoin(step, context);
     case "stream-stream-join":
-      return buildStreamJoin(step, context);
+    case "foreign-key-join":
+      return buildJoin(step, context, wanted);
     case "stream-group-by":
     case "table-group-by":
     case "stream-sink":
     case "table-sink":
       throw new MillraceError("INTERNAL", `step ${step.id} (${step.step}) is not where it belongs in the plan`);
     default:
-      throw new MillraceError("UNSUPPORTED", `${step.step.replaceAll("-", " ")} is not supported yet`, { context: { step: step.id } });
+      throw new MillraceError("UNSUPPORTED", `the step ${(step as { step: string }).step} is not known to this version`);
+  }
+}
+
+function buildJoin(step: JoinStep, context: BuildContext, wanted: Wanted): Built {
+  const left = buildStep(step.left, context, { old: step.step === "table-table-join" || step.step === "foreign-key-join" });
+  const right = buildStep(step.right, context, { old: step.step !== "stream-stream-join" });
+  switch (step.step) {
+    case "table-table-join":
+      return buildTableJoin(step, left, right, context);
+    case "stream-table-join":
+      return buildStreamTableJoin(step, left, right, context);
+    case "stream-stream-join":
+      return buildStreamJoin(step, left, right, context);
+    case "foreign-key-join":
+      return buildForeignKeyJoin(step, left, right, context, wanted);
   }
 }
 
@@ -279,11 +261,10 @@ function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Want
       pull: { store, rowOf: result },
     };
   }
-  if (window.emit === "final") throw new MillraceError("UNSUPPORTED", "EMIT FINAL is not supported yet", { context: { step: step.id } });
+  const final = window.emit === "final";
   if (window.type === "SESSION") return buildSessionAggregate(step, context, base, source.parents, compiled);
   const advance = window.advance ?? window.size;
-  // Kafka Streams' default: late records are taken for a day.
-  const grace = window.grace ?? Math.max(86_400_000 - window.size, 0);
+  const grace = graceOf(window);
   const retention = Math.max(window.retention ?? 0, window.size + grace);
   topology.addStore({
     name: store,
@@ -296,11 +277,26 @@ function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Want
   });
   topology.addProcessor(
     step.id,
-    () => new WindowedAggregate({ store, aggregator: bind, coalesce, needOld: wanted.old, size: window.size, advance, grace }),
+    () =>
+      new WindowedAggregate({
+        store,
+        aggregator: bind,
+        coalesce,
+        needOld: wanted.old,
+        size: window.size,
+        advance,
+        grace,
+        ...(final ? { final: { retention } } : {}),
+      }),
     source.parents,
     [store],
   );
   return { ...base, window: { type: window.type, size: window.size }, pull: { store, rowOf: result, window } };
+}
+
+/** Kafka Streams' default: late records are taken for a day. A final result waits for nothing unless told to. */
+function graceOf(window: WindowSpec): number {
+  return window.grace ?? (window.emit === "final" ? 0 : Math.max(86_400_000 - window.size, 0));
 }
 
 function buildSessionAggregate(
@@ -312,7 +308,7 @@ function buildSessionAggregate(
 ): Built {
   const window = step.window!;
   const store = base.stores[0]!;
-  const grace = window.grace ?? Math.max(86_400_000 - window.size, 0);
+  const grace = graceOf(window);
   const retention = Math.max(window.retention ?? 0, window.size + grace);
   const keyColumns = step.schema.key.length;
   topology.addStore({
@@ -322,109 +318,7 @@ function buildSessionAggregate(
     changelog: { type: "own" },
     retention,
   });
-  const options = { store, aggregator: bind, keyColumns, gap: window.size, grace, retention };
+  const options = { store, aggregator: bind, keyColumns, gap: window.size, grace, retention, final: window.emit === "final" };
   topology.addProcessor(step.id, () => new SessionAggregate(options), parents, [store]);
   return { ...base, window: { type: "SESSION" }, pull: { store, rowOf: result, window } };
-}
-
-/** The joined row's columns from `[...key, ...value]` of either side; pseudo columns are null until the join sets its time. */
-function compileJoiner(step: JoinStep): Joiner {
-  const code = step.columns.map(({ side, part, index }) => {
-    const at = part === "key" ? index : step[side].schema.key.length + index;
-    return `${side} === null ? null : ${side}[${at}]`;
-  });
-  const keys = step.schema.key.map((_, i) => `key[${i}]`);
-  return new Function(
-    "key",
-    "left",
-    "right",
-    `"use strict"; return [${[...keys, ...code, "null, null, null, null, null"].join(", ")}];`,
-  ) as Joiner;
-}
-
-function buildTableJoin(step: JoinStep, context: BuildContext): Built {
-  const { topology } = context;
-  const left = buildStep(step.left, context, { old: true });
-  const right = buildStep(step.right, context, { old: true });
-  const [leftGetter, rightGetter] = [left.getter, right.getter];
-  if (!leftGetter || !rightGetter)
-    throw new MillraceError("UNSUPPORTED", "a side of the join is not a table that can be looked up", { context: { step: step.id } });
-  topology.copartition([...left.sources, ...right.sources]);
-  const joiner = compileJoiner(step);
-  topology.addProcessor(`${step.id}-Left`, () => new TableJoinSide("left", step.join, joiner, rightGetter), left.parents, right.stores);
-  topology.addProcessor(`${step.id}-Right`, () => new TableJoinSide("right", step.join, joiner, leftGetter), right.parents, left.stores);
-  return {
-    parents: [`${step.id}-Left`, `${step.id}-Right`],
-    kind: "table",
-    knowsOld: true,
-    stores: [...left.stores, ...right.stores],
-    sources: [...left.sources, ...right.sources],
-    getter: (c) => new JoinGetter(step.join, joiner, leftGetter(c), rightGetter(c)),
-  };
-}
-
-function buildStreamTableJoin(step: JoinStep, context: BuildContext): Built {
-  const { topology } = context;
-  const left = buildStep(step.left, context, { old: false });
-  const right = buildStep(step.right, context, { old: true });
-  const getter = right.getter;
-  if (!getter) throw new MillraceError("UNSUPPORTED", "the table of the join cannot be looked up", { context: { step: step.id } });
-  if (step.join !== "INNER" && step.join !== "LEFT") throw new MillraceError("UNSUPPORTED", `${step.join} joins of a stream with a table`);
-  topology.copartition([...left.sources, ...right.sources]);
-  const joiner = compileJoiner(step);
-  const type = step.join;
-  topology.addProcessor(step.id, () => new StreamTableJoin(type, joiner, getter, step.schema.key.length), left.parents, right.stores);
-  return { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: left.sources };
-}
-
-function buildStreamJoin(step: JoinStep, context: BuildContext): Built {
-  const { topology } = context;
-  const { before, after, grace } = step.within!;
-  if (grace !== undefined && step.join !== "INNER")
-    throw new MillraceError("UNSUPPORTED", "GRACE PERIOD of an outer join of streams is not supported yet", { context: { step: step.id } });
-  const left = buildStep(step.left, context, { old: false });
-  const right = buildStep(step.right, context, { old: false });
-  if (left.window || right.window)
-    throw new MillraceError("UNSUPPORTED", "joins of windowed streams are not supported yet", { context: { step: step.id } });
-  topology.copartition([...left.sources, ...right.sources]);
-  const joiner = compileJoiner(step);
-  // Without a grace period late records are taken for a day, as by Kafka Streams.
-  const retention = before + after + (grace ?? Math.max(86_400_000 - before - after, 0));
-  const [leftStore, rightStore] = [`${step.id}-Left-Buffer`, `${step.id}-Right-Buffer`];
-  const sides = { left, right };
-  for (const side of ["left", "right"] as const) {
-    const { schema } = step[side];
-    const store = side === "left" ? leftStore : rightStore;
-    topology.addStore({
-      name: store,
-      kind: "join-buffer",
-      schema: joinBufferSchema(schema.key, schema.value),
-      changelog: { type: "own" },
-      retention,
-    });
-  }
-  for (const side of ["left", "right"] as const) {
-    const other = side === "left" ? "right" : "left";
-    const options = {
-      side,
-      type: step.join,
-      joiner,
-      store: side === "left" ? leftStore : rightStore,
-      otherStore: side === "left" ? rightStore : leftStore,
-      keyColumns: step.schema.key.length,
-      valueColumns: step[side].schema.value.length,
-      otherColumns: step[other].schema.value.length,
-      before,
-      after,
-      retention,
-    };
-    topology.addProcessor(`${step.id}-${side}`, () => new StreamJoinSide(options), sides[side].parents, [leftStore, rightStore]);
-  }
-  return {
-    parents: [`${step.id}-left`, `${step.id}-right`],
-    kind: "stream",
-    knowsOld: false,
-    stores: [],
-    sources: [...left.sources, ...right.sources],
-  };
 }

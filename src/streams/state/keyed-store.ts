@@ -25,6 +25,8 @@ export class KeyedStore implements KeyValueStore {
   readonly table = new ByteTable();
   timestamp = -1;
   sourceTime = -1;
+  /** ms, the largest timestamp that was ever written, -1 before the first */
+  maxTimestamp = -1;
   private readonly keyColumns: number;
   private readonly width: number;
   private readonly keyCodec: RowCodec;
@@ -88,6 +90,7 @@ export class KeyedStore implements KeyValueStore {
   }
 
   putCurrent(row: Row | null, timestamp: number, sourceTime: number): void {
+    if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp;
     let at = this.cursor;
     if (at < 0) {
       if (row === null) return;
@@ -219,6 +222,7 @@ export class KeyedStore implements KeyValueStore {
   }
 
   restoreBytes(bytes: Buffer, keyStart: number, keyEnd: number, start: number, end: number, timestamp: number, sourceTime: number): void {
+    if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp;
     const hash = hashBytes(bytes, keyStart, keyEnd);
     let at = this.table.find(bytes, keyStart, keyEnd, hash);
     if (at < 0) {

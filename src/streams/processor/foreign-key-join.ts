@@ -1,0 +1,290 @@
+import type { SqlField } from "../../data/sql-type.js";
+import type { Row } from "../../serde/row-serde.js";
+import type { KeyedStore } from "../state/keyed-store.js";
+import type { StoreSchema } from "../state/store.js";
+import { PSEUDO_COLUMNS, rowMaker } from "../topology/record-format.js";
+import { compareRows } from "./key-order.js";
+import type { Processor, ProcessorContext } from "./processor.js";
+import type { Bind } from "./stateless.js";
+import type { TableGetter, TableGetterSupplier } from "./table.js";
+import type { Joiner } from "./table-join.js";
+
+/*
+ * A join of a table with another one's key that one of its columns names. Each left row subscribes to its foreign key, where the right
+ * table's rows lie; there every change of either side is answered with the right row, and the answer, back where the left rows lie, is
+ * joined with the left row as it is by then.
+ *
+ * Right because answers under one foreign key come in the order of the right row's changes, and an answer for a foreign key that
+ * the left row does not have any more is dropped: the subscription to the new one is answered too.
+ */
+
+/** What a left row wants of its foreign key. The numbers stand in repartition topics. */
+const SUBSCRIBE = 0;
+/** answered even where there is no right row */
+const SUBSCRIBE_OR_NULL = 1;
+const UNSUBSCRIBE = 2;
+/** the left row is gone: answered with nothing, so that the result goes too */
+const LEFT_DELETED = 3;
+
+const integer = { base: "INTEGER" } as const;
+
+/** `[foreign key, ...left key, what]` */
+export function subscriptionSchema(foreignKey: SqlField, leftKey: readonly SqlField[]): StoreSchema {
+  return { key: [foreignKey], value: [...named("LEFT", leftKey), { name: "WHAT", type: integer }] };
+}
+
+/** `[...left key, foreign key, what, there is a right row, ...right columns]` */
+export function responseSchema(foreignKey: SqlField, leftKey: readonly SqlField[], right: StoreSchema): StoreSchema {
+  const value: SqlField[] = [foreignKey, { name: "WHAT", type: integer }, { name: "FOUND", type: { base: "BOOLEAN" } }];
+  return { key: leftKey, value: [...value, ...named("RIGHT", [...right.key, ...right.value])] };
+}
+
+/**
+ * The subscribers of each foreign key as a list through the store, so that neither adding nor removing one costs more the more there
+ * are: `[foreign key, ...left key] → [...next left key, ...left key before]`; nulls for a left key are the list's beginning.
+ */
+export function subscribersSchema(foreignKey: SqlField, leftKey: readonly SqlField[]): StoreSchema {
+  return { key: [foreignKey, ...named("LEFT", leftKey)], value: [...named("NEXT", leftKey), ...named("BEFORE", leftKey)] };
+}
+
+function named(prefix: string, columns: readonly SqlField[]): SqlField[] {
+  return columns.map((c, i) => ({ name: `${prefix}_${i}`, type: c.type }));
+}
+
+export interface SubscribeOptions {
+  readonly leftJoin: boolean;
+  readonly foreignKey: Bind<(row: Row) => unknown>;
+  readonly same: (a: Row, b: Row) => boolean;
+  readonly leftKeys: number;
+}
+
+/** Left rows become what their foreign keys are told. */
+export class ForeignKeySubscribe implements Processor {
+  private next!: Processor;
+  private foreignKey!: (row: Row) => unknown;
+
+  constructor(private readonly options: SubscribeOptions) {}
+
+  init(context: ProcessorContext): void {
+    this.next = context.next;
+    this.foreignKey = this.options.foreignKey(context);
+  }
+
+  process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
+    const { leftJoin, same } = this.options;
+    const was = old === null ? null : this.foreignKey(old);
+    if (row === null) {
+      if (old !== null && (was !== null || leftJoin)) this.tell(was, key, LEFT_DELETED, timestamp);
+      return;
+    }
+    const is = this.foreignKey(row);
+    if (old === null) {
+      if (is !== null || leftJoin) this.tell(is, key, leftJoin ? SUBSCRIBE_OR_NULL : SUBSCRIBE, timestamp);
+      return;
+    }
+    if (was !== null && !same([was], [is])) this.tell(was, key, UNSUBSCRIBE, timestamp);
+    if (is !== null || was !== null || leftJoin) this.tell(is, key, SUBSCRIBE_OR_NULL, timestamp);
+  }
+
+  private tell(foreignKey: unknown, key: Row, what: number, timestamp: number): void {
+    const row: Row = [foreignKey, ...key.slice(0, this.options.leftKeys), what, timestamp, null, null, null, null];
+    this.next.process(row, row, null, timestamp);
+  }
+}
+
+export interface AnswerOptions {
+  readonly store: string;
+  readonly leftKeys: number;
+  /** key and value columns of the right table */
+  readonly rightColumns: number;
+}
+
+/** Keeps who has subscribed, and answers with the right row as it is. */
+export class ForeignKeySubscription implements Processor {
+  private next!: Processor;
+  private context!: ProcessorContext;
+  private subscribers!: Subscribers;
+  private right!: TableGetter;
+  private answer!: Answer;
+
+  constructor(
+    private readonly options: AnswerOptions,
+    private readonly rightSupplier: TableGetterSupplier,
+  ) {}
+
+  init(context: ProcessorContext): void {
+    this.context = context;
+    this.next = context.next;
+    this.subscribers = new Subscribers(context.store(this.options.store), this.options.leftKeys);
+    this.right = this.rightSupplier(context);
+    this.answer = answerMaker(this.options);
+  }
+
+  process(_key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
+    if (row === null) return;
+    const { subscribers, right, context, options } = this;
+    const foreignKey = row[0];
+    const leftKey = row.slice(1, 1 + options.leftKeys);
+    const what = row[1 + options.leftKeys] as number;
+    let found: Row | null = null;
+    let time = timestamp;
+    if (foreignKey !== null) {
+      if (what === SUBSCRIBE || what === SUBSCRIBE_OR_NULL) subscribers.add(foreignKey, leftKey, timestamp);
+      else subscribers.remove(foreignKey, leftKey, timestamp);
+      if (what === UNSUBSCRIBE) return;
+      found = right.get([foreignKey]);
+      if (found !== null) {
+        if (right.timestamp > time) time = right.timestamp;
+        if (right.sourceTime > context.sourceTime) context.sourceTime = right.sourceTime;
+      }
+    }
+    if (found === null && what === SUBSCRIBE) return;
+    const answer = this.answer(leftKey, foreignKey, what, what === LEFT_DELETED ? null : found, time);
+    this.next.process(answer, answer, null, time);
+  }
+}
+
+/** A change of a right row answers all who have subscribed to it, by their keys. */
+export class ForeignKeyRight implements Processor {
+  private next!: Processor;
+  private context!: ProcessorContext;
+  private subscribers!: Subscribers;
+  private answer!: Answer;
+
+  constructor(private readonly options: AnswerOptions) {}
+
+  init(context: ProcessorContext): void {
+    this.context = context;
+    this.next = context.next;
+    this.subscribers = new Subscribers(context.store(this.options.store), this.options.leftKeys);
+    this.answer = answerMaker(this.options);
+  }
+
+  process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
+    const foreignKey = key[0];
+    const keys = this.subscribers.of(foreignKey);
+    keys.sort((a, b) => compareRows(a, b, a.length));
+    const { sourceTime } = this.context;
+    for (const leftKey of keys) {
+      this.context.sourceTime = sourceTime;
+      const answer = this.answer(leftKey, foreignKey, SUBSCRIBE_OR_NULL, row, timestamp);
+      this.next.process(answer, answer, null, timestamp);
+    }
+  }
+}
+
+export interface ResponseOptions extends SubscribeOptions {
+  readonly joiner: Joiner;
+  readonly rightColumns: number;
+}
+
+/** Joins an answer with the left row, unless that has another foreign key by now. */
+export class ForeignKeyResponse implements Processor {
+  private next!: Processor;
+  private context!: ProcessorContext;
+  private left!: TableGetter;
+  private foreignKey!: (row: Row) => unknown;
+
+  constructor(
+    private readonly options: ResponseOptions,
+    private readonly leftSupplier: TableGetterSupplier,
+  ) {}
+
+  init(context: ProcessorContext): void {
+    this.context = context;
+    this.next = context.next;
+    this.left = this.leftSupplier(context);
+    this.foreignKey = this.options.foreignKey(context);
+  }
+
+  process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
+    if (row === null) return;
+    const { leftKeys, rightColumns, same, leftJoin, joiner } = this.options;
+    const left = this.left.get(key);
+    const foreignKey = row[leftKeys];
+    if (left === null) {
+      this.next.process(key.slice(0, leftKeys), null, null, timestamp);
+      return;
+    }
+    if (row[leftKeys + 1] === LEFT_DELETED || !same([this.foreignKey(left)], [foreignKey])) return;
+    if (this.left.sourceTime > this.context.sourceTime) this.context.sourceTime = this.left.sourceTime;
+    const at = leftKeys + 3;
+    const right = row[leftKeys + 2] === true ? row.slice(at, at + rightColumns) : null;
+    if (right === null && !leftJoin) {
+      this.next.process(key.slice(0, leftKeys), null, null, timestamp);
+      return;
+    }
+    const joined = joiner(key, left, right);
+    joined[joined.length - PSEUDO_COLUMNS] = timestamp;
+    this.next.process(joined, joined, null, timestamp);
+  }
+}
+
+type Answer = (leftKey: Row, foreignKey: unknown, what: number, right: Row | null, timestamp: number) => Row;
+
+function answerMaker({ leftKeys, rightColumns }: AnswerOptions): Answer {
+  const empty = rowMaker(leftKeys + 3 + rightColumns + PSEUDO_COLUMNS);
+  return (leftKey, foreignKey, what, right, timestamp) => {
+    const row = empty();
+    for (let i = 0; i < leftKeys; i++) row[i] = leftKey[i];
+    row[leftKeys] = foreignKey;
+    row[leftKeys + 1] = what;
+    row[leftKeys + 2] = right !== null;
+    if (right !== null) for (let i = 0; i < rightColumns; i++) row[leftKeys + 3 + i] = right[i];
+    row[leftKeys + 3 + rightColumns] = timestamp;
+    return row;
+  };
+}
+
+class Subscribers {
+  private readonly nobody: Row;
+
+  constructor(
+    private readonly store: KeyedStore,
+    private readonly leftKeys: number,
+  ) {
+    this.nobody = new Array(leftKeys).fill(null);
+  }
+
+  add(foreignKey: unknown, leftKey: Row, timestamp: number): void {
+    if (this.store.get([foreignKey, ...leftKey]) !== null) return;
+    const first = this.next(this.store.get([foreignKey, ...this.nobody]));
+    this.write(foreignKey, leftKey, first, this.nobody, timestamp);
+    if (first !== undefined) this.write(foreignKey, first, this.next(this.store.get([foreignKey, ...first])), leftKey, timestamp);
+    this.write(foreignKey, this.nobody, leftKey, this.nobody, timestamp);
+  }
+
+  remove(foreignKey: unknown, leftKey: Row, timestamp: number): void {
+    const { store, leftKeys } = this;
+    const entry = store.get([foreignKey, ...leftKey]);
+    if (entry === null) return;
+    const next = this.next(entry);
+    const before = entry.slice(1 + 2 * leftKeys, 1 + 3 * leftKeys);
+    store.put([foreignKey, ...leftKey], null, timestamp, -1);
+    if (before[0] === null && next === undefined) store.put([foreignKey, ...this.nobody], null, timestamp, -1);
+    else {
+      const previous = store.get([foreignKey, ...before])!;
+      this.write(foreignKey, before, next, previous.slice(1 + 2 * leftKeys, 1 + 3 * leftKeys), timestamp);
+    }
+    if (next !== undefined) this.write(foreignKey, next, this.next(store.get([foreignKey, ...next])), before, timestamp);
+  }
+
+  of(foreignKey: unknown): Row[] {
+    const keys: Row[] = [];
+    for (let key = this.next(this.store.get([foreignKey, ...this.nobody])); key !== undefined; ) {
+      keys.push(key);
+      key = this.next(this.store.get([foreignKey, ...key]));
+    }
+    return keys;
+  }
+
+  private next(entry: Row | null): Row | undefined {
+    const { leftKeys } = this;
+    return entry === null || entry[1 + leftKeys] === null ? undefined : entry.slice(1 + leftKeys, 1 + 2 * leftKeys);
+  }
+
+  private write(foreignKey: unknown, leftKey: Row, next: Row | undefined, before: Row, timestamp: number): void {
+    const key: Row = [foreignKey, ...leftKey];
+    this.store.put(key, [...key, ...(next ?? this.nobody), ...before, null, null, null, null, null], timestamp, -1);
+  }
+}
