@@ -59,7 +59,7 @@ function kafka(column: SqlField | undefined): PayloadCodec {
   if (base === "STRING" || base === "BYTES")
     return {
       encode: async (json) => (json === null ? null : Buffer.from(typeof json === "string" ? json : formatExact(json))),
-      decode: async (bytes) => JSON.stringify(bytes.toString(base === "BYTES" ? "base64" : "utf8")),
+      decode: async (bytes) => JSON.stringify(bytes.toString()),
     };
   const serde = new KafkaRowSerde([column!], column!.name);
   return {

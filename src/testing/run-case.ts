@@ -63,7 +63,7 @@ export async function runCase(test: TestCase, options: RunOptions): Promise<Case
     const fed = await writeInputs(test.inputs, host, codecs);
     for (const query of host.queries) {
       const { topology } = query.build();
-      const driver = new TopologyTestDriver(topology, { applicationId: query.applicationId });
+      const driver = new TopologyTestDriver(topology, { applicationId: query.applicationId, startTime: Date.now() });
       for (const node of topology.nodes.values())
         if (node.kind === "source" && node.spec.internal) internal.push(topicName(query.applicationId, node.spec.topic, true));
       for (const store of topology.stores.values())

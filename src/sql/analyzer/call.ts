@@ -17,7 +17,6 @@ export function analyzeCall(e: Call, env: Environment): Expression {
       throw fail(`Use of aggregate function ${e.name} requires a GROUP BY clause.`, e.at);
     throw fail(`${env.clause} does not support aggregate functions: ${e.name} is an aggregate function.`, e.at);
   }
-  if (e.name === "AS_VALUE" && e.args.length === 1) return analyzeExpression(e.args[0]!, env);
   const early = e.args.map((arg) => (arg.kind === "lambda" ? null : analyzeExpression(arg, env)));
   const shapes: Argument[] = e.args.map((arg, i) => {
     if (arg.kind === "lambda") return { lambda: arg.parameters.length };

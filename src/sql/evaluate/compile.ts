@@ -1,7 +1,7 @@
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { Expression } from "../plan/expression.js";
 import type { EvalContext, Row } from "./context.js";
-import { Generator } from "./generator.js";
+import { canFail, Generator } from "./generator.js";
 
 export type CompiledRow = (row: Row, ctx: EvalContext) => Row;
 export type CompiledPredicate = (row: Row, ctx: EvalContext) => boolean;
@@ -14,12 +14,8 @@ export type CompiledValue = (row: Row, ctx: EvalContext) => unknown;
 export function compileRow(expressions: readonly Expression[], functions: FunctionRegistry): CompiledRow {
   const g = new Generator(functions);
   const values = expressions.map((e, i) => {
-    if (!canFail(e)) return g.emit(e);
-    const v = `v${i}`;
-    g.lines.push(`let ${v} = null; try {`);
-    const t = g.emit(e);
-    g.lines.push(`${v} = ${t};`, `} catch (error) { ctx.onError(${i}, asError(error)); }`);
-    return v;
+    g.column = i;
+    return g.guarded(e);
   });
   return g.build(`return [${values.join(", ")}];`);
 }
@@ -37,28 +33,4 @@ export function compilePredicate(expression: Expression, functions: FunctionRegi
 export function compileValue(expression: Expression, functions: FunctionRegistry): CompiledValue {
   const g = new Generator(functions);
   return g.build(`return ${g.emit(expression)};`);
-}
-
-/** Whether evaluation may throw: only then a `try` is worth its place. */
-function canFail(e: Expression): boolean {
-  switch (e.kind) {
-    case "column":
-    case "parameter":
-    case "literal":
-      return false;
-    case "arithmetic":
-      return (
-        e.type.base === "DECIMAL" || ((e.op === "/" || e.op === "%") && e.type.base !== "DOUBLE") || canFail(e.left) || canFail(e.right)
-      );
-    case "compare":
-    case "logical":
-      return canFail(e.left) || canFail(e.right);
-    case "negate":
-    case "not":
-    case "is-null":
-    case "dereference":
-      return canFail(e.operand);
-    default:
-      return true;
-  }
 }

@@ -9,8 +9,14 @@ import { addDecimal, divideDecimal, multiplyDecimal, remainderDecimal, subtractD
 import { like, likePattern } from "./like.js";
 import { addLong, divideLong, multiplyLong, negateLong, remainderLong, subtractLong } from "./long.js";
 
+/** One for all: it is thrown for rows, and a stack for each would cost more than the row. */
+const missingOperand = Object.freeze(new RangeError("An operand of the arithmetic is NULL"));
+
 const runtime = {
   asError,
+  missing(): never {
+    throw missingOperand;
+  },
   addLong,
   subtractLong,
   multiplyLong,
@@ -58,7 +64,14 @@ export class Generator {
   readonly lines: string[] = [];
   /** what the code refers to besides the runtime, as `k[0]`, bound to locals in the prologue */
   readonly constants: unknown[] = [];
+  /** of the expression at hand, for `ctx.onError` */
+  column = -1;
   private temps = 0;
+  /**
+   * Whether arithmetic on NULL fails instead of being NULL: as in ksqlDB it does wherever the result is used within the same
+   * evaluation (a comparison, a condition, a lambda's body), and so fails with it.
+   */
+  private failOnNull = false;
   private readonly parameters = new Map<string, string>();
 
   constructor(private readonly functions: FunctionRegistry) {}
@@ -80,6 +93,33 @@ export class Generator {
     this.lines.push(text);
   }
 
+  /** As `emit`; a failure within is reported and gives NULL. */
+  guarded(e: Expression): string {
+    const outer = this.failOnNull;
+    this.failOnNull = false;
+    try {
+      if (!canFail(e)) return this.emit(e);
+      const v = this.temp();
+      this.line(`let ${v} = null; try {`);
+      const t = this.emit(e);
+      this.line(`${v} = ${t}; } catch (error) { ctx.onError(${this.column}, asError(error)); }`);
+      return v;
+    } finally {
+      this.failOnNull = outer;
+    }
+  }
+
+  /** Of an expression that something else is computed from. */
+  emitUsed(e: Expression): string {
+    const outer = this.failOnNull;
+    this.failOnNull = true;
+    try {
+      return this.emit(e);
+    } finally {
+      this.failOnNull = outer;
+    }
+  }
+
   /** Emits the code and returns the variable or constant that holds the value. */
   emit(e: Expression): string {
     switch (e.kind) {
@@ -93,7 +133,7 @@ export class Generator {
       case "literal":
         return this.literal(e.value, e.type);
       case "negate":
-        return this.strict([e.operand], ([a]) =>
+        return this.arithmetic([e.operand], ([a]) =>
           e.type.base === "DOUBLE"
             ? `-${a}`
             : e.type.base === "INTEGER"
@@ -101,7 +141,7 @@ export class Generator {
               : `${e.type.base === "DECIMAL" ? "negateDecimal" : "negateLong"}(${a})`,
         );
       case "arithmetic":
-        return this.strict([e.left, e.right], ([a, b]) => arithmetic(e.op, a!, b!, e.type));
+        return this.arithmetic([e.left, e.right], ([a, b]) => arithmetic(e.op, a!, b!, e.type));
       case "compare":
         return this.compare(e);
       case "logical":
@@ -111,14 +151,14 @@ export class Generator {
         return this.let(`${a} === null ? null : !${a}`);
       }
       case "is-null": {
-        const a = this.emit(e.operand);
+        const a = this.emitUsed(e.operand);
         return this.let(`${a} ${e.negated ? "!==" : "==="} null`);
       }
       case "like":
         return this.like(e);
       case "in": {
-        const a = this.emit(e.operand);
-        const items = e.list.map((x) => this.emit(x));
+        const a = this.emitUsed(e.operand);
+        const items = e.list.map((x) => this.emitUsed(x));
         const simple = isSimple(e.operand.type);
         return this.let(
           `${a} !== null && (${items.map((b) => (simple ? `${a} === ${b}` : `(${b} !== null && sameValue(${a}, ${b}))`)).join(" || ") || "false"})`,
@@ -144,11 +184,11 @@ export class Generator {
         return this.strict([e.operand], ([a]) => `${a}[${e.field}]`);
       case "array":
       case "struct": {
-        const items = (e.kind === "array" ? e.items : e.fields.map((f) => f.value)).map((x) => this.emit(x));
+        const items = (e.kind === "array" ? e.items : e.fields.map((f) => f.value)).map((x) => this.guarded(x));
         return this.let(`[${items.join(", ")}]`);
       }
       case "map": {
-        const entries = e.entries.map((p) => `[${this.emit(p.key)}, ${this.emit(p.value)}]`);
+        const entries = e.entries.map((p) => `[${this.guarded(p.key)}, ${this.guarded(p.value)}]`);
         return this.let(`new Map([${entries.join(", ")}])`);
       }
       case "call":
@@ -164,11 +204,15 @@ export class Generator {
     return t;
   }
 
-  /** null where any operand is null, without computing the rest */
-  private strict(operands: readonly Expression[], code: (values: string[]) => string): string {
+  private arithmetic(operands: readonly Expression[], code: (values: string[]) => string): string {
+    return this.strict(operands, code, this.failOnNull ? "missing()" : "null");
+  }
+
+  /** null (or `absent`) where any operand is null, without computing the rest */
+  private strict(operands: readonly Expression[], code: (values: string[]) => string, absent = "null"): string {
     const values = operands.map((o) => this.emit(o));
     const checks = operands.flatMap((o, i) => (o.kind === "literal" && o.value !== null ? [] : [`${values[i]} === null`]));
-    return this.let(checks.length === 0 ? code(values) : `${checks.join(" || ")} ? null : ${code(values)}`);
+    return this.let(checks.length === 0 ? code(values) : `${checks.join(" || ")} ? ${absent} : ${code(values)}`);
   }
 
   private literal(value: string | number | boolean | null, type: SqlType): string {
@@ -196,8 +240,8 @@ export class Generator {
   }
 
   private compare(e: Extract<Expression, { kind: "compare" }>): string {
-    const a = this.emit(e.left);
-    const b = this.emit(e.right);
+    const a = this.emitUsed(e.left);
+    const b = this.emitUsed(e.right);
     const simple = isSimple(e.left.type);
     const same = simple ? `${a} === ${b}` : `sameValue(${a}, ${b})`;
     if (e.op === "IS DISTINCT FROM") return this.let(`!(${same})`);
@@ -221,10 +265,10 @@ export class Generator {
   }
 
   private like(e: Extract<Expression, { kind: "like" }>): string {
-    const a = this.emit(e.operand);
+    const a = this.emitUsed(e.operand);
     if (e.pattern.kind === "literal" && typeof e.pattern.value === "string")
       return this.let(`${a} !== null && ${this.constant(likePattern(e.pattern.value, e.escape))}.test(${a})`);
-    const b = this.emit(e.pattern);
+    const b = this.emitUsed(e.pattern);
     return this.let(`${a} !== null && ${b} !== null && like(${a}, ${b}, ${JSON.stringify(e.escape)})`);
   }
 
@@ -243,10 +287,11 @@ export class Generator {
   }
 
   private call(e: Extract<Expression, { kind: "call" }>): string {
+    if (e.overload === "AS_VALUE(T)") return this.emit(e.args[0]!);
     const overload = this.functions.scalar(e.overload);
     const types = e.args.map((a) => a.type);
     const made = this.constant(overload.bind ? overload.bind(types, e.type) : overload.call);
-    const values = e.args.map((a) => this.emit(a));
+    const values = e.args.map((a) => this.guarded(a));
     const code = `${made}(${[...values, ...(overload.context ? ["ctx"] : [])].join(", ")})`;
     const checks =
       overload.strict === false
@@ -264,12 +309,43 @@ export class Generator {
     });
     const t = this.temp();
     this.line(`const ${t} = (${names.join(", ")}) => {`);
-    this.line(`return ${this.emit(e.body)};`);
+    this.line(`return ${this.emitUsed(e.body)};`);
     this.line("};");
     this.parameters.clear();
     for (const [k, v] of outer) this.parameters.set(k, v);
     return t;
   }
+}
+
+/** Whether evaluation may throw: only then a `try` is worth its place. */
+export function canFail(e: Expression): boolean {
+  switch (e.kind) {
+    case "column":
+    case "parameter":
+    case "literal":
+    case "lambda":
+      return false;
+    case "arithmetic":
+      return (
+        e.type.base === "DECIMAL" || ((e.op === "/" || e.op === "%") && e.type.base !== "DOUBLE") || canFail(e.left) || canFail(e.right)
+      );
+    case "compare":
+      return used(e.left) || used(e.right);
+    case "logical":
+      return canFail(e.left) || canFail(e.right);
+    case "is-null":
+      return used(e.operand);
+    case "negate":
+    case "not":
+    case "dereference":
+      return canFail(e.operand);
+    default:
+      return true;
+  }
+}
+/** Arithmetic fails on NULL where its result is used. */
+function used(e: Expression): boolean {
+  return e.kind === "arithmetic" || e.kind === "negate" || canFail(e);
 }
 
 /** `===` and `<` do for the values of these types: a BIGINT is a number or a bigint, never both for one value, and they order */

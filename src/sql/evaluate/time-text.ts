@@ -49,7 +49,7 @@ export function formatTime(ms: number): string {
 }
 /** days since the epoch, or undefined */
 export function parseDate(text: string): number | undefined {
-  const ms = /^\d{4}-\d{1,2}-\d{1,2}$/.test(text.trim()) ? parsePartialTimestamp(text) : undefined;
+  const ms = /^\d{4}(-\d{1,2}(-\d{1,2})?)?$/.test(text.trim()) ? parsePartialTimestamp(text) : undefined;
   return ms === undefined ? undefined : ms / 86_400_000;
 }
 /** ms of the day, or undefined */

@@ -11,6 +11,8 @@ import type { Aggregator } from "./aggregator.js";
  */
 export interface FunctionDeclaration {
   readonly name: string;
+  /** in messages; the name in small letters if absent */
+  readonly shownName?: string;
   readonly category: Category;
   readonly description: string;
   /** expression → the value as SQL would print it (`TO_JSON_STRING`'s text) */
@@ -61,7 +63,11 @@ export interface AggregateOverload {
   /** of the constant arguments after them; empty if there are none */
   readonly constants?: string;
   /** undefined: the arguments' types do not fit after all */
-  readonly make: (args: readonly SqlType[], constants: readonly (string | number | boolean | null)[]) => Aggregator;
+  readonly make: (
+    args: readonly SqlType[],
+    constants: readonly (string | number | boolean | null)[],
+    settings: Readonly<Record<string, string>>,
+  ) => Aggregator;
   /** has `undo`, so it may stand over a table */
   readonly overTables: boolean;
 }

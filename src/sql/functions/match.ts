@@ -12,30 +12,39 @@ export interface Match<O> {
   readonly parameters: readonly Parameter[];
 }
 
+const no = Number.POSITIVE_INFINITY;
+/** the least that a conversion costs */
+const implicit = 1000;
+
 /**
  * The cheapest overload that takes the arguments: exact types, then type variables, then variadic ones, then those that need
- * INTEGER → BIGINT → DECIMAL → DOUBLE. Of equals the one declared first.
+ * INTEGER → BIGINT → DECIMAL → DOUBLE, or text read as a time. Of equals the one declared first, but of variadic ones that all need
+ * conversions none.
  */
 export function bestMatch<O extends { readonly args: string }>(
   name: string,
   overloads: readonly O[],
   args: readonly Argument[],
-): Match<O> | undefined {
+): Match<O> | "ambiguous" | undefined {
   let best: Match<O> | undefined;
   let least = Number.POSITIVE_INFINITY;
+  let variadic = 0;
   for (const overload of overloads) {
     const signature = signatureOf(overload.args);
     const parameters = expand(signature.parameters, signature.variadic, args.length);
     if (!parameters) continue;
     const bound: Bindings = new Map();
     let cost = signature.variadic >= 0 ? 100 : 0;
-    for (let i = 0; i < args.length && cost < least; i++) cost += fit(parameters[i]!, args[i]!, bound);
+    for (let i = 0; i < args.length; i++) cost += fit(parameters[i]!, args[i]!, bound);
+    if (cost < no && signature.variadic >= 0) variadic++;
     if (cost < least) {
       least = cost;
       best = { overload, id: `${name}(${overload.args})`, bound, parameters };
     }
   }
-  return best;
+  // several lists of arguments of which none is exactly of the type: none is the better one
+  const exact = least < implicit && args.some((a) => a !== null);
+  return best && variadic > 1 && !exact && signatureOf(best.overload.args).variadic >= 0 ? "ambiguous" : best;
 }
 
 /** One parameter an argument, the variadic one as often as it takes (none at all is fine too). */
@@ -50,8 +59,6 @@ function expand(parameters: readonly Parameter[], variadic: number, count: numbe
   ];
 }
 
-const no = Number.POSITIVE_INFINITY;
-
 function fit(p: Parameter, arg: Argument, bound: Bindings): number {
   if (arg === null) return p.base === "LAMBDA" || p.base === "UNIT" ? no : 0;
   if ("lambda" in arg) return p.base === "LAMBDA" && p.parameters.length === arg.lambda ? 0 : no;
@@ -62,7 +69,7 @@ function fit(p: Parameter, arg: Argument, bound: Bindings): number {
       const common = now === undefined ? arg : commonType(now, arg);
       if (!common) return no;
       bound.set(p.name, common);
-      return now === undefined || sameSqlType(now, arg) ? 1 : 1000;
+      return now === undefined || sameSqlType(now, arg) ? 1 : implicit;
     }
     case "ARRAY":
       return arg.base === "ARRAY" ? fit(p.element, arg.element, bound) : no;
@@ -80,8 +87,9 @@ function fit(p: Parameter, arg: Argument, bound: Bindings): number {
       return 2;
     default: {
       if (p.base === arg.base) return 0;
+      if (arg.base === "STRING" && (p.base === "TIME" || p.base === "DATE" || p.base === "TIMESTAMP")) return 5 * implicit;
       const steps = wideningSteps(arg, p.base);
-      return steps === undefined ? no : 1000 * steps;
+      return steps === undefined ? no : implicit * steps;
     }
   }
 }

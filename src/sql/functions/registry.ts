@@ -18,6 +18,8 @@ export class FunctionRegistry {
   constructor(
     readonly functions: readonly FunctionDeclaration[],
     readonly aggregateFunctions: readonly AggregateDeclaration[],
+    /** `ksql.functions.*`, which aggregates may read */
+    private readonly settings: Readonly<Record<string, string>> = {},
   ) {
     for (const f of functions) {
       this.scalars.set(f.name, f);
@@ -33,6 +35,12 @@ export class FunctionRegistry {
     return new FunctionRegistry([...this.functions, ...functions], [...this.aggregateFunctions, ...aggregates]);
   }
 
+  /** The same functions under a query's settings. */
+  configured(settings: Readonly<Record<string, string>>): FunctionRegistry {
+    const own = Object.entries(settings).filter(([name]) => name.startsWith("ksql.functions."));
+    return own.length === 0 ? this : new FunctionRegistry(this.functions, this.aggregateFunctions, Object.fromEntries(own));
+  }
+
   kind(name: string): FunctionKind | undefined {
     if (this.aggregates.has(name)) return "aggregate";
     const f = this.scalars.get(name);
@@ -44,7 +52,7 @@ export class FunctionRegistry {
     const f = this.scalars.get(name);
     if (!f) throw new MillraceError("SQL_STATEMENT", `Can't find any functions with the name '${name}'`, { context: { function: name } });
     const match = bestMatch(name, f.overloads, args);
-    if (!match) throw noOverload(name, f.overloads, args);
+    if (match === undefined || match === "ambiguous") throw noOverload(f.shownName ?? name.toLowerCase(), f.overloads, args, match);
     return match;
   }
 
@@ -52,7 +60,7 @@ export class FunctionRegistry {
   matchAggregate(name: string, args: readonly Argument[]): Match<AggregateOverload> & { readonly columns: number } {
     const overloads = this.aggregates.get(name)!.overloads.map((o) => ({ ...o, args: aggregateArgs(o), own: o }));
     const match = bestMatch(name, overloads, args);
-    if (!match) throw noOverload(name, overloads, args);
+    if (match === undefined || match === "ambiguous") throw noOverload(name, overloads, args, match);
     const { own } = match.overload;
     const constants = signatureOf(own.constants ?? "");
     const columns = constants.variadic < 0 ? args.length - constants.parameters.length : signatureOf(own.args).parameters.length;
@@ -74,6 +82,7 @@ export class FunctionRegistry {
     return overload.make(
       call.args.map((a) => a.type),
       call.constants,
+      this.settings,
     );
   }
 }
@@ -82,10 +91,17 @@ function aggregateArgs(o: AggregateOverload): string {
   return [o.args, o.constants ?? ""].filter((s) => s !== "").join(", ");
 }
 
-function noOverload(name: string, overloads: readonly { readonly args: string }[], args: readonly Argument[]): MillraceError {
+function noOverload(
+  name: string,
+  overloads: readonly { readonly args: string }[],
+  args: readonly Argument[],
+  why: "ambiguous" | undefined,
+): MillraceError {
   const shown = args.map((a) =>
     a === null ? "null" : "lambda" in a ? "LAMBDA" : "unit" in a ? "INTERVALUNIT" : formatSqlType(a as SqlType, (n) => n),
   );
-  const text = `Function '${name}' does not accept parameters (${shown.join(", ")}).\nValid alternatives are:\n${overloads.map((o) => `${name}(${o.args})`).join("\n")}`;
+  const wrong = why === "ambiguous" ? "cannot be resolved due to ambiguous method parameters" : "does not accept parameters";
+  const alternatives = overloads.map((o) => `${name.toUpperCase()}(${o.args})`).join("\n");
+  const text = `Function '${name}' ${wrong} (${shown.join(", ")}).\nValid alternatives are:\n${alternatives}\nFor detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;`;
   return new MillraceError("SQL_STATEMENT", text, { context: { function: name } });
 }

@@ -222,6 +222,7 @@ function matchCall(call: Call, env: Environment) {
     const aggregator = match.overload.make(
       args.map((a) => a.type),
       constants,
+      {},
     );
     return aggregator.resultType;
   };

@@ -36,7 +36,8 @@ describe("results", () => {
     ["TOPKDISTINCT(INTEGER, INTEGER)", [2], [1, 5, 5, 3], [5, 3]],
     ["ATTR(T)", [], [4, 4], 4],
     ["ATTR(T)", [], [4, 5], null],
-    ["STDDEV_SAMP(INTEGER)", [], [2, 4, 6], 2],
+    ["STDDEV_SAMP(INTEGER)", [], [2, 4, 6], 4],
+    ["STDDEV_SAMPLE(INTEGER)", [], [2, 4, 6], 2],
   ] as const)("%s %j of %j", (overload, constants, values, result) => {
     expect(run(aggregator(overload, [...constants]), values)).toEqual(result);
   });

@@ -51,17 +51,17 @@ const spread = (result: (s: Spread) => number): Aggregator<Spread> => ({
 });
 const variance = ([n, , m2]: Spread) => (n < 2 ? 0 : m2 / (n - 1));
 const deviation = spread((s) => Math.sqrt(variance(s)));
+const sampleVariance = spread(variance);
 const numeric = ["INTEGER", "BIGINT", "DOUBLE"];
 export const stddevSamp: AggregateDeclaration = {
   name: "STDDEV_SAMP",
-  description: "The sample standard deviation of the column's values.",
-  overloads: numeric.map((args) => ({ args, make: () => deviation as Aggregator, overTables: true })),
+  description: "The sample variance, as the function of this name has always given; STDDEV_SAMPLE gives its square root.",
+  overloads: numeric.map((args) => ({ args, make: () => sampleVariance as Aggregator, overTables: true })),
 };
-const sampleVariance = spread(variance);
 export const stddevSample: AggregateDeclaration = {
   name: "STDDEV_SAMPLE",
-  description: "The sample variance, as the function of this name has always given; STDDEV_SAMP gives its square root.",
-  overloads: numeric.map((args) => ({ args, make: () => sampleVariance as Aggregator, overTables: true })),
+  description: "The sample standard deviation of the column's values.",
+  overloads: numeric.map((args) => ({ args, make: () => deviation as Aggregator, overTables: true })),
 };
 
 type Pairs = readonly [n: number, x: number, y: number, xx: number, yy: number, xy: number];

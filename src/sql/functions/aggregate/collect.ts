@@ -5,10 +5,14 @@ import type { Aggregator } from "../aggregator.js";
 import type { AggregateDeclaration } from "../declaration.js";
 
 /** entries that a collection keeps; what comes after is left out */
-const limit = 1000;
+const most = 1000;
+function limitOf(name: string, settings: Readonly<Record<string, string>>): number {
+  const set = Number(settings[`ksql.functions.${name}.limit`] ?? most);
+  return set < 0 ? Number.POSITIVE_INFINITY : set;
+}
 type List = readonly unknown[];
 
-function list(type: SqlType): Aggregator<List> {
+function list(type: SqlType, limit: number): Aggregator<List> {
   const stateType: SqlType = { base: "ARRAY", element: type };
   return {
     stateType,
@@ -25,11 +29,12 @@ function list(type: SqlType): Aggregator<List> {
 }
 export const collectList: AggregateDeclaration = {
   name: "COLLECT_LIST",
-  description: "All values of the column, NULLs too, in the order of the rows; at most 1000.",
-  overloads: [{ args: "T", make: ([type]) => list(type!) as Aggregator, overTables: true }],
+  description:
+    "All values of the column, NULLs too, in the order of the rows; at most `ksql.functions.collect_list.limit`, 1000 by default.",
+  overloads: [{ args: "T", make: ([type], _, s) => list(type!, limitOf("collect_list", s)) as Aggregator, overTables: true }],
 };
 
-function set(type: SqlType): Aggregator<List> {
+function set(type: SqlType, limit: number): Aggregator<List> {
   const stateType: SqlType = { base: "ARRAY", element: type };
   const insert = (s: List, v: unknown) => (s.length < limit && !s.some((x) => sameValue(x, v)) ? [...s, v] : s);
   return {
@@ -43,8 +48,9 @@ function set(type: SqlType): Aggregator<List> {
 }
 export const collectSet: AggregateDeclaration = {
   name: "COLLECT_SET",
-  description: "The different values of the column, NULL among them, in the order of their first row; at most 1000.",
-  overloads: [{ args: "T", make: ([type]) => set(type!) as Aggregator, overTables: false }],
+  description:
+    "The different values of the column, NULL among them, in the order of their first row; at most `ksql.functions.collect_set.limit`, 1000 by default.",
+  overloads: [{ args: "T", make: ([type], _, s) => set(type!, limitOf("collect_set", s)) as Aggregator, overTables: false }],
 };
 
 type Counts = ReadonlyMap<string, number>;
@@ -82,7 +88,7 @@ export const histogram: AggregateDeclaration = {
       make: () =>
         counts(
           { base: "MAP", key: sqlTypes.string, value: sqlTypes.bigint },
-          limit,
+          most,
           (v) => (v === null ? "null" : String(v)),
           (s) => s,
           false,

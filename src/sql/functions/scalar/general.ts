@@ -9,14 +9,15 @@ const buffer = (b: Bytes) => Buffer.from(b.buffer, b.byteOffset, b.length);
 function decode(text: string, encoding: string): Buffer {
   switch (encoding.toLowerCase()) {
     case "hex": {
-      const plain = text.replace(/^0x/i, "").replace(/^X'(.*)'$/i, "$1");
-      if (!/^[0-9a-fA-F]*$/.test(plain)) throw new RangeError(`Not hexadecimal: ${text}`);
+      const quoted = /^X'(.*)'$/i.exec(text);
+      const plain = quoted ? quoted[1]! : text.replace(/^0x/, "");
+      if (!/^[0-9a-fA-F]*$/.test(plain) || (quoted && plain.length % 2 === 1)) throw new RangeError(`Not hexadecimal: ${text}`);
       return Buffer.from(plain.length % 2 ? `0${plain}` : plain, "hex");
     }
     case "utf8":
       return Buffer.from(text, "utf8");
     case "ascii":
-      return Buffer.from(text, "latin1");
+      return Buffer.from(text.replace(/[^\0-\x7f]/g, "?"), "latin1");
     case "base64":
       return Buffer.from(text, "base64");
   }
@@ -25,15 +26,20 @@ function decode(text: string, encoding: string): Buffer {
 function encode(bytes: Buffer, encoding: string): string {
   switch (encoding.toLowerCase()) {
     case "hex":
-      return bytes.toString("hex").toUpperCase();
+      return bytes.toString("hex");
     case "utf8":
       return bytes.toString("utf8");
     case "ascii":
-      return bytes.toString("latin1");
+      return bytes.toString("latin1").replace(/[^\0-\x7f]/g, "\ufffd");
     case "base64":
       return bytes.toString("base64");
   }
   throw new RangeError(`Supported output encodings are: hex, utf8, ascii and base64, but got ${encoding}`);
+}
+/** FROM_BYTES writes hexadecimal in capitals, ENCODE in small letters. */
+function fromBytesText(bytes: Buffer, encoding: string): string {
+  const text = encode(bytes, encoding);
+  return encoding.toLowerCase() === "hex" ? text.toUpperCase() : text;
 }
 function ordered(bytes: Bytes, order: string, size: number): Buffer {
   const b = buffer(bytes);
@@ -56,6 +62,13 @@ function fromBytes(name: string, returns: string, size: number, read: (b: Buffer
 }
 
 export const generalFunctions: readonly FunctionDeclaration[] = [
+  {
+    name: "AS_VALUE",
+    category: "OTHER",
+    description: "A copy of a key column for the value.",
+    examples: [["AS_VALUE(2)", "2"]],
+    overloads: [{ args: "T", returns: "T", strict: false, call: (v: unknown) => v }],
+  },
   {
     name: "COALESCE",
     category: "NULLS",
@@ -125,7 +138,7 @@ export const generalFunctions: readonly FunctionDeclaration[] = [
     category: "BYTES",
     description: "Bytes as text in 'hex', 'utf8', 'ascii' or 'base64'.",
     examples: [["FROM_BYTES(TO_BYTES('6162', 'hex'), 'utf8')", "ab"]],
-    overloads: [{ args: "BYTES, STRING", returns: "STRING", call: (b: Bytes, e: string) => encode(buffer(b), e) }],
+    overloads: [{ args: "BYTES, STRING", returns: "STRING", call: (b: Bytes, e: string) => fromBytesText(buffer(b), e) }],
   },
   {
     name: "ENCODE",

@@ -1,6 +1,6 @@
 import { Decimal } from "../../../data/schema.js";
 import type { SqlType } from "../../../data/sql-type.js";
-import { type DecimalType, decimalType, sqlTypes } from "../../analyzer/types.js";
+import { commonType, type DecimalType, decimalType, sqlTypes } from "../../analyzer/types.js";
 import { compareValues } from "../../evaluate/compare.js";
 import { fitDecimal } from "../../evaluate/decimal.js";
 import { type Long, negateLong, normalizeLong } from "../../evaluate/long.js";
@@ -87,7 +87,11 @@ function rounding(
 function extreme(name: string, description: string, sign: 1 | -1, example: readonly [string, string]): FunctionDeclaration {
   const pick = (...values: unknown[]) =>
     values.reduce((a, b) => (b === null ? a : a === null || compareValues(b, a) * sign > 0 ? b : a), null);
-  return { name, category, description, examples: [example], overloads: [{ args: "T, T...", returns: "T", strict: false, call: pick }] };
+  const of = (type: string): ScalarOverload => ({ args: `${type}, ${type}...`, returns: type, strict: false, call: pick });
+  const types = ["INTEGER", "BIGINT", "DOUBLE", "STRING", "DATE", "TIME", "TIMESTAMP", "BYTES"];
+  // the winner keeps its own scale
+  const decimals: ScalarOverload = { ...of("DECIMAL"), returns: (args) => args.reduce((a, b) => commonType(a, b) ?? a) };
+  return { name, category, description, examples: [example], overloads: [...types.map(of), decimals] };
 }
 
 export const mathFunctions: readonly FunctionDeclaration[] = [
@@ -220,7 +224,13 @@ export const mathFunctions: readonly FunctionDeclaration[] = [
         returns: "DOUBLE",
         call: (a: number, b: number, c: number, d: number) => distance(a, b, c, d, "KM"),
       },
-      { args: "DOUBLE, DOUBLE, DOUBLE, DOUBLE, STRING", returns: "DOUBLE", call: distance },
+      {
+        args: "DOUBLE, DOUBLE, DOUBLE, DOUBLE, STRING",
+        returns: "DOUBLE",
+        strict: false,
+        call: (a: number | null, b: number | null, c: number | null, d: number | null, unit: string | null) =>
+          a === null || b === null || c === null || d === null ? null : distance(a, b, c, d, unit ?? "KM"),
+      },
     ],
   },
 ];
@@ -235,7 +245,7 @@ function distance(lat1: number, lon1: number, lat2: number, lon2: number, unit: 
     if (Math.abs(v) > most) throw new RangeError(`valid values for GeoDistance are latitudes to 90 and longitudes to 180, but got ${v}`);
   const miles = /^(miles|mi)/i.test(unit);
   if (!miles && !/^k/i.test(unit)) throw new RangeError(`GeoDistance units must be MILES or KM, but got ${unit}`);
-  const rad = (x: number) => (x * Math.PI) / 180;
+  const rad = (x: number) => (x / 180) * Math.PI;
   const h = Math.sin(rad(lat2 - lat1) / 2) ** 2 + Math.sin(rad(lon2 - lon1) / 2) ** 2 * Math.cos(rad(lat1)) * Math.cos(rad(lat2));
-  return (miles ? 3959 : 6371) * 2 * Math.asin(Math.sqrt(h));
+  return 2 * Math.asin(Math.sqrt(h)) * (miles ? 3959 : 6371);
 }
