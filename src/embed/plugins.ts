@@ -5,9 +5,17 @@ import { datagenSource } from "../connectors/datagen/connector.js";
 import { fileStreamSink } from "../connectors/file/sink.js";
 import { fileStreamSource } from "../connectors/file/source.js";
 import { confluentJdbcSink, debeziumJdbcSink } from "../connectors/jdbc/connectors.js";
+import { mongoAtlasSink, mongoSink } from "../connectors/mongodb/connector.js";
 import { mariadbSource, mysqlSource } from "../connectors/mysql/connector.js";
 import { postgresSource } from "../connectors/postgres/connector.js";
 
 /** The connectors of this build: one plug-in, one folder, one line here. */
 export const sources: readonly SourceConnector[] = [postgresSource, mysqlSource, mariadbSource, fileStreamSource, datagenSource];
-export const sinks: readonly SinkConnector[] = [confluentJdbcSink, debeziumJdbcSink, cassandraSink, fileStreamSink];
+export const sinks: readonly SinkConnector[] = [
+  confluentJdbcSink,
+  debeziumJdbcSink,
+  cassandraSink,
+  mongoSink,
+  mongoAtlasSink,
+  fileStreamSink,
+];

@@ -52,6 +52,17 @@ export class JavaPattern {
     return text.slice(0, m.index) + this.expand(replacement, m) + text.slice(m.index + m[0].length);
   }
 
+  /** Every match replaced, as replaceFirst does it. @throws CONFIG_INVALID */
+  replaceAll(text: string, replacement: string): string {
+    let out = "";
+    let at = 0;
+    for (const m of text.matchAll(new RegExp(this.part.source, "gv"))) {
+      out += text.slice(at, m.index) + this.expand(replacement, m);
+      at = m.index + m[0].length;
+    }
+    return out + text.slice(at);
+  }
+
   private expand(replacement: string, match: RegExpExecArray): string {
     return replacement.replace(
       /\\(.?)|\$(?:\{([^}]*)\}|(\d))?(\d*)/gs,

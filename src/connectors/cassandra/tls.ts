@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
-import { asError, MillraceError } from "../../common/errors.js";
+import { clientKeyStore, readStore, trustStore } from "../../common/key-stores.js";
 import type { TlsSettings } from "./settings.js";
 
 /** The TLS options of the connections. @throws CONFIG_INVALID that names the setting of a file that cannot be read or used */
@@ -8,75 +7,9 @@ export function tlsOptions(settings: TlsSettings): ConnectionOptions {
   const options: ConnectionOptions = { rejectUnauthorized: true };
   if (settings.cipherSuites.length) options.ciphers = settings.cipherSuites.join(":");
   if (!settings.hostnameValidation) options.checkServerIdentity = () => undefined;
-  if (settings.truststore) {
-    options.ca = trusted("ssl.truststore.path", settings.truststore.path);
-  }
-  if (settings.keystore) {
-    const { path, password } = settings.keystore;
-    const bytes = read("ssl.keystore.path", path);
-    if (isPem(bytes)) {
-      options.cert = bytes;
-      options.key = bytes;
-    } else if (isJks(bytes))
-      throw new MillraceError(
-        "CONFIG_INVALID",
-        "ssl.keystore.path: a JKS key store is not supported; convert it: keytool -importkeystore -srckeystore FILE -destkeystore FILE.p12 -deststoretype PKCS12",
-      );
-    else options.pfx = bytes;
-    if (password !== "") options.passphrase = password;
-  }
-  if (settings.certificate !== null) options.cert = read("ssl.openssl.keyCertChain", settings.certificate);
-  if (settings.privateKey !== null) options.key = read("ssl.openssl.privateKey", settings.privateKey);
+  if (settings.truststore) options.ca = trustStore("ssl.truststore.path", settings.truststore.path);
+  if (settings.keystore) Object.assign(options, clientKeyStore("ssl.keystore.path", settings.keystore.path, settings.keystore.password));
+  if (settings.certificate !== null) options.cert = readStore("ssl.openssl.keyCertChain", settings.certificate);
+  if (settings.privateKey !== null) options.key = readStore("ssl.openssl.privateKey", settings.privateKey);
   return options;
-}
-
-function read(setting: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new MillraceError("CONFIG_INVALID", `${setting}: ${asError(cause).message}`, { cause });
-  }
-}
-
-const isPem = (bytes: Buffer) => bytes.includes("-----BEGIN ");
-const isJks = (bytes: Buffer) => bytes.length > 12 && bytes.readUInt32BE(0) === 0xfeedfeed;
-
-function trusted(setting: string, path: string): string[] {
-  const bytes = read(setting, path);
-  if (isPem(bytes)) return [bytes.toString("latin1")];
-  if (isJks(bytes)) return jksCertificates(setting, bytes);
-  throw new MillraceError(
-    "CONFIG_INVALID",
-    `${setting}: neither PEM nor JKS; a PKCS12 trust store is converted by: openssl pkcs12 -in FILE -nokeys -out FILE.pem`,
-  );
-}
-
-/**
- * The trusted certificates of a JKS file, which are not encrypted: magic, version, count, then entries of tag, alias, date and,
- * for tag 2, the certificate's type and bytes.
- */
-function jksCertificates(setting: string, bytes: Buffer): string[] {
-  const out: string[] = [];
-  const count = bytes.readUInt32BE(8);
-  let at = 12;
-  const skipText = () => {
-    at += 2 + bytes.readUInt16BE(at);
-  };
-  for (let i = 0; i < count; i++) {
-    const tag = bytes.readUInt32BE(at);
-    at += 4;
-    skipText();
-    at += 8;
-    if (tag !== 2) throw new MillraceError("CONFIG_INVALID", `${setting}: the JKS file holds keys; expected trusted certificates only`);
-    skipText();
-    const length = bytes.readUInt32BE(at);
-    at += 4;
-    const lines = bytes
-      .subarray(at, at + length)
-      .toString("base64")
-      .match(/.{1,64}/g)!;
-    out.push(`-----BEGIN CERTIFICATE-----\n${lines.join("\n")}\n-----END CERTIFICATE-----\n`);
-    at += length;
-  }
-  return out;
 }
