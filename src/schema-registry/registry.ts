@@ -1,10 +1,9 @@
 import type { Broker } from "../broker/api/broker.js";
 import type { Logger } from "../common/logger.js";
-import { parseAvro } from "./avro/parse.js";
-import { type AvroSchema, formatAvro } from "./avro/schema.js";
-import type { SchemaClient, SchemaInput, SchemaReference, StoredSchema, SubjectVersion } from "./client.js";
+import type { SchemaClient, SchemaInput, SchemaKind, SchemaReference, StoredSchema, SubjectVersion } from "./client.js";
 import { type CompatibilityLevel, checkCompatibility, compatibilityLevels } from "./compatibility/level.js";
 import { RegistryError, registryErrors } from "./errors.js";
+import { canonicalText, type ParsedSchema, parseSchema } from "./parsed-schema.js";
 import { deleteSubjectRecord, RegistryState, schemaKey, schemaRecord, settingRecord, type VersionEntry } from "./state.js";
 import { type SchemaStore, type StoreRecord, TopicSchemaStore } from "./store.js";
 
@@ -25,6 +24,7 @@ export interface RegisterOptions {
 }
 
 export const registryModes = ["READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT"] as const;
+export const schemaKinds: readonly SchemaKind[] = ["AVRO", "JSON", "PROTOBUF"];
 const anyDefault = "BACKWARD";
 const maxVersion = 0x7fff_ffff;
 
@@ -37,7 +37,7 @@ export class SchemaRegistry implements SchemaClient {
   private readonly state = new RegistryState();
   private last: Promise<unknown> = Promise.resolve();
   /** by text: what compatibility is checked against, again and again */
-  private readonly parsed = new Map<string, AvroSchema>();
+  private readonly parsed = new Map<string, ParsedSchema>();
 
   private constructor(private readonly store: SchemaStore) {}
 
@@ -53,14 +53,15 @@ export class SchemaRegistry implements SchemaClient {
 
   async register(subject: string, input: SchemaInput, options: RegisterOptions = {}): Promise<number> {
     const known = this.live(subject);
-    const { schema, text, references } = this.canonical(input, options.normalize);
-    const same = known.find((e) => e.schema === text && sameReferences(e.references, references));
+    const canonical = this.canonical(input, options.normalize);
+    const { schema, text, references } = canonical;
+    const same = known.find((e) => isSame(e, canonical));
     if (same && options.id === undefined) return same.id;
     return this.write(() => {
       this.mayWrite(subject);
       // another write may have come between
       const there = this.live(subject);
-      const again = there.find((e) => e.schema === text && sameReferences(e.references, references));
+      const again = there.find((e) => isSame(e, canonical));
       if (again && (options.id === undefined || options.id === again.id)) return { records: [], result: again.id };
       const importing = this.mode(subject) === "IMPORT";
       if (!importing && options.id !== undefined) throw registryErrors.notPermitted(`Subject ${subject} is not in import mode`);
@@ -69,12 +70,11 @@ export class SchemaRegistry implements SchemaClient {
         if (problems.length) throw registryErrors.incompatible(subject, problems);
       }
       const versions = [...(this.state.subjects.get(subject)?.keys() ?? [])];
-      const id = options.id ?? this.state.idOf("AVRO", text, references) ?? this.state.lastId + 1;
+      const id = options.id ?? this.state.idOf(schema.kind, text, references) ?? this.state.lastId + 1;
       const holder = this.state.byId.get(id);
-      if (holder && (holder.schema !== text || !sameReferences(holder.references, references)))
-        throw registryErrors.notPermitted(`Overwrite new schema with id ${id} is not permitted.`);
+      if (holder && !isSame(holder, canonical)) throw registryErrors.notPermitted(`Overwrite new schema with id ${id} is not permitted.`);
       const version = options.version ?? Math.max(0, ...versions) + 1;
-      const entry: VersionEntry = { subject, version, id, schemaType: "AVRO", references, schema: text, deleted: false };
+      const entry: VersionEntry = { subject, version, id, schemaType: schema.kind, references, schema: text, deleted: false };
       return { records: [schemaRecord(entry)], result: id };
     });
   }
@@ -83,8 +83,8 @@ export class SchemaRegistry implements SchemaClient {
   async lookup(subject: string, input: SchemaInput, options: { normalize?: boolean; deleted?: boolean } = {}): Promise<SubjectVersion> {
     const known = options.deleted ? this.all(subject) : this.live(subject);
     if (known.length === 0) throw registryErrors.subjectNotFound(subject);
-    const { text, references } = this.canonical(input, options.normalize);
-    const found = known.find((e) => e.schema === text && sameReferences(e.references, references));
+    const canonical = this.canonical(input, options.normalize);
+    const found = known.find((e) => isSame(e, canonical));
     if (!found) throw registryErrors.schemaNotFound();
     return answer(found);
   }
@@ -256,19 +256,19 @@ export class SchemaRegistry implements SchemaClient {
   }
 
   /** The text as it is kept. @throws 42201 */
-  private canonical(input: SchemaInput, normalize = false): { schema: AvroSchema; text: string; references: readonly SchemaReference[] } {
-    if (input.schemaType !== undefined && input.schemaType !== "AVRO")
-      throw registryErrors.invalidSchema(`Invalid schema type ${input.schemaType}: this registry holds AVRO`);
+  private canonical(input: SchemaInput, normalize = false): Canonical {
+    const kind = input.schemaType ?? "AVRO";
+    if (!schemaKinds.includes(kind))
+      throw registryErrors.invalidSchema(`Invalid schema type ${kind}: it is one of ${schemaKinds.join(", ")}`);
     const references = input.references ?? [];
     if (typeof input.schema !== "string" || input.schema.trim() === "") throw registryErrors.invalidSchema("Empty schema");
     try {
-      const schema = parseAvro(input.schema, this.referenceTexts(references));
-      const text = references.length && !normalize ? JSON.stringify(JSON.parse(input.schema)) : formatAvro(schema);
-      return { schema, text, references };
+      const schema = parseSchema(kind, input.schema, this.referenceTexts(references));
+      return { schema, text: canonicalText(schema, input.schema, references.length > 0, normalize), references };
     } catch (error) {
       if (error instanceof RegistryError) throw error;
       throw registryErrors.invalidSchema(
-        `Invalid schema ${input.schema} with refs ${JSON.stringify(references)} of type AVRO, details: ${(error as Error).message}`,
+        `Invalid schema ${input.schema} with refs ${JSON.stringify(references)} of type ${kind}, details: ${(error as Error).message}`,
         error,
       );
     }
@@ -289,11 +289,11 @@ export class SchemaRegistry implements SchemaClient {
 
   private earlier(entries: readonly VersionEntry[]) {
     return entries.map((e) => {
-      const key = e.references.length ? `${e.schema}\n${JSON.stringify(e.references)}` : e.schema;
+      const key = `${e.schemaType} ${e.schema}\n${e.references.length ? JSON.stringify(e.references) : ""}`;
       let schema = this.parsed.get(key);
       if (!schema) {
         if (this.parsed.size >= 1000) this.parsed.clear();
-        this.parsed.set(key, (schema = parseAvro(e.schema, this.referenceTexts(e.references))));
+        this.parsed.set(key, (schema = parseSchema(e.schemaType, e.schema, this.referenceTexts(e.references))));
       }
       return { version: e.version, text: e.schema, schema };
     });
@@ -344,6 +344,16 @@ export class SchemaRegistry implements SchemaClient {
 
 function answer({ subject, version, id, schemaType, schema, references }: VersionEntry): SubjectVersion {
   return { subject, version, id, schemaType, schema, references };
+}
+
+interface Canonical {
+  readonly schema: ParsedSchema;
+  readonly text: string;
+  readonly references: readonly SchemaReference[];
+}
+
+function isSame(e: VersionEntry, { schema, text, references }: Canonical): boolean {
+  return e.schemaType === schema.kind && e.schema === text && sameReferences(e.references, references);
 }
 
 function sameReferences(a: readonly SchemaReference[], b: readonly SchemaReference[]): boolean {

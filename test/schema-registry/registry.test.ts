@@ -3,6 +3,7 @@ import { silentLogger } from "../../src/common/logger.js";
 import { parseAvro } from "../../src/schema-registry/avro/parse.js";
 import { formatAvro } from "../../src/schema-registry/avro/schema.js";
 import { checkCompatibility } from "../../src/schema-registry/compatibility/level.js";
+import { parseSchema } from "../../src/schema-registry/parsed-schema.js";
 import { SchemaRegistry } from "../../src/schema-registry/registry.js";
 import { MemorySchemaStore } from "../../src/schema-registry/store.js";
 
@@ -97,8 +98,8 @@ describe("Avro compatibility", () => {
   const check = (level: Parameters<typeof checkCompatibility>[0], next: string, ...earlier: string[]) =>
     checkCompatibility(
       level,
-      parseAvro(next),
-      earlier.map((text, i) => ({ version: i + 1, text, schema: parseAvro(text) })),
+      parseSchema("AVRO", next, []),
+      earlier.map((text, i) => ({ version: i + 1, text, schema: parseSchema("AVRO", text, []) })),
     );
   const required = { name: "b", type: "string" };
 

@@ -1,4 +1,4 @@
-import type { AvroSchema } from "../avro/schema.js";
+import type { ParsedSchema } from "../parsed-schema.js";
 import { type Incompatibility, readProblems } from "./avro.js";
 
 export const compatibilityLevels = [
@@ -15,20 +15,20 @@ export type CompatibilityLevel = (typeof compatibilityLevels)[number];
 export interface EarlierSchema {
   readonly version: number;
   readonly text: string;
-  readonly schema: AvroSchema;
+  readonly schema: ParsedSchema;
 }
 
 /**
  * What is wrong with a new schema beside the earlier ones (oldest first), in the words of the registry's REST; empty where
  * it is compatible. Stops at the first earlier schema that it does not fit, as the newest is looked at first.
  */
-export function checkCompatibility(level: CompatibilityLevel, next: AvroSchema, earlier: readonly EarlierSchema[]): string[] {
+export function checkCompatibility(level: CompatibilityLevel, next: ParsedSchema, earlier: readonly EarlierSchema[]): string[] {
   if (level === "NONE" || earlier.length === 0) return [];
   const against = level.endsWith("_TRANSITIVE") ? [...earlier].reverse() : earlier.slice(-1);
   for (const old of against) {
     const problems: Incompatibility[] = [];
-    if (!level.startsWith("FORWARD")) problems.push(...readProblems(next, old.schema, "new", "old"));
-    if (!level.startsWith("BACKWARD")) problems.push(...readProblems(old.schema, next, "old", "new"));
+    if (!level.startsWith("FORWARD")) problems.push(...problemsOf(next, old.schema, "new", "old"));
+    if (!level.startsWith("BACKWARD")) problems.push(...problemsOf(old.schema, next, "old", "new"));
     if (problems.length === 0) continue;
     return [
       ...problems.map((p) => `{errorType:'${p.errorType}', description:'${p.description}', additionalInfo:'${p.additionalInfo}'}`),
@@ -38,4 +38,16 @@ export function checkCompatibility(level: CompatibilityLevel, next: AvroSchema, 
     ];
   }
   return [];
+}
+
+function problemsOf(reader: ParsedSchema, writer: ParsedSchema, readerName: string, writerName: string): Incompatibility[] {
+  if (reader.kind === "AVRO" && writer.kind === "AVRO") return readProblems(reader.avro, writer.avro, readerName, writerName);
+  if (reader.kind === writer.kind) return [];
+  return [
+    {
+      errorType: "TYPE_MISMATCH",
+      description: `The ${readerName} schema is ${reader.kind} and the ${writerName} one ${writer.kind}`,
+      additionalInfo: "",
+    },
+  ];
 }
