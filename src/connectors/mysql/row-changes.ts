@@ -33,9 +33,16 @@ export function differ(columns: readonly number[], b: Buffer, offsets: Int32Arra
     if (xs < 0 || ys < 0) {
       // what the old row lacks is not known to have changed
       if (xs !== ys && offsets[y + 1] !== -2) return true;
-    } else if (offsets[x + 1]! - xs !== offsets[y + 1]! - ys || b.compare(b, ys, offsets[y + 1]!, xs, offsets[x + 1]!) !== 0) return true;
+    } else if (!equal(b, xs, offsets[x + 1]!, ys, offsets[y + 1]!)) return true;
   }
   return false;
+}
+
+function equal(b: Buffer, xs: number, xe: number, ys: number, ye: number): boolean {
+  if (xe - xs !== ye - ys) return false;
+  if (xe - xs > 64) return b.compare(b, ys, ye, xs, xe) === 0;
+  while (xs < xe) if (b[xs++] !== b[ys++]) return false;
+  return true;
 }
 
 export function included(table: StreamTable): number[] {

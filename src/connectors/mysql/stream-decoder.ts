@@ -3,8 +3,8 @@ import { RowWriter } from "../../cdc/row-writer.js";
 import { MillraceError } from "../../common/errors.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
-import type { BinlogEvent } from "./binlog/events.js";
-import { imageReader } from "./binlog/row-images.js";
+import type { BinlogEvent, RowsEvent, TableMap } from "./binlog/events.js";
+import { type ImageReader, imageReader } from "./binlog/row-images.js";
 import { type Gtids, parseGtids, prefixOf } from "./gtids.js";
 import type { StreamPosition } from "./offsets.js";
 import { both, carry, differ, included, lacking } from "./row-changes.js";
@@ -13,6 +13,18 @@ import { extraColumns, narrowSlots, type StreamVariant, slot, wideSlots } from "
 import type { StreamTable } from "./stream-table.js";
 
 const header = 48;
+
+/** How the rows of an event are read. Kept while events of the same table and columns follow each other. */
+interface Images {
+  readonly map: TableMap;
+  readonly presentBefore: Uint8Array | null;
+  readonly presentAfter: Uint8Array | null;
+  readonly before: ImageReader | null;
+  readonly after: ImageReader | null;
+  /** columns that the images lack, as `lacking` says it */
+  readonly oldLacks: string;
+  readonly newLacks: string;
+}
 const statement = /^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA)\b/i;
 
 /**
@@ -44,6 +56,14 @@ export class StreamDecoder {
   private nowMs = 0;
   private readonly slots: number;
   private used = new Set<StreamTable>();
+  private images: Images | null = null;
+  /** the table of the last rows, until a statement may have changed it */
+  private map: TableMap | null = null;
+  private table: StreamTable | null = null;
+  /** The bytes of a reader's buffer that were copied last: `shift` is from where they lay to where they lie. */
+  private copied: Buffer | null = null;
+  private copiedEnd = 0;
+  private shift = 0;
 
   constructor(
     position: StreamPosition,
@@ -63,9 +83,15 @@ export class StreamDecoder {
   /** How many bytes of a batch these events take. */
   bytesOf(events: readonly BinlogEvent[]): number {
     let size = 0;
+    let buffer: Buffer | null = null;
+    let end = 0;
     for (const e of events)
-      if (e.kind === "rows") size += e.rows.end - e.rows.start;
-      else if (e.kind === "gtid" || e.kind === "query") size += 20;
+      if (e.kind === "rows") {
+        const { rows } = e;
+        // what lies between the rows of one buffer is copied with them
+        size += rows.end - (rows.buffer === buffer && rows.start >= end ? end : rows.start);
+        ({ buffer, end } = rows);
+      } else if (e.kind === "gtid" || e.kind === "query") size += 20;
       else if (e.kind === "rows-query" && this.options.query) size += e.sql.length * 3;
     return size;
   }
@@ -93,6 +119,7 @@ export class StreamDecoder {
     const batch = this.batch!;
     batch.events = events;
     batch.at = 0;
+    this.copied = null;
   }
 
   /** Decodes until the events end (true) or a DDL statement must be applied (false: see `statement`). */
@@ -100,6 +127,7 @@ export class StreamDecoder {
     const batch = this.batch!;
     const { events } = batch;
     this.statement = null;
+    this.map = null;
     while (batch.at < events.length) {
       const e = events[batch.at++]!;
       switch (e.kind) {
@@ -257,27 +285,30 @@ export class StreamDecoder {
     this.inTx++;
     if (this.ignoring) return;
     const skip = this.inTx <= this.skipping;
-    const table = this.events.table(e.table, e);
+    if (e.table !== this.map) {
+      this.table = this.events.table(e.table, e);
+      this.map = e.table;
+    }
+    const { table } = this;
     if (!table) return;
     const { rows } = e;
     if (skip) {
       if (table.captured && this.events.order) this.countOnly(e, table);
       return;
     }
-    const batch = this.batch!;
-    const { writer } = batch;
-    const start = batch.end;
+    const { writer } = this.batch!;
     const b = writer.buffer;
-    rows.buffer.copy(b, start, rows.start, rows.end);
-    batch.end += rows.end - rows.start;
+    if (rows.buffer !== this.copied || rows.end > this.copiedEnd) this.copy(rows);
+    const start = rows.start + this.shift;
+    const end = rows.end + this.shift;
     if (table.captured && this.options.transactions && !this.begun) {
       this.begun = true;
       this.events.begin(writer, this.transaction!);
     }
     try {
-      if (rows.operation === "insert") this.inserts(e, table, b, start, batch.end);
-      else if (rows.operation === "delete") this.deletes(e, table, b, start, batch.end);
-      else this.updates(e, table, b, start, batch.end);
+      if (rows.operation === "insert") this.inserts(e, table, b, start, end);
+      else if (rows.operation === "delete") this.deletes(e, table, b, start, end);
+      else this.updates(e, table, b, start, end);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       writer.drop();
@@ -285,13 +316,47 @@ export class StreamDecoder {
     }
   }
 
+  /** Copies these rows and those that follow in the same buffer, in one piece: a copy an event costs more than the bytes between them. */
+  private copy(rows: RowsEvent): void {
+    const batch = this.batch!;
+    const { events } = batch;
+    let { end } = rows;
+    for (let i = batch.at; i < events.length; i++) {
+      const e = events[i]!;
+      if (e.kind !== "rows") continue;
+      if (e.rows.buffer !== rows.buffer || e.rows.start < end) break;
+      end = e.rows.end;
+    }
+    rows.buffer.copy(batch.writer.buffer, batch.end, rows.start, end);
+    this.copied = rows.buffer;
+    this.copiedEnd = end;
+    this.shift = batch.end - rows.start;
+    batch.end += end - rows.start;
+  }
+
+  private imagesOf(e: RowsOfEvent, n: number): Images {
+    const { images } = this;
+    const { presentBefore, presentAfter } = e.rows;
+    if (images && images.map === e.table && images.presentBefore === presentBefore && images.presentAfter === presentAfter) return images;
+    const oldLacks = presentBefore ? lacking(presentBefore, n) : "";
+    const newLacks = presentAfter ? lacking(presentAfter, n) : "";
+    return (this.images = {
+      map: e.table,
+      presentBefore,
+      presentAfter,
+      before: presentBefore && imageReader(e.table, presentBefore),
+      after: presentAfter && imageReader(e.table, presentAfter),
+      oldLacks,
+      newLacks,
+    });
+  }
+
   /** Rows that were sent before a restart still have a place in their transaction. */
   private countOnly(e: RowsOfEvent, table: StreamTable): void {
     this.begun = true;
     const { rows } = e;
     const offsets = new Int32Array(table.count * 2);
-    const before = rows.presentBefore && imageReader(e.table, rows.presentBefore);
-    const after = rows.presentAfter && imageReader(e.table, rows.presentAfter);
+    const { before, after } = this.imagesOf(e, table.count);
     for (let p = rows.start; p < rows.end; ) {
       if (before) p = before(rows.buffer, p, rows.end, offsets, 0);
       if (after) p = after(rows.buffer, p, rows.end, offsets, 0);
@@ -300,9 +365,8 @@ export class StreamDecoder {
   }
 
   private inserts(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
-    const present = e.rows.presentAfter!;
-    const read = imageReader(e.table, present);
-    const lacks = lacking(present, table.count);
+    const { after, newLacks: lacks } = this.imagesOf(e, table.count);
+    const read = after!;
     const { writer } = this;
     const columns = table.count + extraColumns;
     let shape = lacks ? table.shapes.get("insert", this.variant, lacks) : table.insert;
@@ -319,9 +383,8 @@ export class StreamDecoder {
   }
 
   private deletes(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
-    const present = e.rows.presentBefore!;
-    const read = imageReader(e.table, present);
-    const lacks = lacking(present, table.count);
+    const { before, oldLacks: lacks } = this.imagesOf(e, table.count);
+    const read = before!;
     const { writer } = this;
     const columns = table.count + extraColumns;
     let row = 0;
@@ -335,14 +398,13 @@ export class StreamDecoder {
   }
 
   private updates(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
-    const { rows } = e;
-    const readOld = imageReader(e.table, rows.presentBefore!);
-    const readNew = imageReader(e.table, rows.presentAfter!);
     const n = table.count;
-    const oldLacks = lacking(rows.presentBefore!, n);
+    const { before, after, oldLacks, newLacks: lacks } = this.imagesOf(e, n);
+    const readOld = before!;
+    const readNew = after!;
     // a column that did not change may be in the old row alone
-    const newLacks = both(lacking(rows.presentAfter!, n), oldLacks);
-    const full = !oldLacks && !lacking(rows.presentAfter!, n);
+    const newLacks = both(lacks, oldLacks);
+    const full = !oldLacks && !lacks;
     const { writer, options } = this;
     const columns = 2 * n + extraColumns;
     let row = 0;

@@ -1,5 +1,5 @@
-import { crc32 } from "node:zlib";
 import { MillraceError } from "../../../common/errors.js";
+import { hasCrc32 } from "./crc32.js";
 import { Cursor } from "./cursor.js";
 import { eventCode as e, withoutData } from "./event-code.js";
 import type { BinlogEvent, EventHeader, RowsEvent, TableMap } from "./events.js";
@@ -11,12 +11,20 @@ import { readPayload } from "./transaction-payload.js";
 
 const headerBytes = 19;
 const checksumBytes = 4;
+/** beyond the positions that a header has room for */
+const high = 0x1_0000_0000;
 
 interface KnownTable {
+  readonly id: number;
   readonly map: TableMap;
   readonly captured: boolean;
   readonly body: Buffer;
+  /** the columns of its last rows' images: one object while they stay the same */
+  before: Uint8Array;
+  after: Uint8Array;
 }
+
+const none = new Uint8Array(0);
 
 /** Decodes events one by one, each where its bytes lie; keeps the file, the position and the table maps. */
 export class EventDecoder {
@@ -26,6 +34,8 @@ export class EventDecoder {
   /** whether the file's events end with a CRC-32; until the file says so, found out event by event */
   private checksum: boolean | null = null;
   private readonly tables = new Map<number, KnownTable>();
+  /** that of the last table map */
+  private lastTable: KnownTable | null = null;
   private maria = false;
 
   constructor(
@@ -59,11 +69,10 @@ export class EventDecoder {
 
   private event(b: Buffer, start: number, end0: number, out: BinlogEvent[]): void {
     if (end0 - start < headerBytes) throw new RangeError("an event is shorter than its header");
-    const timestamp = b.readUInt32LE(start);
+    const timestamp = u32(b, start);
     const type = b[start + 4]!;
-    const serverId = b.readUInt32LE(start + 5);
-    const size = b.readUInt32LE(start + 9);
-    const logPosition = b.readUInt32LE(start + 13);
+    const size = u32(b, start + 9);
+    const logPosition = u32(b, start + 13);
     if (size !== end0 - start) throw new RangeError(`an event of ${end0 - start} bytes says that it has ${size}`);
     const end = this.withoutChecksum(b, start, end0, type);
     // made up by the server for this connection: no bytes of the file
@@ -72,29 +81,32 @@ export class EventDecoder {
     let nextPosition = position;
     if (!made && logPosition !== 0) {
       // the header has 32 bits of it, and a file may be larger
-      const high = Math.floor((position + size) / 4294967296) * 4294967296;
-      nextPosition = high + logPosition;
-      if (nextPosition < position) nextPosition += 4294967296;
+      nextPosition = position + size < high ? logPosition : Math.floor((position + size) / high) * high + logPosition;
+      if (nextPosition < position) nextPosition += high;
       position = nextPosition - size;
       this.position = nextPosition;
     }
-    const header: EventHeader = { file: this.file, position, nextPosition, timestamp, serverId };
-    this.body(type, header, b, start, end, out);
+    if (type === e.tableMap) {
+      this.tableMap(b, start + headerBytes, end);
+      return;
+    }
+    this.body(type, { file: this.file, position, nextPosition, timestamp, serverId: u32(b, start + 5) }, b, start, end, out);
   }
 
   /** Events end with a checksum as the file's format description says; those before one are looked at. */
   private withoutChecksum(b: Buffer, start: number, end: number, type: number): number {
     const data = end - checksumBytes;
+    if (this.checksum === true && type !== e.formatDescription && type !== e.rotate && type !== e.heartbeat && type !== e.heartbeatV2)
+      return this.checked(data >= start + headerBytes && hasCrc32(b, start, data), data);
     if (type === e.formatDescription || this.checksum === null || type === e.rotate || type === e.heartbeat || type === e.heartbeatV2) {
       // a format description has the place for one in any case
-      const holds = data >= start + headerBytes && crc32(b.subarray(start, data)) === b.readUInt32LE(data);
+      const holds = data >= start + headerBytes && hasCrc32(b, start, data);
       if (type !== e.formatDescription) return holds || (this.checksum === true && type !== e.rotate) ? this.checked(holds, data) : end;
       const algorithm = b[data - 1];
       this.checksum = algorithm === 1;
       return this.checksum ? this.checked(holds, data) : data;
     }
-    if (!this.checksum) return end;
-    return this.checked(data >= start + headerBytes && crc32(b.subarray(start, data)) === b.readUInt32LE(data), data);
+    return end;
   }
 
   private checked(holds: boolean, data: number): number {
@@ -164,6 +176,7 @@ export class EventDecoder {
         this.position = c.u64();
         this.file = c.text(c.left);
         this.tables.clear();
+        this.lastTable = null;
         out.push({ kind: "rotate", header, toFile: this.file, toPosition: this.position });
         return;
       }
@@ -171,6 +184,7 @@ export class EventDecoder {
         if (b.readUInt16LE(p) !== 4) throw new MillraceError("UNSUPPORTED", `the binlog has format ${b.readUInt16LE(p)}, only 4 is known`);
         this.maria = b.toString("latin1", p + 2, p + 52).includes("MariaDB");
         this.tables.clear();
+        this.lastTable = null;
         return;
       case e.heartbeat:
       case e.heartbeatV2: {
@@ -194,48 +208,67 @@ export class EventDecoder {
   }
 
   private tableMap(b: Buffer, p: number, end: number): void {
-    const tableId = b.readUIntLE(p, 6);
-    const body = b.subarray(p + 8, end);
-    const known = this.tables.get(tableId);
-    if (known && known.body.length === body.length && known.body.equals(body)) return;
-    const map = readTableMap(tableId, b, p + 8, end, this.maria);
+    if (end - p < 8) throw new RangeError("a table map is shorter than its fixed fields");
+    const id = u48(b, p);
+    const known = this.lastTable?.id === id ? this.lastTable : this.tables.get(id);
+    if (known && same(known.body, b, p + 8, end)) {
+      this.lastTable = known;
+      return;
+    }
+    const map = readTableMap(id, b, p + 8, end, this.maria);
     const captured = this.captured(map.database, map.table);
-    this.tables.set(tableId, { map, captured, body: Buffer.from(body) });
+    const table = { id, map, captured, body: Buffer.from(b.subarray(p + 8, end)), before: none, after: none };
+    this.tables.set(id, table);
+    this.lastTable = table;
   }
 
   private rows(type: number, header: EventHeader, b: Buffer, start: number, end: number, out: BinlogEvent[]): void {
-    const c = new Cursor(b, start + headerBytes, end);
-    const tableId = c.u48();
-    const flags = c.u16();
     const v1 = (type >= e.writeRowsV1 && type <= e.deleteRowsV1) || (type >= e.writeRowsCompressedV1 && type <= e.deleteRowsCompressedV1);
-    if (!v1) c.skip(c.u16() - 2);
+    let p = start + headerBytes + (v1 ? 8 : 10);
+    if (p > end) throw new RangeError("the event ends within a field");
+    const id = u48(b, start + headerBytes);
+    const flags = b[start + headerBytes + 6]!;
+    if (!v1) {
+      const extra = b[p - 2]! | (b[p - 1]! << 8);
+      if (extra < 2) throw new RangeError("a length is malformed");
+      p += extra - 2;
+    }
     // the end of a statement whose tables are not to be replicated
-    if (tableId === 0xffffff && flags & 1) return;
-    const known = this.tables.get(tableId);
-    const table = known?.map;
-    if (!table) throw new RangeError(`rows of table ${tableId}, which no table map names`);
-    const n = c.lengthEncoded();
+    if (id === 0xffffff && flags & 1) return;
+    const known = this.lastTable?.id === id ? this.lastTable : this.tables.get(id);
+    if (!known) throw new RangeError(`rows of table ${id}, which no table map names`);
+    const table = known.map;
+    let n = b[p++]!;
+    if (n >= 0xfb) {
+      const c = new Cursor(b, p - 1, end);
+      n = c.lengthEncoded();
+      p = c.p;
+    }
     if (n !== table.columns.length)
       throw new RangeError(`rows with ${n} columns of ${table.database}.${table.table}, whose table map has ${table.columns.length}`);
     const operation = operationOf(type);
-    // a copy: the buffer is the caller's to write into
-    const first = Buffer.from(c.bytes((n + 7) >> 3));
-    const second = operation === "update" ? Buffer.from(c.bytes((n + 7) >> 3)) : first;
+    const bytes = (n + 7) >> 3;
+    if (p + (operation === "update" ? 2 : 1) * bytes > end) throw new RangeError("the event ends within a field");
+    let presentBefore: Uint8Array | null = null;
+    let presentAfter: Uint8Array | null = null;
+    // copies: the buffer is the caller's to write into
+    if (operation !== "insert") {
+      presentBefore = same(known.before, b, p, p + bytes)
+        ? known.before
+        : (known.before = Uint8Array.prototype.slice.call(b, p, p + bytes));
+      p += bytes;
+    }
+    if (operation !== "delete") {
+      presentAfter = same(known.after, b, p, p + bytes) ? known.after : (known.after = Uint8Array.prototype.slice.call(b, p, p + bytes));
+      p += bytes;
+    }
     // rows of no bytes would never end
-    if (c.left > 0 && !first.some((bits) => bits !== 0) && !second.some((bits) => bits !== 0)) throw new RangeError("rows without columns");
-    let rows: RowsEvent = {
-      operation,
-      presentBefore: operation === "insert" ? null : first,
-      presentAfter: operation === "delete" ? null : second,
-      buffer: b,
-      scratch: start,
-      start: c.p,
-      end,
-    };
+    if (p < end && nothing(presentBefore) && nothing(presentAfter)) throw new RangeError("rows without columns");
+    let rows: RowsEvent = { operation, presentBefore, presentAfter, buffer: b, scratch: start, start: p, end };
     if (type >= e.writeRowsCompressedV1) {
-      const data = inflate(b.subarray(c.p, end));
-      const buffer = Buffer.concat([b.subarray(start, c.p), data]);
-      rows = { ...rows, buffer, scratch: 0, start: c.p - start, end: buffer.length };
+      const data = inflate(b.subarray(p, end));
+      const buffer = Buffer.concat([b.subarray(start, p), data]);
+      rows = { ...rows, buffer, scratch: 0, start: p - start, end: buffer.length };
     } else if (type === e.partialUpdateRows && known.captured) rows = completePartialUpdate(table, rows);
     out.push({ kind: "rows", header, table, rows });
   }
@@ -254,6 +287,27 @@ export class EventDecoder {
       at += size;
     }
   }
+}
+
+function u32(b: Buffer, p: number): number {
+  return (b[p]! | (b[p + 1]! << 8) | (b[p + 2]! << 16)) + b[p + 3]! * 0x100_0000;
+}
+
+function u48(b: Buffer, p: number): number {
+  return u32(b, p) + (b[p + 4]! | (b[p + 5]! << 8)) * high;
+}
+
+/** Whether the bytes at [start, end) are these. */
+function same(bytes: Uint8Array, b: Buffer, start: number, end: number): boolean {
+  const n = bytes.length;
+  if (n !== end - start) return false;
+  for (let i = 0; i < n; i++) if (bytes[i] !== b[start + i]) return false;
+  return true;
+}
+
+function nothing(present: Uint8Array | null): boolean {
+  if (present !== null) for (let i = 0; i < present.length; i++) if (present[i] !== 0) return false;
+  return true;
 }
 
 function operationOf(type: number): RowsEvent["operation"] {
