@@ -10,7 +10,7 @@ import { Durability, type Durable } from "./durability.js";
 import { diskError, writeAllFully } from "./files.js";
 import type { LogConfig } from "./log-config.js";
 import { LogRefused } from "./log-error.js";
-import type { ProducerState } from "./producer-state.js";
+import type { ProducerDescription, ProducerState } from "./producer-state.js";
 import { type Recovered, recover } from "./recovery.js";
 import { Segment } from "./segment.js";
 import { type AbortedTransaction, SegmentReader, type TimestampOffset } from "./segment-reader.js";
@@ -404,6 +404,11 @@ export class PartitionLog {
   /** First offset of this producer's open transaction, or -1. */
   openTransaction(producerId: number): number {
     return this.producers.openTransaction(producerId);
+  }
+
+  /** The producers that have written here. */
+  describeProducers(): ProducerDescription[] {
+    return this.producers.describe();
   }
 
   /** Moves the log start offset (durably) and deletes the segments wholly below it. @throws LogRefused OFFSET_OUT_OF_RANGE above logEndOffset */

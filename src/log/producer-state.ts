@@ -23,6 +23,17 @@ interface Producer {
   batches: RememberedBatch[];
 }
 
+export interface ProducerDescription {
+  readonly producerId: number;
+  readonly producerEpoch: number;
+  /** -1 where it has none */
+  readonly lastSequence: number;
+  readonly lastTimestamp: number;
+  readonly coordinatorEpoch: number;
+  /** first offset of its open transaction, or -1 */
+  readonly openTransactionOffset: number;
+}
+
 export interface CompletedTransaction {
   readonly producerId: number;
   readonly firstOffset: number;
@@ -134,6 +145,18 @@ export class ProducerState {
       aborted: marker.type === "ABORT",
       lastStableOffset: open < 0 ? lastOffset + 1 : open,
     };
+  }
+
+  /** All producers, for those who ask. */
+  describe(): ProducerDescription[] {
+    return [...this.producers].map(([id, { epoch, coordinatorEpoch, timestamp, batches }]) => ({
+      producerId: id,
+      producerEpoch: epoch,
+      lastSequence: batches.at(-1)?.lastSequence ?? -1,
+      lastTimestamp: timestamp,
+      coordinatorEpoch,
+      openTransactionOffset: this.openTransaction(id),
+    }));
   }
 
   /** The last offset of each producer's last data batch. */

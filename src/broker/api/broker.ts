@@ -58,7 +58,40 @@ export interface Broker {
   describeGroups(groupIds: readonly string[]): Promise<GroupDescription[]>;
   deleteGroups(groupIds: readonly string[]): Promise<void>;
 
+  /** What only the broker that keeps the logs can tell; a client of a cluster asks the cluster's own tools. */
+  readonly insight?: BrokerInsight;
+
   close(): Promise<void>;
+}
+
+/** The broker's own state, as its operators ask for it. */
+export interface BrokerInsight {
+  transactions(): TransactionDescription[];
+  /** Producers that have written to the partition. @throws UNKNOWN_TOPIC_OR_PARTITION */
+  producers(tp: TopicPartition): Promise<ProducerDescription[]>;
+  /** Bytes of every partition's log, in its one folder. */
+  logs(): Promise<LogFolder>;
+}
+export interface TransactionDescription extends Txn {
+  readonly state: "Empty" | "Ongoing" | "PrepareCommit" | "CompleteCommit" | "CompleteAbort";
+  readonly timeoutMs: number;
+  /** ms; -1 where none is open */
+  readonly startedAt: number;
+  readonly partitions: readonly TopicPartition[];
+}
+export interface ProducerDescription extends ProducerIdentity {
+  /** -1 where it has none */
+  readonly lastSequence: number;
+  readonly lastTimestamp: number;
+  readonly coordinatorEpoch: number;
+  /** first offset of its open transaction, or -1 */
+  readonly openTransactionOffset: number;
+}
+export interface LogFolder {
+  readonly path: string;
+  readonly totalBytes: number;
+  readonly usableBytes: number;
+  readonly partitions: readonly (TopicPartition & { readonly bytes: number })[];
 }
 
 export interface NewTopic {

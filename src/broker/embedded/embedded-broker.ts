@@ -1,5 +1,5 @@
 import { setMaxListeners } from "node:events";
-import { unlink } from "node:fs/promises";
+import { statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Logger, silentLogger } from "../../common/logger.js";
 import { Metrics } from "../../common/metrics.js";
@@ -8,6 +8,7 @@ import type { TopicPartition } from "../../data/topic-partition.js";
 import { isTransactional, producerEpoch, producerId, RECORD_BATCH_OVERHEAD } from "../../protocol/record-batch.js";
 import type {
   Broker,
+  BrokerInsight,
   FetchRequest,
   GroupMember,
   Isolation,
@@ -323,6 +324,21 @@ export class EmbeddedBroker implements Broker {
     // Last of all: it says that everything else is on disk.
     else await writeDurably(join(this.dir, cleanMarker), "");
   }
+
+  readonly insight: BrokerInsight = {
+    transactions: () => this.transactions.describe(),
+    producers: async ({ topic, partition }) => (await this.topics.get(topic, partition).open()).describeProducers(),
+    logs: async () => {
+      const { blocks, bavail, bsize } = await statfs(this.dir);
+      const partitions = [];
+      for (const p of this.topics.allPartitions()) {
+        // a partition that cannot be opened has no size to tell
+        const log = await p.open().catch(() => undefined);
+        if (log) partitions.push({ topic: p.topic, partition: p.partition, bytes: log.size });
+      }
+      return { path: this.dir, totalBytes: blocks * bsize, usableBytes: bavail * bsize, partitions };
+    },
+  };
 
   private checkOpen(): void {
     if (this.closing.signal.aborted) throw new BrokerError("COORDINATOR_NOT_AVAILABLE", "the broker is shutting down");

@@ -56,6 +56,14 @@ export class Group {
     this.state = this.members.size > 0 ? "Stable" : "Empty";
   }
 
+  /** Of a group of consumers: what its members say they read. */
+  subscribedTopics(): Set<string> {
+    const topics = new Set<string>();
+    for (const { protocols } of this.members.values())
+      for (const { metadata } of protocols) for (const topic of topicsOf(metadata)) topics.add(topic);
+    return topics;
+  }
+
   get empty(): boolean {
     return this.members.size === 0;
   }
@@ -420,5 +428,16 @@ export class Group {
   }
   private fenced(instanceId: string): BrokerError {
     return this.error("FENCED_INSTANCE_ID", `another process has taken over the instance id ${instanceId}`);
+  }
+}
+
+/** A ConsumerProtocolSubscription: int16 version, then an array of topic names. Ends early where the bytes do. */
+function* topicsOf(metadata: Buffer): Iterable<string> {
+  let at = 6;
+  for (let left = metadata.length >= at ? metadata.readInt32BE(2) : 0; left > 0 && at + 2 <= metadata.length; left--) {
+    const end = at + 2 + metadata.readInt16BE(at);
+    if (end > metadata.length || end < at + 2) return;
+    yield metadata.toString("utf8", at + 2, end);
+    at = end;
   }
 }

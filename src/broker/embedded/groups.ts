@@ -89,7 +89,13 @@ export class Groups {
   }
 
   deleteOffsets(groupId: string, partitions: readonly TopicPartition[]): Promise<void> {
-    this.checkDeletable(groupId);
+    const group = this.groups.get(groupId);
+    if (group === undefined || group.empty || group.protocolType !== "consumer") this.checkDeletable(groupId);
+    else {
+      const subscribed = group.subscribedTopics();
+      const read = partitions.find((p) => subscribed.has(p.topic));
+      if (read) throw new BrokerError("GROUP_SUBSCRIBED_TO_TOPIC", `group ${groupId} is reading ${read.topic}`);
+    }
     return this.offsets.remove(groupId, partitions, this.clock.now());
   }
 

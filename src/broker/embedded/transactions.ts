@@ -3,7 +3,7 @@ import type { Clock } from "../../common/time.js";
 import type { TopicPartition } from "../../data/topic-partition.js";
 import { encodeEndTransactionMarker } from "../../protocol/control-record.js";
 import { baseOffset, lastOffset } from "../../protocol/record-batch.js";
-import type { OffsetCommit, ProducerIdentity, Txn } from "../api/broker.js";
+import type { OffsetCommit, ProducerIdentity, TransactionDescription, Txn } from "../api/broker.js";
 import { BrokerError } from "../api/errors.js";
 import type { BrokerMetrics } from "./broker-metrics.js";
 import { CommitRounds } from "./commit-rounds.js";
@@ -70,6 +70,18 @@ export class Transactions {
   entries(): TransactionEntry[] {
     const now = [...this.byId.values()].map((t) => entryOf(t, t.status === "Ending" ? "Ongoing" : t.status));
     return [...this.unsettled, ...now];
+  }
+
+  describe(): TransactionDescription[] {
+    return [...this.byId.values()].map((t) => ({
+      transactionalId: t.id,
+      producerId: t.producerId,
+      producerEpoch: t.epoch,
+      state: t.status === "Ending" ? "PrepareCommit" : t.status,
+      timeoutMs: t.timeoutMs,
+      startedAt: t.status === "Ongoing" || t.status === "Ending" ? t.startedAt : -1,
+      partitions: [...t.partitions.keys()].map(({ topic, partition }) => ({ topic, partition })),
+    }));
   }
 
   // --- what clients ask -----------------------------------------------------------------------------------------

@@ -1,9 +1,11 @@
 import { apiVersions } from "../../protocol/messages/metadata.js";
 import { wireErrors } from "./error-codes.js";
 import { type Handler, handler } from "./handler.js";
+import { aclHandlers } from "./handlers/acls.js";
 import { configHandlers } from "./handlers/configs.js";
 import { fetchHandlers } from "./handlers/fetch.js";
 import { groupHandlers } from "./handlers/groups.js";
+import { insightHandlers } from "./handlers/insight.js";
 import { metadataHandlers } from "./handlers/metadata.js";
 import { offsetHandlers } from "./handlers/offsets.js";
 import { produceHandlers } from "./handlers/produce.js";
@@ -32,6 +34,8 @@ export const handlers: ReadonlyMap<number, Handler> = new Map(
     ...transactionHandlers,
     ...topicHandlers,
     ...configHandlers,
+    ...aclHandlers,
+    ...insightHandlers,
     ...saslHandlers,
     handler(apiVersions, async () => ({ apiKeys: ranges() })),
   ].map((h) => [h.api.key, h]),

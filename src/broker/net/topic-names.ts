@@ -1,6 +1,6 @@
 import type { Broker } from "../api/broker.js";
 
-const none = "AAAAAAAAAAAAAAAAAAAAAA";
+export const noTopicId = "AAAAAAAAAAAAAAAAAAAAAA";
 
 /** Topic ids and names, both ways; asks the broker for what it does not know. */
 export class TopicNames {
@@ -10,7 +10,7 @@ export class TopicNames {
 
   /** The names of these ids; an id that no topic has is left out. */
   async resolve(ids: Iterable<string>): Promise<ReadonlyMap<string, string>> {
-    const wanted = [...new Set(ids)].filter((id) => id !== none && id !== "");
+    const wanted = [...new Set(ids)].filter((id) => id !== noTopicId && id !== "");
     if (wanted.some((id) => !this.names.has(id))) {
       // also forgets the ids of topics that were deleted or made anew
       this.names.clear();

@@ -75,23 +75,6 @@ export const incrementalAlterConfigs = api(
   answers,
 );
 
-export const describeAcls = api(
-  29,
-  "DescribeAcls",
-  [1, 3],
-  2,
-  {
-    resourceTypeFilter: int8,
-    resourceNameFilter: string.nullable(),
-    patternTypeFilter: int8,
-    principalFilter: string.nullable(),
-    hostFilter: string.nullable(),
-    operation: int8,
-    permissionType: int8,
-  },
-  { throttleTimeMs: int32, errorCode: int16, errorMessage: message, resources: array(struct({ resourceName: string })) },
-);
-
 export const describeClientQuotas = api(
   48,
   "DescribeClientQuotas",
@@ -108,5 +91,31 @@ export const describeClientQuotas = api(
         values: array(struct({ key: string, value: float64 })),
       }),
     ).nullable(),
+  },
+);
+
+export const alterClientQuotas = api(
+  49,
+  "AlterClientQuotas",
+  [0, 1],
+  1,
+  {
+    entries: array(
+      struct({
+        entity: array(struct({ entityType: string, entityName: string.nullable() })),
+        ops: array(struct({ key: string, value: float64, remove: boolean })),
+      }),
+    ),
+    validateOnly: boolean,
+  },
+  {
+    throttleTimeMs: int32,
+    entries: array(
+      struct({
+        errorCode: int16,
+        errorMessage: message,
+        entity: array(struct({ entityType: string, entityName: string.nullable() })),
+      }),
+    ),
   },
 );

@@ -110,3 +110,49 @@ export const listPartitionReassignments = api(
   { timeoutMs: int32, topics: array(struct({ name: string, partitionIndexes: array(int32) })).nullable() },
   { throttleTimeMs: int32, errorCode: int16, errorMessage: message, topics: array(struct({ name: string })) },
 );
+
+/** Version 1 lets an operator change the replication factor, of which there is one only. */
+export const alterPartitionReassignments = api(
+  45,
+  "AlterPartitionReassignments",
+  [0, 0],
+  0,
+  {
+    timeoutMs: int32,
+    topics: array(struct({ name: string, partitions: array(struct({ partitionIndex: int32, replicas: array(int32).nullable() })) })),
+  },
+  {
+    throttleTimeMs: int32,
+    errorCode: int16,
+    errorMessage: message,
+    responses: array(
+      struct({ name: string, partitions: array(struct({ partitionIndex: int32, errorCode: int16, errorMessage: message })) }),
+    ),
+  },
+);
+
+export const describeLogDirs = api(
+  35,
+  "DescribeLogDirs",
+  [1, 4],
+  2,
+  { topics: array(struct({ topic: string, partitions: array(int32) })).nullable() },
+  {
+    throttleTimeMs: int32,
+    errorCode: int16.since(3),
+    results: array(
+      struct({
+        errorCode: int16,
+        logDir: string,
+        topics: array(
+          struct({
+            name: string,
+            partitions: array(struct({ partitionIndex: int32, partitionSize: int64, offsetLag: int64, isFutureKey: boolean })),
+          }),
+        ),
+        totalBytes: int64.or(-1).since(4),
+        usableBytes: int64.or(-1).since(4),
+      }),
+    ),
+  },
+);

@@ -1,6 +1,6 @@
 import {
+  alterClientQuotas,
   alterConfigs,
-  describeAcls,
   describeClientQuotas,
   describeConfigs,
   incrementalAlterConfigs,
@@ -139,11 +139,13 @@ export const configHandlers: readonly Handler[] = [
     ),
   })),
 
-  handler(describeAcls, async () => ({
-    errorCode: wireErrors.SECURITY_DISABLED,
-    errorMessage: "No Authorizer is configured.",
-    resources: [],
-  })),
-
   handler(describeClientQuotas, async () => ({ entries: [] })),
+
+  handler(alterClientQuotas, async ({ entries }) => ({
+    entries: entries.map(({ entity }) => ({
+      errorCode: wireErrors.INVALID_REQUEST,
+      errorMessage: "Quotas are not kept here: nothing was changed.",
+      entity,
+    })),
+  })),
 ];

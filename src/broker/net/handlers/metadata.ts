@@ -4,6 +4,7 @@ import { kafkaErrorCodes } from "../../api/errors.js";
 import { nodeId, type RequestContext } from "../context.js";
 import { errorCodeOf, wireErrors } from "../error-codes.js";
 import { type Handler, handler } from "../handler.js";
+import { noTopicId } from "../topic-names.js";
 
 const partitionsOf = (count: number) =>
   Array.from({ length: count }, (_, partitionIndex) => ({
@@ -54,9 +55,11 @@ export const metadataHandlers: readonly Handler[] = [
     if (all) topics = (await broker.describeTopics()).map(known);
     else {
       const asked = request.topics!;
-      const byId = asked.filter((t) => t.name === null);
+      // Java's client leaves the name empty where it asks by id
+      const hasId = (t: (typeof asked)[number]) => t.name === null || (version >= 10 && t.topicId !== noTopicId);
+      const byId = asked.filter(hasId);
       const names = await topicNames.resolve(byId.map((t) => t.topicId));
-      const wanted = asked.flatMap((t) => t.name ?? names.get(t.topicId) ?? []);
+      const wanted = asked.flatMap((t) => (hasId(t) ? names.get(t.topicId) : t.name) ?? []);
       topics = await topicsNamed(wanted, request.allowAutoTopicCreation && byId.length === 0, context);
       for (const { topicId } of byId)
         if (!names.has(topicId))

@@ -152,15 +152,14 @@ export const offsetHandlers: readonly Handler[] = [
   }),
 
   handler(offsetDelete, async (request, { broker }) => {
-    const partitions = request.topics.flatMap(({ name, partitions }) =>
-      partitions.map((p) => ({ topic: name, partition: p.partitionIndex })),
-    );
-    try {
-      await broker.offsetDelete(request.groupId, partitions);
-      return { topics: uniform(request.topics, 0) };
-    } catch (error) {
-      const code = errorCodeOf(error);
-      return code === kafkaErrorCodes.UNKNOWN_SERVER_ERROR ? { topics: uniform(request.topics, code) } : { errorCode: code };
+    const topics = [];
+    for (const topic of request.topics) {
+      const partitions = topic.partitions.map((p) => ({ topic: topic.name, partition: p.partitionIndex }));
+      const code = await broker.offsetDelete(request.groupId, partitions).then(() => 0, errorCodeOf);
+      // what is not about a topic is about the whole group
+      if (code > 0 && code !== kafkaErrorCodes.GROUP_SUBSCRIBED_TO_TOPIC) return { errorCode: code };
+      topics.push(...uniform([topic], code));
     }
+    return { topics };
   }),
 ];

@@ -1,4 +1,5 @@
 import {
+  alterPartitionReassignments,
   createPartitions,
   createTopics,
   deleteRecords,
@@ -6,7 +7,7 @@ import {
   electLeaders,
   listPartitionReassignments,
 } from "../../../protocol/messages/topics.js";
-import { BrokerError } from "../../api/errors.js";
+import { BrokerError, kafkaErrorCodes } from "../../api/errors.js";
 import { nodeId, type RequestContext } from "../context.js";
 import { errorCodeOf, errorMessageOf, wireErrors } from "../error-codes.js";
 import { type Handler, handler } from "../handler.js";
@@ -149,6 +150,24 @@ export const topicHandlers: readonly Handler[] = [
           errorCode: wireErrors.ELECTION_NOT_NEEDED,
           errorMessage: "Leader election not needed for topic partition.",
         })),
+      })),
+    };
+  }),
+
+  handler(alterPartitionReassignments, async ({ topics }, { broker }) => {
+    const counts = new Map((await broker.describeTopics(topics.map((t) => t.name))).map((t) => [t.name, t.partitions]));
+    const refusal = (topic: string, partition: number, replicas: readonly number[] | null) => {
+      if (!(partition >= 0 && partition < (counts.get(topic) ?? 0)))
+        return { errorCode: kafkaErrorCodes.UNKNOWN_TOPIC_OR_PARTITION, errorMessage: "The partition does not exist." };
+      if (replicas === null)
+        return { errorCode: wireErrors.NO_REASSIGNMENT_IN_PROGRESS, errorMessage: "No partition is being reassigned." };
+      const errorMessage = assignmentError([{ brokerIds: replicas }]);
+      return errorMessage === undefined ? {} : { errorCode: wireErrors.INVALID_REPLICA_ASSIGNMENT, errorMessage };
+    };
+    return {
+      responses: topics.map(({ name, partitions }) => ({
+        name,
+        partitions: partitions.map((p) => ({ partitionIndex: p.partitionIndex, ...refusal(name, p.partitionIndex, p.replicas) })),
       })),
     };
   }),
