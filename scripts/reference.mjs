@@ -34,7 +34,7 @@ const pages = {
   ]),
 };
 for (const plugin of [...sources, ...sinks]) {
-  const short = `${plugin.classes[0].split(".").slice(1, 2)[0]}-${plugin.classes[0]
+  const short = `${plugin.classes[0].split(".").slice(1, 2)[0] ?? "managed"}-${plugin.classes[0]
     .split(".")
     .at(-1)
     .replace(/Connector$/, "")

@@ -108,7 +108,7 @@ export class ConnectorRunner {
     const { plugin, config, secrets } = this.setup;
     const resolved = configToRun(config, secrets, this.services.providers).config;
     const max = Math.max(1, Number(resolved["tasks.max"] ?? 1));
-    const configs = plugin.taskConfigs(plugin.translate?.(resolved) ?? resolved, max);
+    const configs = plugin.taskConfigs(resolved, max);
     if (configs.length > max && resolved["tasks.max.enforce"]?.trim().toLowerCase() !== "false")
       throw new MillraceError(
         "CONFIG_INVALID",

@@ -300,7 +300,8 @@ export class ConnectWorker implements ConnectorAdmin {
     const runner = new ConnectorRunner(
       {
         name,
-        config: withWorkerDefaults(config, this.options.workerConfig ?? {}),
+        // first what the class makes of its own words: the worker's converters stand only for what neither names
+        config: withWorkerDefaults(plugin.translate?.(config) ?? config, this.options.workerConfig ?? {}),
         secrets: this.checks.secretsOf(config),
         plugin,
         target,

@@ -5,9 +5,6 @@ import { isDocument } from "./document-paths.js";
 /** `AllowList` or `BlockList` with dotted paths. `_id` on the top level always stays. */
 export class Projection {
   private readonly full: RegExp;
-  /** paths on the way to a listed one */
-  private readonly ancestors: ReadonlySet<string>;
-  private readonly wildAncestors: RegExp | null;
   /** `a.**.b`: a document that has such a field is kept whole */
   private readonly inside: RegExp | null;
 
@@ -21,13 +18,7 @@ export class Projection {
         .map((p) => (p === "**" ? ".*" : p === "*" ? "[^.]*" : p.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")))
         .join("");
     const any = (paths: readonly string[]) => (paths.length ? new RegExp(`^(?:${paths.map(source).join("|")})$`, "s") : null);
-    const prefixes = fields.flatMap((f) => {
-      const names = f.split(".");
-      return names.slice(1).map((_, i) => names.slice(0, i + 1).join("."));
-    });
     this.full = any(fields) ?? /[^\s\S]/;
-    this.ancestors = new Set(prefixes.filter((p) => !p.includes("*")));
-    this.wildAncestors = any(prefixes.filter((p) => p.includes("*")));
     this.inside = any(fields.filter((f) => /\*\*\../.test(f)));
   }
 
@@ -48,13 +39,15 @@ export class Projection {
     for (const [name, value] of Object.entries(document)) {
       const path = prefix + name;
       if (path === "_id" || this.full.test(path)) continue;
-      const leads = this.ancestors.has(path) || this.wildAncestors?.test(path);
       if (isDocument(value)) {
         if (this.inside && Object.keys(value).some((inner) => this.inside!.test(`${path}.${inner}`))) continue;
         this.allow(value, `${path}.`);
         if (Object.keys(value).length === 0) delete document[name];
-      } else if (Array.isArray(value) && leads && value.some(isDocument)) {
-        for (const element of value) if (isDocument(element)) this.allow(element, `${path}.`);
+      } else if (Array.isArray(value)) {
+        const kept = value.filter(isDocument);
+        for (const element of kept) this.allow(element, `${path}.`);
+        document[name] = kept.filter((element) => Object.keys(element).length > 0);
+        if ((document[name] as unknown[]).length === 0) delete document[name];
       } else delete document[name];
     }
   }
