@@ -92,6 +92,8 @@ function settleCounts(
         );
     for (const name of group) if (sources.get(name)!.internal) counts.set(nameOf(sources.get(name)!), first.partitions);
   }
+  for (const spec of sources.values())
+    if (spec.internal && spec.partitions !== undefined && !counts.has(nameOf(spec))) counts.set(nameOf(spec), spec.partitions);
   for (let changed = true; changed; ) {
     changed = false;
     for (const sub of subs) {

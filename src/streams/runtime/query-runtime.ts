@@ -334,6 +334,7 @@ export class QueryRuntime implements QueryHandle {
       partitionsOf: (name) => this.layout.topics.get(name)!.partitions,
       target: (topic, partition): ChangelogTarget => this.producer.partition(topic, partition),
       changelogName: (store) => changelogName(this.applicationId, store),
+      setsAside: this.options.setAsideFailures ?? false,
       globalStore: (name) => this.globals.find((global) => global.spec.name === name)?.store,
       onBadRecord: (record) => {
         this.badRecords++;

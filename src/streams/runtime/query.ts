@@ -36,6 +36,8 @@ export interface QueryOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** Collected while records run, awaited ahead of the commit. Without it a bad record is logged and skipped. */
   readonly onBadRecord?: (records: readonly BadRecord[]) => Promise<void>;
+  /** What a processor throws sets the record aside, instead of ending the query: of code that is not ours. */
+  readonly setAsideFailures?: boolean;
   readonly onProcessingError?: (error: ProcessingError & { topic: string; partition: number; offset: number }) => void;
 }
 

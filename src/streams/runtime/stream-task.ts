@@ -19,6 +19,8 @@ export interface TaskHost {
   partitionsOf(topicName: string): number;
   target(topicName: string, partition: number): ChangelogTarget;
   changelogName(store: string): string;
+  /** What a processor throws sets the record aside, instead of ending the query. */
+  readonly setsAside?: boolean;
   globalStore(name: string): KeyedStore | undefined;
   onBadRecord(record: BadRecord): void;
   onProcessingError(error: ProcessingError & { topic: string; partition: number; offset: number }): void;
@@ -135,7 +137,16 @@ export class StreamTask implements TaskContext {
   /** What was held back goes downstream, in the order of the graph, up to `limit` rows of one node. False while more is left. */
   flush(limit = Number.POSITIVE_INFINITY): boolean {
     this.record.headers = noHeaders;
-    for (const processor of this.processors) if (processor.flush && !processor.flush(limit)) return false;
+    for (const processor of this.processors) {
+      if (!processor.flush) continue;
+      try {
+        if (!processor.flush(limit)) return false;
+      } catch (error) {
+        if (!this.host.setsAside) throw error;
+        this.reportBad("PROCESSING", error);
+        return false;
+      }
+    }
     return true;
   }
 
@@ -226,7 +237,12 @@ export class StreamTask implements TaskContext {
     shown[width - 5] = timestamp;
     shown[width - 4] = queue.partition;
     shown[width - 3] = cursor.offset;
-    this.entries.get(queue)!.process(key, row, old, timestamp);
+    try {
+      this.entries.get(queue)!.process(key, row, old, timestamp);
+    } catch (error) {
+      if (!this.host.setsAside) throw error;
+      this.reportBad("PROCESSING", error);
+    }
     for (const p of this.punctuations) if (p.type === "stream-time") this.fire(p, this.streamTime);
     this.current = undefined;
     queue.advance();

@@ -256,6 +256,26 @@ export class KeyedStore implements KeyValueStore {
     }
   }
 
+  /** All rows as they are now, uncommitted ones too, in no order. Rows that are written meanwhile may be among them. */
+  *current(): IterableIterator<Row> {
+    this.scans++;
+    try {
+      const { table } = this;
+      for (let chunk = 0; chunk < table.chunks.length; chunk++) {
+        for (let at = table.firstEntry(chunk); at >= 0; at = table.nextEntry(at)) {
+          if (table.keyLength(at) < 0) continue;
+          const mark = table.mark(at);
+          if (mark > 0) {
+            const row = this.rows[mark - 1]!;
+            if (row !== null) yield row;
+          } else if (table.valueLength(at) >= 0) yield this.decode(this.decodeKey(at), at);
+        }
+      }
+    } finally {
+      this.scans--;
+    }
+  }
+
   /** Walks in progress (scans, snapshots) that compaction would make miss entries. */
   scans = 0;
 

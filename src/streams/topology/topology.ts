@@ -10,6 +10,8 @@ export interface SourceSpec {
   readonly topic: string;
   /** The application's own topic: created and named with its prefix, purged as it is consumed. */
   readonly internal?: boolean;
+  /** Of an internal topic; by default as many as its writers' inputs have. */
+  readonly partitions?: number;
   readonly format: RecordFormat;
   /** The record's time taken from the row (ms); the record's own if absent. A throw or NaN makes it a bad record. */
   readonly timestampOf?: (row: Row) => number;
