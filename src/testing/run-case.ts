@@ -49,10 +49,13 @@ const nothing = { topics: {}, sources: [], topicMetadata: [] };
 export async function runCase(test: TestCase, options: RunOptions): Promise<CaseReport> {
   const host = await StatementHost.open({ ...options, properties: { ...options.properties, ...test.properties } });
   await addTopics(test.topics, host);
+  // positions in messages are those of the file that the statements make up
+  let lines = "";
   for (const [index, statement] of test.statements.entries()) {
     try {
-      declareTopics(statement, host);
-      await host.run(statement);
+      declareTopics(statement, host, test.topics);
+      await host.run(lines + statement);
+      lines += "\n".repeat(statement.split("\n").length);
     } catch (error) {
       return { error: { statement: index, type: errorType(error), message: asError(error).message }, ...nothing };
     }
@@ -81,7 +84,7 @@ export async function runCase(test: TestCase, options: RunOptions): Promise<Case
       for (const topic of sinks) host.broker.topic(topic).records.push(...driver.read(topic));
     }
   } catch (error) {
-    return { error: { statement: null, type: "runtime", message: messages(error) }, ...nothing };
+    return { error: { statement: null, type: "runtime", message: `Exception caught in process: ${messages(error)}` }, ...nothing };
   }
   return {
     error: null,
@@ -105,7 +108,7 @@ function errorType(error: unknown): CaseError["type"] {
 
 async function addTopics(topics: readonly CaseTopic[], host: StatementHost): Promise<void> {
   for (const t of topics) {
-    host.broker.topic(t.name, t.partitions);
+    host.broker.topic(t.name, t.partitions ?? 1);
     for (const [suffix, side] of [
       ["key", t.key],
       ["value", t.value],
@@ -115,11 +118,14 @@ async function addTopics(topics: readonly CaseTopic[], host: StatementHost): Pro
 }
 
 /** What a CREATE names is there before it, in four partitions, unless it says how many it wants. */
-function declareTopics(sql: string, host: StatementHost): void {
+function declareTopics(sql: string, host: StatementHost, topics: readonly CaseTopic[]): void {
   for (const { statement } of parse(sql)) {
     if (statement.kind !== "create-source") continue;
     const { KAFKA_TOPIC, PARTITIONS } = statement.properties;
-    if (typeof KAFKA_TOPIC === "string" && PARTITIONS == null) host.broker.topic(KAFKA_TOPIC, 4);
+    if (typeof KAFKA_TOPIC !== "string") continue;
+    if (PARTITIONS == null) host.broker.topic(KAFKA_TOPIC, 4);
+    else if (topics.some((t) => t.name === KAFKA_TOPIC && t.partitions === undefined))
+      host.broker.topic(KAFKA_TOPIC).partitions = Number(PARTITIONS);
   }
 }
 

@@ -20,7 +20,8 @@ export interface CaseSide {
 }
 export interface CaseTopic {
   readonly name: string;
-  readonly partitions: number;
+  /** as the file says, or else what the statements want */
+  readonly partitions?: number;
   readonly key: CaseSide;
   readonly value: CaseSide;
 }
@@ -123,7 +124,12 @@ function topicOf(t: Map<string, ExactJson>): CaseTopic {
       }),
     };
   };
-  return { name: textOf(t.get("name") ?? null), partitions: numberOf(t.get("partitions"), 1), key: side("key"), value: side("value") };
+  return {
+    name: textOf(t.get("name") ?? null),
+    ...(t.has("partitions") ? { partitions: numberOf(t.get("partitions"), 1) } : {}),
+    key: side("key"),
+    value: side("value"),
+  };
 }
 
 /** Protobuf's text is a JSON string; of the others a string is the schema's own JSON. */

@@ -3,9 +3,8 @@ import type { Argument } from "../functions/match.js";
 import { requiredType } from "../functions/match.js";
 import { type Bindings, concrete, type Parameter, parseParameter } from "../functions/parameter.js";
 import type { ParsedExpression } from "../parser/ast.js";
-import { formatExpression } from "../parser/format-expression.js";
 import type { Expression } from "../plan/expression.js";
-import { analyzeExpression, coerce, type Environment, fail, plainType, typeOf } from "./expression.js";
+import { analyzeExpression, coerce, type Environment, fail, plainType, shown, typeOf } from "./expression.js";
 import { commonType } from "./types.js";
 
 type Call = Extract<ParsedExpression, { kind: "call" }>;
@@ -38,7 +37,7 @@ export function analyzeCall(e: Call, env: Environment): Expression {
           args.map((a) => a.type),
           args.map((a) => (a.kind === "literal" ? a.value : undefined)),
         );
-  if (!type) throw fail(`The type of ${formatExpression(e)} cannot be told from its arguments`, e.at);
+  if (!type) throw fail(`The type of ${shown(e, env)} cannot be told from its arguments`, e.at);
   return { kind: "call", overload: match.id, args, type };
 }
 
@@ -62,6 +61,6 @@ function lambda(
   }
   const common = commonType(wanted, typeOf(body));
   if (!common || plainType(common) !== plainType(wanted))
-    throw fail(`The lambda must give ${plainType(wanted)} but gives ${plainType(body.type)}: ${formatExpression(e)}`, e.at);
+    throw fail(`The lambda must give ${plainType(wanted)} but gives ${plainType(body.type)}: ${shown(e, env)}`, e.at);
   return { kind: "lambda", parameters: e.parameters, body: coerce(body, wanted), type: wanted };
 }

@@ -1,9 +1,8 @@
 import { type SqlType, sameSqlType } from "../../data/sql-type.js";
 import { parsePartialTimestamp } from "../evaluate/time-text.js";
 import type { BinaryOp, ParsedExpression } from "../parser/ast.js";
-import { formatExpression } from "../parser/format-expression.js";
 import type { Expression } from "../plan/expression.js";
-import { coerce, fail, plainType, typeOf } from "./expression.js";
+import { coerce, type Environment, fail, plainType, shown, typeOf } from "./expression.js";
 import { isWindowBound } from "./scope.js";
 import { commonType, isNumeric, sqlTypes } from "./types.js";
 
@@ -29,6 +28,7 @@ export function analyzeComparison(
   left: Expression,
   right: Expression,
   whole: ParsedExpression,
+  env: Environment,
 ): Expression {
   const op = operator as Op;
   const compare = (l: Expression, r: Expression): Expression => ({ kind: "compare", op, left: l, right: r, type: sqlTypes.boolean });
@@ -43,7 +43,7 @@ export function analyzeComparison(
   const type = comparable(lt, rt, op);
   if (!type)
     throw fail(
-      `Cannot compare ${formatExpression(leftText)} (${plainType(lt)}) to ${formatExpression(rightText)} (${plainType(rt)}) with ${names[op]}.`,
+      `Cannot compare ${shown(leftText, env)} (${plainType(lt)}) to ${shown(rightText, env)} (${plainType(rt)}) with ${names[op]}.`,
       whole.at,
     );
   return compare(coerce(left, type), coerce(right, type));

@@ -3,6 +3,7 @@ import { formatSqlType, type SqlType, sameSqlType } from "../../data/sql-type.js
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { ParsedExpression, Position } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
+import { mapNames } from "../parser/walk.js";
 import type { Expression } from "../plan/expression.js";
 import { analyzeCall } from "./call.js";
 import { analyzeComparison } from "./comparison.js";
@@ -18,6 +19,27 @@ export interface Environment {
   /** takes over for an expression as a whole (a group's expression, an aggregate, a table function); undefined: go on */
   replace?(e: ParsedExpression): Expression | undefined;
   readonly lambda?: ReadonlyMap<string, SqlType>;
+  /** of a join: in messages a column carries its source's alias */
+  readonly joined?: boolean;
+}
+
+/** An expression as messages show it: columns by the names that they have in the row at hand. */
+export function shown(e: ParsedExpression, env: Environment): string {
+  const name = (n: { qualifier: string | null; name: string }) =>
+    n.qualifier !== null && env.joined ? `${n.qualifier}_${n.name}` : n.name;
+  return formatExpression(mapNames(e, (n) => ({ ...n, qualifier: null, name: name(n) })));
+}
+
+const stages: Readonly<Record<string, string>> = {
+  SELECT: "Invalid Select: ",
+  WHERE: "Invalid Predicate: ",
+  HAVING: "Invalid Predicate: ",
+  "GROUP BY": "Invalid Group By: ",
+  "PARTITION BY": "Invalid Partition By: ",
+};
+/** What is found wrong once the types are known. */
+export function invalid(message: string, e: ParsedExpression, env: Environment): MillraceError {
+  return fail(`${stages[env.clause] ?? ""}${message}${message.endsWith(".") ? "" : "."} expression:${shown(e, env)}`, e.at);
 }
 
 export function fail(message: string, at?: Position): MillraceError {
@@ -79,9 +101,9 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
       return binary(e, env);
     case "unary": {
       const operand = go(e.operand);
-      if (e.op === "NOT") return { kind: "not", operand: condition(operand, e), type: sqlTypes.boolean };
+      if (e.op === "NOT") return { kind: "not", operand: condition(operand, e, env), type: sqlTypes.boolean };
       if (!isNumeric(operand.type))
-        throw fail(`Unsupported arithmetic unary operation: '${formatExpression(e)}' on ${plainType(operand.type)}`, e.at);
+        throw fail(`Unsupported arithmetic unary operation: '${shown(e, env)}' on ${plainType(operand.type)}`, e.at);
       return e.op === "+" ? operand : { kind: "negate", operand, type: operand.type };
     }
     case "is-null":
@@ -90,13 +112,13 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
       const [operand, pattern] = [go(e.operand), go(e.pattern)];
       for (const x of [operand, pattern])
         if (typeOf(x) !== null && x.type.base !== "STRING")
-          throw fail(`LIKE works on STRINGs only, but '${formatExpression(e)}' has ${plainType(x.type)}`, e.at);
+          throw fail(`LIKE works on STRINGs only, but '${shown(e, env)}' has ${plainType(x.type)}`, e.at);
       return negate(e.negated, { kind: "like", operand, pattern, escape: e.escape, type: sqlTypes.boolean });
     }
     case "in": {
       const operand = go(e.operand);
       // the list is as many comparisons, each with its own coercions
-      const items = e.list.map((item) => analyzeComparison("=", e.operand, item, operand, listed(go(item), operand.type, item), e));
+      const items = e.list.map((item) => analyzeListed(e.operand, item, operand, listed(go(item), operand.type, item, env), e, env));
       const type = items.reduce<SqlType>((t, c) => (c.kind === "compare" ? c.left.type : t), operand.type);
       const same = items.every((c) => c.kind === "compare" && c.left === operand);
       if (same) {
@@ -108,8 +130,8 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
     }
     case "between": {
       const operand = go(e.operand);
-      const low = analyzeComparison(">=", e.operand, e.low, operand, go(e.low), e);
-      const high = analyzeComparison("<=", e.operand, e.high, operand, go(e.high), e);
+      const low = analyzeComparison(">=", e.operand, e.low, operand, go(e.low), e, env);
+      const high = analyzeComparison("<=", e.operand, e.high, operand, go(e.high), e, env);
       return negate(e.negated, { kind: "logical", op: "AND", left: low, right: high, type: sqlTypes.boolean });
     }
     case "case":
@@ -118,7 +140,7 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
       const operand = go(e.operand);
       const type = resolveType(e.type, env.types);
       if (typeOf(operand) !== null && !isCastable(operand.type, type))
-        throw fail(`Cast of ${plainType(operand.type)} to ${plainType(type)} is not supported`, e.at);
+        throw invalid(`Cast of ${plainType(operand.type)} to ${plainType(type)} is not supported`, e, env);
       return typeOf(operand) === null ? { kind: "literal", value: null, type } : coerce(operand, type);
     }
     case "subscript": {
@@ -128,22 +150,21 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
         return { kind: "subscript", operand, index: coerce(index, sqlTypes.integer), type: operand.type.element };
       if (operand.type.base === "MAP")
         return { kind: "subscript", operand, index: coerce(index, operand.type.key), type: operand.type.value };
-      throw fail(`Subscript expression '${formatExpression(e)}' do not apply to ${plainType(operand.type)}.`, e.at);
+      throw fail(`Subscript expression '${shown(e, env)}' do not apply to ${plainType(operand.type)}.`, e.at);
     }
     case "dereference": {
       const operand = go(e.operand);
-      if (operand.type.base !== "STRUCT")
-        throw fail(`Expected STRUCT type but got ${plainType(operand.type)}: '${formatExpression(e)}'`, e.at);
+      if (operand.type.base !== "STRUCT") throw fail(`Expected STRUCT type but got ${plainType(operand.type)}: '${shown(e, env)}'`, e.at);
       const field = operand.type.fields.findIndex((f) => f.name === e.field);
       if (field < 0)
         throw fail(
-          `Could not find field '${e.field}' in '${formatExpression(e.operand)}'. The available fields are: [${operand.type.fields.map((f) => f.name).join(", ")}]`,
+          `Could not find field '${e.field}' in '${shown(e.operand, env)}'. The available fields are: [${operand.type.fields.map((f) => f.name).join(", ")}]`,
           e.at,
         );
       return { kind: "dereference", operand, field, type: operand.type.fields[field]!.type };
     }
     case "struct-all":
-      throw fail(`'${formatExpression(e)}' may only stand in a select list`, e.at);
+      throw fail(`'${shown(e, env)}' may only stand in a select list`, e.at);
     case "array": {
       if (e.items.length === 0)
         throw fail(
@@ -151,7 +172,7 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
           e.at,
         );
       const items = e.items.map(go);
-      const element = unify(items, "Array");
+      const element = unify(items, e.items, "Array", e, env);
       return { kind: "array", items: items.map((x) => coerce(x, element)), type: { base: "ARRAY", element } };
     }
     case "map": {
@@ -162,15 +183,28 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
         );
       const keys = e.entries.map((p) => go(p.key));
       const values = e.entries.map((p) => go(p.value));
-      const key = unify(keys, "Map key");
-      const value = unify(values, "Map value");
+      const key = unify(
+        keys,
+        e.entries.map((p) => p.key),
+        "Map key",
+        e,
+        env,
+      );
+      const value = unify(
+        values,
+        e.entries.map((p) => p.value),
+        "Map value",
+        e,
+        env,
+      );
       const entries = keys.map((k, i) => ({ key: coerce(k, key), value: coerce(values[i]!, value) }));
       return { kind: "map", entries, type: { base: "MAP", key, value } };
     }
     case "struct": {
       const fields = e.fields.map((f) => ({ name: f.name, value: go(f.value) }));
       for (const [i, f] of fields.entries())
-        if (fields.findIndex((g) => g.name === f.name) !== i) throw fail(`Duplicate field name in STRUCT: ${f.name}`, e.at);
+        if (fields.findIndex((g) => g.name === f.name) !== i)
+          throw fail(`Duplicate field names found in STRUCT: '${shown(e, env)}'. Fields must have unique names`, e.at);
       return { kind: "struct", fields, type: { base: "STRUCT", fields: fields.map((f) => ({ name: f.name, type: f.value.type })) } };
     }
     case "interval-unit":
@@ -193,14 +227,56 @@ function numberLiteral(kind: "integer" | "decimal" | "double", text: string): Ex
 }
 
 /** A BOOLEAN (or NULL) where a condition must stand. */
-export function condition(e: Expression, written: ParsedExpression): Expression {
+export function condition(e: Expression, written: ParsedExpression, env?: Environment): Expression {
   if (typeOf(e) === null) return { kind: "literal", value: null, type: sqlTypes.boolean };
   if (e.type.base === "BOOLEAN") return e;
-  throw fail(`Should evaluate to boolean but is ${formatExpression(written)} (${plainType(e.type)}) instead.`, written.at);
+  throw fail(
+    `Should evaluate to boolean but is ${env ? shown(written, env) : formatExpression(written)} (${plainType(e.type)}) instead.`,
+    written.at,
+  );
 }
 
-/** A literal in an IN list, read as the operand's kind of value where it is written as another. */
-function listed(item: Expression, type: SqlType, written: ParsedExpression): Expression {
+/** One of an IN list against the operand. */
+function analyzeListed(
+  operandText: ParsedExpression,
+  itemText: ParsedExpression,
+  operand: Expression,
+  item: Expression,
+  whole: ParsedExpression,
+  env: Environment,
+): Expression {
+  if (typeOf(item) !== null && typeOf(operand) !== null && commonType(operand.type, item.type) === undefined)
+    throw noCommonType(operand.type, item.type, itemText, whole, env);
+  return analyzeComparison("=", operandText, itemText, operand, item, whole, env);
+}
+
+function noCommonType(a: SqlType, b: SqlType, item: ParsedExpression, whole: ParsedExpression, env: Environment): MillraceError {
+  const text = `operator does not exist: ${plainType(a)} = ${plainType(b)} (${shown(item, env)})`;
+  return invalid(`${text}\nHint: You might need to add explicit type casts`, whole, env);
+}
+
+/** A literal (or a constructor's literals), read as the wanted kind of value where it is written as another. */
+function listed(item: Expression, type: SqlType, written: ParsedExpression, env: Environment): Expression {
+  if (item.kind === "array" && type.base === "ARRAY" && written.kind === "array") {
+    const items = item.items.map((x, i) => listed(asWritten(x), type.element, written.items[i]!, env));
+    const element = unify(items, written.items, "Array", written, env);
+    return { kind: "array", items: items.map((x) => coerce(x, element)), type: { base: "ARRAY", element } };
+  }
+  if (item.kind === "map" && type.base === "MAP" && written.kind === "map") {
+    const keys = item.entries.map((p, i) => listed(asWritten(p.key), type.key, written.entries[i]!.key, env));
+    const values = item.entries.map((p, i) => listed(asWritten(p.value), type.value, written.entries[i]!.value, env));
+    const key = unify(keys, [], "Map key", written, env);
+    const value = unify(values, [], "Map value", written, env);
+    const entries = keys.map((k, i) => ({ key: coerce(k, key), value: coerce(values[i]!, value) }));
+    return { kind: "map", entries, type: { base: "MAP", key, value } };
+  }
+  if (item.kind === "struct" && type.base === "STRUCT" && written.kind === "struct") {
+    const fields = item.fields.map((f, i) => {
+      const wanted = type.fields.find((g) => g.name === f.name);
+      return wanted ? { name: f.name, value: listed(f.value, wanted.type, written.fields[i]!.value, env) } : f;
+    });
+    return { kind: "struct", fields, type: { base: "STRUCT", fields: fields.map((f) => ({ name: f.name, type: f.value.type })) } };
+  }
   if (item.kind !== "literal" || item.value === null) return item;
   if (type.base === "STRING" && (isNumeric(item.type) || item.type.base === "BOOLEAN"))
     return { kind: "literal", value: String(item.value), type };
@@ -216,21 +292,35 @@ function listed(item: Expression, type: SqlType, written: ParsedExpression): Exp
     if (/^[+-]?(\d+\.?\d*|\.\d+)$/.test(text)) return numberLiteral("decimal", text.replace("+", ""));
     if (/^[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+$/.test(text)) return numberLiteral("double", text);
   }
-  throw fail(`Invalid Predicate: invalid input syntax for type ${plainType(type)}: "${item.value}".`, written.at);
+  throw invalid(`invalid input syntax for type ${type.base}: "${item.value}"`, written, env);
+}
+/** Without the cast that made it one of a kind with its neighbours. */
+function asWritten(e: Expression): Expression {
+  return e.kind === "cast" && e.operand.kind === "literal" ? e.operand : e;
 }
 
 function negate(negated: boolean, e: Expression): Expression {
   return negated ? { kind: "not", operand: e, type: sqlTypes.boolean } : e;
 }
 
-function unify(items: readonly Expression[], what: string): SqlType {
+function unify(
+  items: readonly Expression[],
+  written: readonly ParsedExpression[],
+  what: string,
+  whole: ParsedExpression,
+  env: Environment,
+): SqlType {
   let type: SqlType | null = null;
-  for (const item of items) {
+  for (const [i, item] of items.entries()) {
     const common: SqlType | null | undefined = commonType(type, typeOf(item));
-    if (common === undefined) throw fail(`operator does not exist: ${plainType(type!)} = ${plainType(item.type)} (${what})`);
+    if (common === undefined) throw noCommonType(type!, item.type, written[i] ?? whole, whole, env);
     type = common;
   }
-  if (type === null) throw fail(`Cannot construct ${what === "Array" ? "an array" : "a map"} with all NULL elements`);
+  if (type === null)
+    throw fail(
+      `Cannot construct ${what === "Array" ? "an array" : "a map"} with all NULL ${what === "Array" ? "elements" : what === "Map key" ? "keys" : "values"} (see https://github.com/confluentinc/ksql/issues/4239). As a workaround, you may cast a NULL value to the desired type.`,
+      whole.at,
+    );
   return type;
 }
 
@@ -240,7 +330,13 @@ function binary(e: Extract<ParsedExpression, { kind: "binary" }>, env: Environme
   switch (e.op) {
     case "AND":
     case "OR":
-      return { kind: "logical", op: e.op, left: condition(left, e.left), right: condition(right, e.right), type: sqlTypes.boolean };
+      return {
+        kind: "logical",
+        op: e.op,
+        left: condition(left, e.left, env),
+        right: condition(right, e.right, env),
+        type: sqlTypes.boolean,
+      };
     case "+":
     case "-":
     case "*":
@@ -249,15 +345,15 @@ function binary(e: Extract<ParsedExpression, { kind: "binary" }>, env: Environme
     case "||":
       break;
     default:
-      return analyzeComparison(e.op, e.left, e.right, left, right, e);
+      return analyzeComparison(e.op, e.left, e.right, left, right, e, env);
   }
   const [lt, rt] = [typeOf(left) ?? typeOf(right), typeOf(right) ?? typeOf(left)];
   if (lt === null || rt === null)
-    throw fail(`Error processing expression: ${formatExpression(e)}. Unsupported arithmetic types. null null`, e.at);
+    throw fail(`Error processing expression: ${shown(e, env)}. Unsupported arithmetic types. null null`, e.at);
   if ((e.op === "+" || e.op === "||") && lt.base === "STRING" && rt.base === "STRING")
     return { kind: "arithmetic", op: "+", left: coerce(left, lt), right: coerce(right, rt), type: sqlTypes.string };
   if (e.op === "||" || !isNumeric(lt) || !isNumeric(rt))
-    throw fail(`Error processing expression: ${formatExpression(e)}. Unsupported arithmetic types. ${lt.base} ${rt.base}`, e.at);
+    throw fail(`Error processing expression: ${shown(e, env)}. Unsupported arithmetic types. ${lt.base} ${rt.base}`, e.at);
   const type = arithmeticType(e.op, lt, rt);
   // DECIMAL operands keep their own scale: the operation aligns them
   const to = (t: SqlType) => (type.base === "DECIMAL" ? (t.base === "DECIMAL" ? t : decimalType(t.base === "INTEGER" ? 10 : 19, 0)) : type);
@@ -269,10 +365,10 @@ function caseWhen(e: Extract<ParsedExpression, { kind: "case" }>, env: Environme
     if (e.operand === null) {
       const when = analyzeExpression(b.when, env);
       if (typeOf(when) !== null && when.type.base !== "BOOLEAN")
-        throw fail(`WHEN operand type should be boolean.\nType for '${formatExpression(b.when)}' is ${plainType(when.type)}`, b.when.at);
-      return condition(when, b.when);
+        throw fail(`WHEN operand type should be boolean.\nType for '${shown(b.when, env)}' is ${plainType(when.type)}`, b.when.at);
+      return condition(when, b.when, env);
     }
-    return analyzeComparison("=", e.operand, b.when, analyzeExpression(e.operand, env), analyzeExpression(b.when, env), e);
+    return analyzeComparison("=", e.operand, b.when, analyzeExpression(e.operand, env), analyzeExpression(b.when, env), e, env);
   });
   const thens = e.branches.map((b) => analyzeExpression(b.then, env));
   const otherwise = e.otherwise === null ? null : analyzeExpression(e.otherwise, env);
@@ -281,9 +377,7 @@ function caseWhen(e: Extract<ParsedExpression, { kind: "case" }>, env: Environme
     const common: SqlType | null | undefined = commonType(type, typeOf(x));
     if (common === undefined) {
       const which =
-        i < thens.length
-          ? `THEN expression '${formatExpression(e.branches[i]!.then)}'`
-          : `ELSE expression '${formatExpression(e.otherwise!)}'`;
+        i < thens.length ? `THEN expression '${shown(e.branches[i]!.then, env)}'` : `ELSE expression '${shown(e.otherwise!, env)}'`;
       throw fail(
         `Invalid Case expression. Type for all 'THEN' clauses should be the same.\n${which} has type: ${plainType(x.type)}. Previous: ${plainType(type!)}.`,
         e.at,

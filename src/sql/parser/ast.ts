@@ -148,7 +148,13 @@ export type Statement =
   | (Node & { readonly kind: "query"; readonly query: Query })
   | CreateSource
   | CreateAs
-  | (Node & { readonly kind: "insert-select"; readonly target: string; readonly properties: Properties; readonly query: Query })
+  | (Node & {
+      readonly kind: "insert-select";
+      readonly target: string;
+      readonly targetAt: Position;
+      readonly properties: Properties;
+      readonly query: Query;
+    })
   | InsertValues
   | (Node & {
       readonly kind: "drop-source";

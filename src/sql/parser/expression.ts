@@ -10,6 +10,11 @@ export function parseExpr(ts: TokenStream): ParsedExpression {
   return or(ts);
 }
 
+/** What GROUP BY and PARTITION BY take: no condition, unless in brackets. */
+export function parseValueExpr(ts: TokenStream): ParsedExpression {
+  return additive(ts);
+}
+
 function binary(at: Position, op: BinaryOp, left: ParsedExpression, right: ParsedExpression): ParsedExpression {
   return { kind: "binary", at, op, left, right };
 }
@@ -155,7 +160,10 @@ function primary(ts: TokenStream): ParsedExpression {
 function numeric(ts: TokenStream, at: Position, sign: "" | "-"): ParsedExpression {
   const { type, value } = ts.current;
   const limit = sign ? 9223372036854775808n : 9223372036854775807n;
-  if (type === "integer" && BigInt(value) > limit) throw ts.error(`Invalid numeric literal: ${value}`);
+  if (type === "integer" && BigInt(value) > limit) {
+    const { line, column } = ts.current;
+    throw ts.refused(`Failed to prepare statement: line ${line}:${column + 1}: Invalid numeric literal: ${value}`);
+  }
   ts.advance();
   return { kind: type as "integer" | "decimal" | "double", at, text: sign + value };
 }

@@ -1,5 +1,5 @@
 import type { Duration, FromSource, JoinClause, Query, SelectItem, WindowClause } from "./ast.js";
-import { parseExpr } from "./expression.js";
+import { parseExpr, parseValueExpr } from "./expression.js";
 import type { TokenStream } from "./token-stream.js";
 
 /** `SELECT … FROM … [JOIN …] [WINDOW …] [WHERE …] [GROUP BY …] [PARTITION BY …] [HAVING …] [EMIT …] [LIMIT n]` */
@@ -26,11 +26,11 @@ function expressionList(ts: TokenStream) {
   if (ts.accept("(", ")")) return [];
   if (ts.at("(") && enclosesList(ts)) {
     ts.advance();
-    const list = ts.list(() => parseExpr(ts));
+    const list = ts.list(() => parseValueExpr(ts));
     ts.expect(")");
     return list;
   }
-  return ts.list(() => parseExpr(ts));
+  return ts.list(() => parseValueExpr(ts));
 }
 
 /** Whether the bracket here closes at the end of the clause around a comma, and so is the list's own. */

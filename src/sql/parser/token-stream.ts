@@ -105,12 +105,26 @@ export class TokenStream {
   /** What stands here does not fit. */
   error(message?: string, at: Token | Position = this.current): MillraceError {
     const { line, column } = at;
+    return this.refused(`line ${line}:${column}: ${message ?? this.syntaxError(line, column)}`, at);
+  }
+  /** As `error`, the whole message given. */
+  refused(message: string, at: Token | Position = this.current): MillraceError {
+    const { line, column } = at;
+    const expected = [...this.expected].sort();
+    return new MillraceError("SQL_PARSE", message, { context: { statement: this.text.trim(), line, column, expected } });
+  }
+
+  private syntaxError(line: number, column: number): string {
     const token = this.current;
     const found = token.type === "end" ? "the end of the statement" : `'${this.text.slice(token.start, token.end)}'`;
     const expected = [...this.expected].sort();
-    const wanted = expected.length === 1 ? expected[0] : `{${expected.join(", ")}}`;
-    const detail = message ?? `Syntax Error${expected.length > 0 ? `\nExpecting ${wanted}` : ""}\nFound ${found}`;
-    const text = `line ${line}:${column}: ${detail}`;
-    return new MillraceError("SQL_PARSE", text, { context: { statement: this.text.trim(), line, column, expected } });
+    const wanted = expected.length === 0 ? "" : `Expecting ${expected.length === 1 ? expected[0] : `{${expected.join(", ")}}`}`;
+    const statement = `Statement: ${this.text.trim()}`;
+    if (token.type === "word" && reserved.has(token.value) && this.expected.has("a name"))
+      return `Syntax Error\nSyntax error at or near ${found} at line ${line}:${column}\n${statement}\n${wanted}`;
+    // a long list comes last
+    return expected.length <= 3
+      ? `Syntax Error\n${wanted}\n${statement}\nFound ${found}`
+      : `Syntax Error\n\n${statement}\n${wanted}\nFound ${found}`;
   }
 }

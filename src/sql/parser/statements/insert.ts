@@ -8,12 +8,13 @@ import type { TokenStream } from "../token-stream.js";
 export function parseInsert(ts: TokenStream): Statement {
   const at = ts.position();
   ts.expect("INSERT", "INTO");
+  const targetAt = ts.position();
   const target = ts.name();
   if (ts.at("WITH")) {
     const properties = withProperties(ts);
-    return { kind: "insert-select", at, target, properties, query: parseQuery(ts) };
+    return { kind: "insert-select", at, target, targetAt, properties, query: parseQuery(ts) };
   }
-  if (ts.at("SELECT")) return { kind: "insert-select", at, target, properties: {}, query: parseQuery(ts) };
+  if (ts.at("SELECT")) return { kind: "insert-select", at, target, targetAt, properties: {}, query: parseQuery(ts) };
   const columns = nameList(ts);
   ts.expect("VALUES");
   ts.expect("(");
