@@ -14,6 +14,7 @@ const signs = {
   cassandra: () => existsSync(`${root}/cassandra/lib`),
   kafka: () => existsSync(`${root}/kafka/lib`),
   postgres: () => existsSync("/usr/lib/postgresql"),
+  mongodb: () => existsSync(`${root}/mongodb/bin/ferretdb`),
 };
 
 export const installed = (name) => signs[name]();
