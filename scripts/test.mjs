@@ -9,7 +9,7 @@ import { install, installed } from "../examples/common/services.mjs";
 
 const missing = [];
 if (process.argv.slice(2).every((argument) => argument.startsWith("-")))
-  for (const name of ["postgres", "kafka", "mysql", "mariadb", "cassandra", "mongodb"]) {
+  for (const name of ["postgres", "kafka", "mysql", "mariadb", "cassandra", "mongodb", "kafka-clients", "kcat"]) {
     if (installed(name)) continue;
     const begun = performance.now();
     process.stdout.write(`installing ${name} into .services … `);

@@ -15,6 +15,8 @@ const signs = {
   kafka: () => existsSync(`${root}/kafka/lib`),
   postgres: () => existsSync("/usr/lib/postgresql"),
   mongodb: () => existsSync(`${root}/mongodb/bin/ferretdb`),
+  "kafka-clients": () => existsSync(`${root}/kafka-clients/franz-go`),
+  kcat: () => existsSync("/usr/bin/kcat"),
 };
 
 export const installed = (name) => signs[name]();
