@@ -63,7 +63,7 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
 
 function addSink(root: SinkStep, built: Built, context: BuildContext, options: BuildOptions): PhysicalQuery {
   const { topology } = context;
-  const format = sinkFormat(root, built.window, context.registry);
+  const format = sinkFormat(root, built.window, context.registry, built.keyIsRecord);
   const timestampOf = timestampReader(root.timestamp, root.schema);
   let { parents } = built;
   let materialization: Materialization | undefined;

@@ -23,6 +23,8 @@ export interface Built {
   readonly kind: "stream" | "table";
   /** changes carry the row before them */
   readonly knowsOld: boolean;
+  /** PARTITION BY has made the key: its columns are there, if only as nulls */
+  readonly keyIsRecord?: boolean;
   /** keys are windowed */
   readonly window?: KeyWindow;
   /** of tables that are kept: how to look a row up, and the stores that this needs */

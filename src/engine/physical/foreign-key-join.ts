@@ -43,7 +43,7 @@ export function buildForeignKeyJoin(step: JoinStep, left: Built, right: Built, c
   topology.addProcessor(nodes.subscribe, () => new ForeignKeySubscribe(common), left.parents);
   let subscriptions = nodes.subscribe;
   if (!onePartition) {
-    subscriptions = `${id}-Subscription-repartition`;
+    subscriptions = `${id}-subscription-registration`;
     const format = internalFormat(subscriptionSchema(fk, leftKey), keySerde(step.formats.right.key, step.right.schema, registry));
     topology.addSink({ name: `${subscriptions}-sink`, topic: subscriptions, internal: true, format }, [nodes.subscribe]);
     topology.addSource({ name: subscriptions, topic: subscriptions, internal: true, format });
@@ -58,7 +58,7 @@ export function buildForeignKeyJoin(step: JoinStep, left: Built, right: Built, c
   topology.addProcessor(nodes.right, () => new ForeignKeyRight(answer), right.parents, [store]);
   let responses = [nodes.subscription, nodes.right];
   if (!onePartition) {
-    const topic = `${id}-Response-repartition`;
+    const topic = `${id}-subscription-response`;
     const schema = responseSchema(fk, leftKey, step.right.schema);
     const format = internalFormat(schema, keySerde(step.formats.left.key, step.left.schema, registry));
     topology.addSink({ name: `${topic}-sink`, topic, internal: true, format }, responses);

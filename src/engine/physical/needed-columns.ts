@@ -56,7 +56,7 @@ function keysOf(step: ExecutionStep): Set<number> {
 }
 
 /** Adds the columns that the expressions refer to. */
-function referenced(expressions: readonly Expression[], into: Set<number>): Set<number> {
+export function referenced(expressions: readonly Expression[], into: Set<number>): Set<number> {
   const walk = (node: unknown): void => {
     if (Array.isArray(node)) {
       for (const item of node) walk(item);

@@ -1,6 +1,8 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Row } from "../../serde/row-serde.js";
 import { compileRow } from "../../sql/evaluate/compile.js";
+import type { FunctionRegistry } from "../../sql/functions/registry.js";
+import type { Expression } from "../../sql/plan/expression.js";
 import type {
   AggregateStep,
   ExecutionStep,
@@ -16,7 +18,18 @@ import type {
 } from "../../sql/plan/step.js";
 import { Aggregate } from "../../streams/processor/aggregate.js";
 import { SessionAggregate, sessionSchema } from "../../streams/processor/session-aggregate.js";
-import { FlatMap, MapRow, SelectKey, StreamFilter, StreamGroupBy, TableFilter, TableGroupBy } from "../../streams/processor/stateless.js";
+import {
+  type Bind,
+  FlatMap,
+  MapRow,
+  type RowMapper,
+  SelectKey,
+  StreamFilter,
+  StreamGroupBy,
+  TableFilter,
+  TableGroupBy,
+  TableSource,
+} from "../../streams/processor/stateless.js";
 import { MappedGetter, MaterializeTable, StoreGetter } from "../../streams/processor/table.js";
 import { WindowedAggregate } from "../../streams/processor/windowed-aggregate.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
@@ -25,6 +38,7 @@ import { type CompiledAggregate, compileAggregate } from "./aggregates.js";
 import type { BuildContext, Built, Wanted } from "./built.js";
 import { buildForeignKeyJoin } from "./foreign-key-join.js";
 import { buildStreamJoin, buildStreamTableJoin, buildTableJoin } from "./joins.js";
+import { referenced } from "./needed-columns.js";
 import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey } from "./row-functions.js";
 import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
 
@@ -100,7 +114,12 @@ function buildSource(step: SourceStep, { topology, needed, registry }: BuildCont
     sources: [step.id],
     ...(window ? { window } : {}),
   };
-  if (!table || !wanted.old) return plain;
+  if (table && !wanted.old) {
+    const keyed = `${step.id}-Keyed`;
+    topology.addProcessor(keyed, () => new TableSource(step.schema.key.length), [step.id]);
+    return { ...plain, parents: [keyed] };
+  }
+  if (!table) return plain;
   if (window)
     throw new MillraceError("UNSUPPORTED", "joins and aggregations of windowed tables are not supported yet", {
       context: { step: step.id },
@@ -117,8 +136,14 @@ function buildSource(step: SourceStep, { topology, needed, registry }: BuildCont
   return { ...plain, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
 }
 
+function canKnowOld(step: ExecutionStep): boolean {
+  if (step.step === "filter" || step.step === "select" || step.step === "suppress") return canKnowOld(step.source);
+  return !(step.step === "table-source" && step.window !== undefined);
+}
+
 function buildFilter(step: FilterStep, context: BuildContext, wanted: Wanted): Built {
-  const source = buildStep(step.source, context, wanted);
+  // A table's filter must know whether a row passed before: what never did is not deleted.
+  const source = buildStep(step.source, context, canKnowOld(step.source) ? { old: true } : wanted);
   const { bind, quiet } = compileFilter(step.predicate, context.functions, step.id);
   const stream = source.kind === "stream";
   context.topology.addProcessor(step.id, () => (stream ? new StreamFilter(bind) : new TableFilter(bind, source.knowsOld)), source.parents);
@@ -176,11 +201,22 @@ function buildSelectKey(step: SelectKeyStep, context: BuildContext): Built {
   const { topology, functions, registry } = context;
   const source = buildStep(step.source, context, { old: false });
   const { bind } = compileMapper(step.key, step.columns, step.source.schema, functions, step.id);
-  topology.addProcessor(step.id, () => new SelectKey(bind), source.parents);
+  // Where a join follows, a record without a value is nothing; by itself it stands under what its old key says of the new one.
+  const ofKey = step.repartition ? undefined : keyOfKey(step, functions);
+  topology.addProcessor(step.id, () => new SelectKey(bind, ofKey), source.parents);
   const built: Built = { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: source.sources };
-  if (!step.repartition || context.onePartition) return built;
+  if (!step.repartition) return { ...built, keyIsRecord: true };
+  if (context.onePartition) return built;
   const key = keySerde(step.repartition.formats.key, step.schema, registry);
   return repartition(step.id, step.schema, built, topology, false, key);
+}
+
+/** The new key from the old one alone; what it takes from the value is null. */
+function keyOfKey(step: SelectKeyStep, functions: FunctionRegistry): Bind<RowMapper> {
+  const own = step.source.schema.key.length;
+  const nothing = (e: Expression): Expression => ({ kind: "literal", value: null, type: e.type });
+  const key = step.key.map((e) => ([...referenced([e], new Set())].every((index) => index < own) ? e : nothing(e)));
+  return compileMapper(key, step.columns.map(nothing), step.source.schema, functions, step.id).bind;
 }
 
 /** Through a topic of the query's own, so that all rows of a key come to one task. */

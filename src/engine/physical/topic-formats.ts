@@ -40,7 +40,7 @@ export function sourceFormat(step: SourceStep, wanted: ReadonlySet<number> | und
   });
 }
 
-export function sinkFormat(step: SinkStep, window: KeyWindow | undefined, registry: SchemaClient): RecordFormat {
+export function sinkFormat(step: SinkStep, window: KeyWindow | undefined, registry: SchemaClient, keyIsRecord = false): RecordFormat {
   const { schema } = step;
   const columns = [...(step.keyInValue ? schema.key : []), ...schema.value];
   return serdeFormat({
@@ -49,7 +49,13 @@ export function sinkFormat(step: SinkStep, window: KeyWindow | undefined, regist
     value: createRowSerde({ ...request(step.formats.value), isKey: false, columns }, { registry }),
     ...(step.keyInValue ? { keyInValue: true } : {}),
     ...(window ? { window } : {}),
+    ...(keyIsRecord ? { keyIsRecord } : {}),
+    ...(columns.length === 1 && standsBare(step.formats.value) ? { bareValue: true } : {}),
   });
+}
+
+function standsBare({ format, features }: FormatInfo): boolean {
+  return format === "KAFKA" || (features?.includes("UNWRAP_SINGLES") ?? false);
 }
 
 /** The record's time from a column: ms of a BIGINT or TIMESTAMP, or a text of a Java pattern, in UTC where it has no zone. */

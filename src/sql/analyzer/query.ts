@@ -15,6 +15,8 @@ export interface QuerySource {
 export interface SelectColumn {
   readonly expression: ParsedExpression;
   readonly name: string;
+  /** stands for a `*` */
+  readonly fromStar?: boolean;
 }
 /**
  * A query whose names all carry their source's alias (pseudo columns of the row at hand carry none), whose `*` are written out
@@ -31,10 +33,17 @@ export interface QualifiedQuery {
   readonly query: Query;
   /** all columns of all sources; the positions mean nothing */
   readonly scope: Scope;
+  readonly syntheticKey: string;
 }
 
-/** Key columns that a join makes up where no column is the join's key. */
-export const syntheticKey = "ROWKEY";
+/** The key column that a join makes up where no column is the join's key: ROWKEY, or the first ROWKEY_n behind those that there are. */
+function syntheticKeyOf(scope: Scope): string {
+  const taken = scope.columns.flatMap((c) => {
+    const found = /^ROWKEY(?:_(\d+))?$/.exec(c.name);
+    return found ? [Number(found[1] ?? 0)] : [];
+  });
+  return taken.length === 0 ? "ROWKEY" : `ROWKEY_${Math.max(...taken) + 1}`;
+}
 
 /** @param transient a push or pull query, whose `SELECT *` of a windowed source shows the window too */
 export function qualifyQuery(query: Query, metastore: Metastore, transient: boolean): QualifiedQuery {
@@ -58,6 +67,7 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
   add(query.from);
   const joined = query.joins.map((j) => add(j.source));
   const scope = scopeOf(sources);
+  const syntheticKey = syntheticKeyOf(scope);
   const many = sources.length > 1;
   const qualify = (e: ParsedExpression, clause: string) =>
     mapNames(e, (n) => {
@@ -66,7 +76,7 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
         if (n.qualifier !== null && !ofWindow) scope.resolve(n.qualifier, n.name, n.at, clause);
         if (!isWindowBound(n.name) || query.window || sources.some((s) => s.source.window)) return { ...n, qualifier: null };
       }
-      if (many && n.qualifier === null && n.name.startsWith(syntheticKey) && !scope.columns.some((c) => c.name === n.name)) return n;
+      if (many && n.qualifier === null && n.name === syntheticKey) return n;
       const column = scope.resolve(n.qualifier, n.name, n.at, clause);
       return { ...n, qualifier: column.source };
     });
@@ -77,7 +87,7 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
   const partitionBy = all(query.partitionBy, "PARTITION BY");
   const select = nameColumns(expandStars(query, sources, scope, partitionBy, transient), qualify, scope, many);
   const having = query.having && qualify(query.having, "HAVING");
-  return { sources, select, joins, where, groupBy, partitionBy, having, query, scope };
+  return { sources, select, joins, where, groupBy, partitionBy, having, query, scope, syntheticKey };
 }
 
 function missingSource(from: FromSource): MillraceError {
@@ -109,6 +119,7 @@ interface Item {
   readonly alias: string | null;
   /** of a `*` over a join: the name carries the source's alias */
   readonly prefixed?: boolean;
+  readonly fromStar?: boolean;
 }
 
 function expandStars(
@@ -129,9 +140,10 @@ function expandStars(
     const columns = scope.columns.filter((c) => !c.isPseudo && wanted.some((s) => s.alias === c.source));
     const named = columns.map((c): ParsedExpression => ({ kind: "name", at: item.at, qualifier: c.source, name: c.name }));
     if (sources.length > 1) {
-      if (item.source === null && needsSyntheticKey(query))
-        items.push({ expression: { kind: "name", at: item.at, qualifier: null, name: syntheticKey }, alias: null });
-      for (const expression of named) items.push({ expression, alias: null, prefixed: true });
+      if (item.source === null && !partitionBy && needsSyntheticKey(query))
+        items.push({ expression: { kind: "name", at: item.at, qualifier: null, name: syntheticKeyOf(scope) }, alias: null });
+      for (const expression of partitionBy ? behindPartitionBy(wanted, scope, partitionBy, item.at) : named)
+        items.push({ expression, alias: null, prefixed: true, fromStar: true });
       continue;
     }
     if (partitionBy) {
@@ -140,7 +152,7 @@ function expandStars(
       const taken = new Set(news.map(formatExpression));
       const others = columns.map((c, i) => ({ c, e: named[i]! })).filter(({ e }) => !taken.has(formatExpression(e)));
       const order = [...others.filter(({ c }) => !c.isKey), ...others.filter(({ c }) => c.isKey)];
-      for (const expression of [...news, ...order.map(({ e }) => e)]) items.push({ expression, alias: null });
+      for (const expression of [...news, ...order.map(({ e }) => e)]) items.push({ expression, alias: null, fromStar: true });
       continue;
     }
     const bounds = transient && wanted[0]!.source.window ? ["WINDOWSTART", "WINDOWEND"] : [];
@@ -149,6 +161,24 @@ function expandStars(
     for (const expression of [...named.slice(0, keys), ...extra, ...named.slice(keys)]) items.push({ expression, alias: null });
   }
   return items;
+}
+
+/** `*` over a join that is partitioned anew: the new key, then each source's values, its pseudo columns and its key. */
+function behindPartitionBy(
+  sources: readonly QuerySource[],
+  scope: Scope,
+  partitionBy: readonly ParsedExpression[],
+  at: ParsedExpression["at"],
+): ParsedExpression[] {
+  const news = partitionBy.filter((e) => e.kind !== "null");
+  const taken = new Set(news.map(formatExpression));
+  const order = (c: ScopeColumn) => (c.isKey ? 2 : c.isPseudo ? 1 : 0);
+  const others = sources.flatMap((s) => {
+    const own = scope.columns.filter((c) => c.source === s.alias);
+    return [0, 1, 2].flatMap((group) => own.filter((c) => order(c) === group));
+  });
+  const named = others.map((c): ParsedExpression => ({ kind: "name", at, qualifier: c.source, name: c.name }));
+  return [...news, ...named.filter((e) => !taken.has(formatExpression(e)))];
 }
 
 function needsSyntheticKey(query: Query): boolean {
@@ -192,7 +222,7 @@ function nameColumns(
       name = clash ? `${e.qualifier}_${e.name}` : e.name;
     }
     if (name === null && e.kind === "dereference") name = fieldName(e.field);
-    columns.push({ expression: e, name: name ?? generated() });
+    columns.push({ expression: e, name: name ?? generated(), ...(item.fromStar ? { fromStar: true } : {}) });
   }
   return columns;
 }

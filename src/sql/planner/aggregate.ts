@@ -6,7 +6,7 @@ import { isWindowBound } from "../analyzer/scope.js";
 import { requiredType } from "../functions/match.js";
 import type { ParsedExpression, WindowClause } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
-import { mapNames, visit } from "../parser/walk.js";
+import { mapNames, namesIn, visit } from "../parser/walk.js";
 import type { Expression } from "../plan/expression.js";
 import type { AggregateCall, AggregateStep, Column, GroupByStep, SelectStep, WindowSpec } from "../plan/step.js";
 import { withKeyFormat } from "./formats.js";
@@ -36,6 +36,8 @@ export function planAggregate(query: QualifiedQuery, source: Relation, tools: Pl
   const texts = groups.map(formatExpression);
   const names = keyNames(query, groups, texts);
   const calls = aggregateCalls(query, tools);
+  checkFunctions(query, tools);
+  if (calls.length === 0) throw fail("GROUP BY requires aggregate functions in either the SELECT or HAVING clause.");
   checkGrouping(query, tools);
 
   // ahead of the group: the columns that aggregates and group expressions need, nothing else
@@ -123,7 +125,7 @@ export function planAggregate(query: QualifiedQuery, source: Relation, tools: Pl
 
 /** @throws SQL_STATEMENT naming every aggregate that cannot take a row back */
 function refuseOverTable(matched: readonly { overTables: boolean }[], calls: readonly Call[]): void {
-  const names = [...new Set(calls.filter((_, i) => !matched[i]!.overTables).map((c) => c.name))].sort();
+  const names = [...new Set(calls.filter((_, i) => !matched[i]!.overTables).map((c) => c.name))];
   if (names.length === 0) return;
   const shown = names.length === 1 ? ` ${names[0]}` : `s ${names.slice(0, -1).join(", ")} and ${names[names.length - 1]}`;
   throw fail(`The aggregation function${shown} cannot be applied to a table source, only to a stream source.`);
@@ -169,11 +171,34 @@ function aggregateCalls(query: QualifiedQuery, tools: PlanTools): Call[] {
   return [...calls.values()];
 }
 
+/** @throws SQL_STATEMENT on a function that there is not, and on a window's bound in an aggregate */
+function checkFunctions(query: QualifiedQuery, tools: PlanTools): void {
+  for (const { expression } of query.select)
+    visit(expression, (x) => {
+      if (x.kind !== "call") return undefined;
+      if (tools.functions.kind(x.name) === undefined) throw fail(`Can't find any functions with the name '${x.name}'`, x.at);
+      if (tools.functions.kind(x.name) !== "aggregate" || !query.query.window) return undefined;
+      for (const bound of x.args.flatMap(namesIn))
+        if (bound.qualifier === null && isWindowBound(bound.name))
+          throw fail(
+            `Window bounds column ${bound.name} can only be used in the SELECT clause of windowed aggregations and can not be passed to aggregate functions`,
+            bound.at,
+          );
+      return undefined;
+    });
+}
+
 function nestedAggregates(tools: PlanTools) {
   return (e: ParsedExpression): undefined => {
     if (e.kind === "call" && tools.functions.kind(e.name) === "aggregate")
       throw fail(`Aggregate functions can not be nested: ${unqualified(e)}`, e.at);
   };
+}
+
+export function ungroupedSelect(columns: readonly string[]): MillraceError {
+  return fail(
+    `Non-aggregate SELECT expression(s) not part of GROUP BY: ${columns.join(", ")}\nEither add the column(s) to the GROUP BY or remove them from the SELECT.`,
+  );
 }
 
 /** @throws SQL_STATEMENT where the select list or HAVING has a column that is neither grouped nor aggregated */
@@ -191,10 +216,7 @@ function checkGrouping(query: QualifiedQuery, tools: PlanTools): void {
     return names;
   };
   const bad = query.select.filter((s) => ungrouped(s.expression).length > 0).map((s) => unqualified(s.expression));
-  if (bad.length > 0)
-    throw fail(
-      `Non-aggregate SELECT expression(s) not part of GROUP BY: ${bad.join(", ")}\nEither add the column(s) to the GROUP BY or remove them from the SELECT.`,
-    );
+  if (bad.length > 0) throw ungroupedSelect(bad);
   const having = query.having ? ungrouped(query.having) : [];
   if (having.length > 0)
     throw fail(

@@ -4,12 +4,12 @@ import { coerce } from "../analyzer/expression.js";
 import { qualifyQuery } from "../analyzer/query.js";
 import { wideningSteps } from "../analyzer/types.js";
 import { type DataSource, rowSchemaOf, type SourceColumn } from "../metastore/data-source.js";
-import type { CreateAs, Properties, Query } from "../parser/ast.js";
+import type { CreateAs, Position, Properties, Query } from "../parser/ast.js";
 import type { TopicRequest } from "../plan/command.js";
-import type { FormatInfo, Formats, QueryPlan, SinkStep } from "../plan/step.js";
+import type { FormatInfo, Formats, QueryPlan, SinkStep, TimestampColumn } from "../plan/step.js";
 import { PLAN_VERSION } from "../plan/step.js";
-import { checkTimestamp } from "./create-source.js";
-import { checkColumns, checkFormat, keyFormat, valueFormat } from "./formats.js";
+import { checkTimestamp, missingTimestamp } from "./create-source.js";
+import { checkColumns, checkFormat, keyFormat, valueFormat, withKeyName } from "./formats.js";
 import type { PlanContext } from "./plan-statement.js";
 import { type PlannedQuery, planQuery } from "./query.js";
 import { valueColumns } from "./relation.js";
@@ -28,7 +28,9 @@ export interface PlannedSink {
 
 /** CREATE STREAM/TABLE … AS SELECT: the query, the sink's topic and formats, the source that it becomes. */
 export function planCreateAs(statement: CreateAs, text: string, context: PlanContext, queryId?: string): PlannedSink {
-  const { query, planned } = planPersistent(statement.query, statement.name, context);
+  const properties = new WithProperties(statement.properties, "sink");
+  const timestamp = properties.timestamp();
+  const { query, planned } = planPersistent(statement.query, statement.name, context, timestamp);
   const { relation } = planned;
   if (statement.source === "stream" && relation.kind === "table")
     throw refused(`Invalid result type. Your SELECT query produces a TABLE. Please use CREATE TABLE AS SELECT statement instead.`);
@@ -38,10 +40,8 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
   if (statement.source === "table" && schema.value.length === 0 && schema.key.length === 0)
     throw refused("The projection contains no columns.");
   if (schema.value.length === 0) throw refused("The projection contains no value columns.");
-  const properties = new WithProperties(statement.properties, "sink");
-  const formats = sinkFormats(properties, relation.formats, schema, context);
+  const formats = withKeyName(sinkFormats(properties, relation.formats, schema, context), schema.key, statement.name);
   const left = query.sources[0]!.source;
-  const timestamp = properties.timestamp();
   if (timestamp) checkTimestamp(timestamp, [...schema.key, ...schema.value]);
   const keyInValue = schema.key.length > 0 && query.sources.some((s) => s.source.keyInValue);
   const topicName = properties.text("KAFKA_TOPIC") ?? `${defaults(context.properties).topicPrefix}${statement.name}`;
@@ -83,13 +83,16 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
   };
 }
 
-function planPersistent(query: Query, sink: string, context: PlanContext) {
+function planPersistent(query: Query, sink: string, context: PlanContext, timestamp?: TimestampColumn) {
   if (query.limit !== null) throw refused("CREATE … AS SELECT and INSERT INTO … SELECT do not support the LIMIT clause.");
   const qualified = qualifyQuery(query, context.metastore, false);
   const windowedTable = qualified.sources.find((s) => s.source.kind === "table" && s.source.window);
   if (windowedTable) throw refused("KSQL does not support persistent queries on windowed tables.");
-  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
-  const planned: PlannedQuery = planQuery(qualified, tools, sink, defaults(context.properties).keyFormat);
+  // Ahead of what is wrong with the select list otherwise, as ksqlDB looks at WITH first.
+  if (timestamp && !qualified.select.some((s) => s.name === timestamp.column)) throw missingTimestamp(timestamp.column);
+  const { keyFormat: defaultKeyFormat, keyMayGo } = defaults(context.properties);
+  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), keyMayGo };
+  const planned: PlannedQuery = planQuery(qualified, tools, sink, defaultKeyFormat);
   checkCoPartitioned(
     qualified.joins.length > 0 ? planned : null,
     qualified.sources.map((s) => s.source),
@@ -153,20 +156,12 @@ function sinkFormats(properties: WithProperties, from: Formats, schema: SinkStep
 }
 
 /** INSERT INTO target SELECT …: the same plan, into a source that is there. */
-export function planInsertSelect(target: string, properties: Properties, query: Query, context: PlanContext): QueryPlan {
+export function planInsertSelect(target: string, at: Position, properties: Properties, query: Query, context: PlanContext): QueryPlan {
   const sink = context.metastore.source(target);
-  if (!sink) throw refused(`Source '${target}' does not exist.`);
+  if (!sink) throw refused(`Line: ${at.line}, Col: ${at.column}: Source \`${target}\` does not exist.`);
   if (sink.kind !== "stream") throw refused(`INSERT INTO can only be used to insert into a stream. ${target} is a table.`);
   if (sink.isSource) throw refused(`Cannot insert into read-only stream: ${target}`);
-  if (sink.columns.some((c) => c.role === "headers"))
-    throw refused(
-      "Cannot insert into HEADER columns: ".concat(
-        sink.columns
-          .filter((c) => c.role === "headers")
-          .map((c) => c.name)
-          .join(", "),
-      ),
-    );
+  if (sink.columns.some((c) => c.role === "headers")) throw refused(`Cannot insert into ${sink.name} because it has header columns`);
   const wrong = Object.keys(properties).filter((name) => name !== "QUERY_ID");
   if (wrong.length > 0) throw refused(`Invalid config variable(s) in the WITH clause: ${wrong.join(",")}`);
   const { query: qualified, planned } = planPersistent(query, target, context);

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../common/errors.js";
 import { javaTimeFormat } from "../../common/java-time-format.js";
-import { formatSqlType, type SqlType } from "../../data/sql-type.js";
+import { formatSqlType, type SqlField, type SqlType } from "../../data/sql-type.js";
 import { isPseudo } from "../analyzer/scope.js";
 import { resolveType } from "../analyzer/types.js";
 import type { DataSource, SourceColumn } from "../metastore/data-source.js";
@@ -8,7 +8,7 @@ import type { ColumnDefinition, CreateSource } from "../parser/ast.js";
 import type { TopicRequest } from "../plan/command.js";
 import type { FormatInfo, QueryPlan } from "../plan/step.js";
 import { PLAN_VERSION } from "../plan/step.js";
-import { checkColumns, checkFormat, checkKeyTypes, hasRegistrySchema, keyFormat, valueFormat } from "./formats.js";
+import { canUnwrap, checkColumns, checkFormat, checkKeyTypes, hasRegistrySchema, keyFormat, valueFormat, withKeyName } from "./formats.js";
 import { planSource } from "./from.js";
 import type { PlanContext, SchemaNeed } from "./plan-statement.js";
 import { defaults } from "./settings.js";
@@ -71,12 +71,12 @@ export function planCreateSource(statement: CreateSource, text: string, context:
   const warnings: string[] = [];
   const older = olderKey(statement, properties.text("KEY"), warnings);
   const columns = withInferred(
-    statement,
     older.columns.map((c) => column(c, statement, context)),
-    keyInfo,
+    { key: keyInfo, value: valueInfo },
+    properties.boolean("WRAP_SINGLE_VALUE") ?? defaults(context.properties).wrapSingles,
     context,
   );
-  if (columns.length === 0) throw refused("The statement does not define any columns.");
+  if (columns.length === 0) throw refused("No columns supplied.");
   if (statement.source === "table" && !columns.some((c) => c.role === "key"))
     throw refused("Tables require a PRIMARY KEY. Please define the PRIMARY KEY.");
   columns.forEach((c, i) => {
@@ -88,10 +88,11 @@ export function planCreateSource(statement: CreateSource, text: string, context:
   const values = columns.filter((c) => c.role === "value").map(plain);
   checkKeyTypes(keys);
   const wrap = properties.boolean("WRAP_SINGLE_VALUE");
-  const formats = {
+  const plainFormats = {
     key: keyFormat(keyInfo, keys),
     value: valueFormat(valueInfo, values, wrap ?? defaults(context.properties).wrapSingles, wrap === undefined),
   };
+  const formats = withKeyName(plainFormats, keys, statement.name);
   checkColumns(formats.key, keys, true);
   checkColumns(formats.value, values, false);
   const window = properties.window();
@@ -172,25 +173,39 @@ function column(c: ColumnDefinition, statement: CreateSource, context: PlanConte
   return { name: c.name, type, role: "headers", headerKey: c.headerKey ?? null };
 }
 
-/** Columns that the statement leaves to the registry. A lone key that is no record is called ROWKEY. */
-function withInferred(_statement: CreateSource, columns: SourceColumn[], keyInfo: FormatInfo, context: PlanContext): SourceColumn[] {
+/**
+ * Columns that the statement leaves to the registry. A key that stands bare is one column, ROWKEY, whatever its schema; so is a value
+ * that is not wrapped: ROWVAL.
+ */
+function withInferred(
+  columns: SourceColumn[],
+  formats: { readonly key: FormatInfo; readonly value: FormatInfo },
+  wrap: boolean | undefined,
+  context: PlanContext,
+): SourceColumn[] {
   const { inferred } = context;
   if (!inferred) return columns;
   const declared = (role: SourceColumn["role"]) => columns.filter((c) => c.role === role);
   const from = (role: "key" | "value", fields: readonly { name: string; type: SqlType }[]) =>
     fields.map((f) => ({ name: f.name, type: f.type, role }));
-  const useKey = inferred.key && declared("key").length === 0 && keyInfo.format !== "NONE";
+  const bare = (fields: readonly SqlField[], name: string): readonly SqlField[] =>
+    fields.length === 1 && fields[0]!.name === name ? fields : [{ name, type: { base: "STRUCT", fields } }];
+  const useKey = inferred.key && declared("key").length === 0 && formats.key.format !== "NONE";
   const useValue = inferred.value && declared("value").length === 0;
   return [
-    ...(useKey ? from("key", inferred.key!) : declared("key")),
-    ...(useValue ? from("value", inferred.value!) : declared("value")),
+    ...(useKey ? from("key", canUnwrap.has(formats.key.format) ? bare(inferred.key!, "ROWKEY") : inferred.key!) : declared("key")),
+    ...(useValue ? from("value", wrap === false ? bare(inferred.value!, "ROWVAL") : inferred.value!) : declared("value")),
     ...declared("headers"),
   ];
 }
 
+export function missingTimestamp(column: string): MillraceError {
+  return refused(`The TIMESTAMP column set in the WITH clause does not exist in the schema: '${column}'`);
+}
+
 export function checkTimestamp(timestamp: NonNullable<DataSource["timestamp"]>, columns: readonly { name: string; type: SqlType }[]): void {
   const found = columns.find((c) => c.name === timestamp.column);
-  if (!found) throw refused(`The TIMESTAMP column set in the WITH clause does not exist in the schema: '${timestamp.column}'`);
+  if (!found) throw missingTimestamp(timestamp.column);
   const { base } = found.type;
   if (base === "STRING") {
     if (timestamp.format === undefined)

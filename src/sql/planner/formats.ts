@@ -3,7 +3,7 @@ import { formatSqlType, type SqlType } from "../../data/sql-type.js";
 import type { Column, FormatInfo, Formats } from "../plan/step.js";
 
 const known = new Set(["AVRO", "JSON", "JSON_SR", "PROTOBUF", "PROTOBUF_NOSR", "KAFKA", "DELIMITED", "NONE"]);
-const canUnwrap = new Set(["AVRO", "JSON", "JSON_SR"]);
+export const canUnwrap: ReadonlySet<string> = new Set(["AVRO", "JSON", "JSON_SR"]);
 const properties: Readonly<Record<string, readonly string[]>> = {
   AVRO: ["fullSchemaName", "schemaId"],
   JSON_SR: ["fullSchemaName", "schemaId"],
@@ -49,6 +49,18 @@ export function valueFormat(info: FormatInfo, columns: readonly Column[], wrap: 
     throw refused(`Format '${info.format}' does not support 'WRAP_SINGLE_VALUE' set to '${wrap}'.`);
   }
   return canUnwrap.has(info.format) ? { ...rest, features: [wrap ? "WRAP_SINGLES" : "UNWRAP_SINGLES"] } : rest;
+}
+
+/** A key's Avro record is named after its source, unless the statement names it. */
+export function withKeyName(formats: Formats, columns: readonly Column[], source: string): Formats {
+  const { key } = formats;
+  if (key.format !== "AVRO" || columns.length === 0 || key.properties?.["fullSchemaName"] || key.properties?.["schemaId"]) return formats;
+  const name = source
+    .split("_")
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1).toLowerCase())
+    .join("");
+  const properties = { ...key.properties, fullSchemaName: `io.confluent.ksql.avro_schemas.${name}Key` };
+  return { ...formats, key: { ...key, properties } };
 }
 
 export function withKeyFormat(formats: Formats, key: FormatInfo, columns: readonly Column[]): Formats {

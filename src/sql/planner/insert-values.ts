@@ -12,15 +12,24 @@ function refused(message: string): MillraceError {
   return new MillraceError("SQL_STATEMENT", message);
 }
 
+/** A source of that name in another case. */
+function hint(name: string, { metastore }: PlanContext): string {
+  const other = metastore.sources().find((s) => s.name.toUpperCase() === name.toUpperCase());
+  return other ? `\nDid you mean "${other.name}"? Hint: wrap the source name in double quotes to make it case-sensitive.` : "";
+}
+
 /** INSERT INTO t (a, b) VALUES (1, 'x'): one constant expression a column. */
 export function planInsertValues(statement: InsertValues, context: PlanContext): InsertPlan {
   const source = context.metastore.source(statement.target);
-  if (!source) throw refused(`Cannot insert values into an unknown stream/table: \`${statement.target}\``);
+  if (!source)
+    throw refused(`Cannot insert values into an unknown stream/table: \`${statement.target}\`${hint(statement.target, context)}`);
   if (source.isSource) throw refused(`Cannot insert values into read-only ${source.kind}: ${source.name}`);
   if (source.window) throw refused("Cannot insert values into windowed stream/table");
   const schema = rowSchemaOf(source);
   const headers = new Set(source.columns.filter((c) => c.role === "headers").map((c) => c.name));
   const all = [...schema.key, ...schema.value].filter((c) => !headers.has(c.name));
+  if (statement.columns.length === 0 && headers.size > 0 && statement.values.length !== all.length)
+    throw refused(`Cannot insert into HEADER columns: ${[...headers].join(", ")}`);
   const names = statement.columns.length > 0 ? statement.columns : all.map((c) => c.name);
   const bad = names.filter((n) => headers.has(n));
   if (bad.length > 0) throw refused(`Cannot insert into HEADER columns: ${bad.join(", ")}`);

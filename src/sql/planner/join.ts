@@ -1,7 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
 import { formatSqlType, sameSqlType } from "../../data/sql-type.js";
 import { analyzeExpression } from "../analyzer/expression.js";
-import { type QualifiedQuery, syntheticKey } from "../analyzer/query.js";
+import type { QualifiedQuery } from "../analyzer/query.js";
 import type { ParsedExpression } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
 import { namesIn } from "../parser/walk.js";
@@ -78,7 +78,14 @@ function planJoin(
   defaultKeyFormat: string,
   nth: number,
 ): Relation {
-  const [leftName, rightName] = [query.sources[nth]!.alias, join.source.alias];
+  const got = `Got ${formatExpression(join.on).replace(/^\((.*)\)$/, "$1")}.`;
+  if (join.on.kind === "binary" && join.on.op === "AND")
+    throw refused(`Invalid join condition: joins on multiple conditions are not yet supported. Got ${formatExpression(join.on)}.`);
+  if (join.on.kind !== "binary" || join.on.op !== "=")
+    throw refused(`Unsupported join expression: ${formatExpression(join.on)}. The join criteria must be an equality.`);
+  const [leftOn, rightOn] = sides(join, left, right);
+  const leftName = namesIn(leftOn).find((n) => n.qualifier !== null)?.qualifier ?? query.sources[nth]!.alias;
+  const rightName = join.source.alias;
   if (left.kind === "table" && right.kind === "stream")
     throw refused(
       `Invalid join order: table-stream joins are not supported; only stream-table joins. Got ${leftName} ${joinText(join.type)} ${rightName}.`,
@@ -92,12 +99,6 @@ function planJoin(
     throw refused(
       "A window definition was provided for a Table-Table or Stream-Table join. These joins are not windowed. Please drop the window definition (ie. the WITHIN clause) and try to execute your join again.",
     );
-  const got = `Got ${formatExpression(join.on).replace(/^\((.*)\)$/, "$1")}.`;
-  if (join.on.kind === "binary" && join.on.op === "AND")
-    throw refused(`Invalid join condition: joins on multiple conditions are not yet supported. Got ${formatExpression(join.on)}.`);
-  if (join.on.kind !== "binary" || join.on.op !== "=")
-    throw refused(`Unsupported join expression: ${formatExpression(join.on)}. The join criteria must be an equality.`);
-  const [leftOn, rightOn] = sides(join, left, right);
   const leftKey = analyzeExpression(leftOn, environmentOf(left, tools, "JOIN ON"));
   const rightKey = analyzeExpression(rightOn, environmentOf(right, tools, "JOIN ON"));
   if (!sameSqlType(leftKey.type, rightKey.type)) {
@@ -123,14 +124,15 @@ function planJoin(
 
   const used = usedAfter(query, nth, foreign);
   const keyFormat = joinKeyFormat(left, leftIsKey, right, defaultKeyFormat);
-  const l = foreign || leftIsKey ? withPseudo(left, used, `${id}-Left`) : rekey(left, leftKey, used, `${id}-left`, keyFormat);
+  const l =
+    foreign || leftIsKey ? withPseudo(left, used, `${id}-Left`) : rekey(left, leftKey, used, `${id}-left`, keyFormat, query.syntheticKey);
   const r =
     right.kind === "table" || isKey(right, rightOn)
       ? withPseudo(right, used, `${id}-Right`)
-      : rekey(right, rightKey, used, `${id}-right`, keyFormat);
+      : rekey(right, rightKey, used, `${id}-right`, keyFormat, query.syntheticKey);
   return foreign
     ? foreignKeyJoin(join, l, r, leftOn, id, used, tools)
-    : coPartitionedJoin(join, l, r, leftOn, rightOn, id, used, keyFormat);
+    : coPartitionedJoin(join, l, r, leftOn, rightOn, id, used, keyFormat, query.syntheticKey);
 }
 
 function stands(key: KeyColumn, text: string): boolean {
@@ -208,7 +210,14 @@ function placed(
 }
 
 /** A stream keyed anew by its join expression, through a repartition topic that holds only what is used. */
-function rekey(relation: Relation, key: Expression, used: ReadonlySet<string>, id: string, keyFormat: Formats["key"]): Relation {
+function rekey(
+  relation: Relation,
+  key: Expression,
+  used: ReadonlySet<string>,
+  id: string,
+  keyFormat: Formats["key"],
+  syntheticKey: string,
+): Relation {
   const { schema } = relation.step;
   const kept = relation.columns.filter((c) => used.has(`${c.source}.${c.name}`));
   const aliases = [...new Set(relation.columns.map((c) => c.source))];
@@ -262,6 +271,7 @@ function coPartitionedJoin(
   id: string,
   used: ReadonlySet<string>,
   keyFormat: Formats["key"],
+  syntheticKey: string,
 ): Relation {
   const joined = joinedColumns(l, r, used);
   const earlier = l.origin === "join expression" && stands(l.keys[0]!, formatExpression(leftOn)) ? l.keys[0]!.viable : [];
@@ -302,7 +312,7 @@ function coPartitionedJoin(
     ...l,
     step,
     columns,
-    keys: [{ name, type, viable, shown: viable, same }],
+    keys: [{ name, type, viable, shown: viable, same, ...(synthetic ? { synthetic } : {}) }],
     origin: "join expression",
     formats: { ...l.formats, key: keyFormat },
   };
@@ -335,5 +345,12 @@ function foreignKeyJoin(
     },
   };
   const columns = joined.map(({ column }, i) => ({ ...column, index: keys.length + i }));
-  return { ...l, step, columns, keys: l.keys.map((k, i) => ({ ...k, name: step.schema.key[i]!.name })), origin: "key column" };
+  return {
+    ...l,
+    step,
+    columns,
+    keys: l.keys.map((k, i) => ({ ...k, name: step.schema.key[i]!.name, own: k.name })),
+    origin: "key column",
+    foreignKeyOf: alias,
+  };
 }

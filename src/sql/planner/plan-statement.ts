@@ -121,7 +121,7 @@ function planKind({ statement, text }: ParsedStatement, context: PlanContext): P
     case "create-as":
       return defineAs(statement, text, context);
     case "insert-select": {
-      const plan = planInsertSelect(statement.target, statement.properties, statement.query, context);
+      const plan = planInsertSelect(statement.target, statement.targetAt, statement.properties, statement.query, context);
       if (context.metastore.query(plan.queryId)) throw new MillraceError("SQL_STATEMENT", `Query ID '${plan.queryId}' already exists.`);
       const metastore = context.metastore.withQuery({ id: plan.queryId, sources: plan.sources, sink: plan.sink });
       return command({ command: "insert-into", plan }, text, context, metastore, `Created query with ID ${plan.queryId}`);

@@ -1,13 +1,14 @@
 import { MillraceError } from "../../common/errors.js";
+import { formatSqlType } from "../../data/sql-type.js";
 import { analyzeExpression, typeOf } from "../analyzer/expression.js";
-import { type QualifiedQuery, type SelectColumn, syntheticKey } from "../analyzer/query.js";
+import type { QualifiedQuery, SelectColumn } from "../analyzer/query.js";
 import { isPseudo } from "../analyzer/scope.js";
 import type { ParsedExpression } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
 import type { Expression } from "../plan/expression.js";
-import type { Column, ExecutionStep, SelectStep } from "../plan/step.js";
+import type { Column, ExecutionStep, SelectKeyStep, SelectStep } from "../plan/step.js";
 import type { OutputColumn } from "./plan-statement.js";
-import { environmentOf, inClause, type PlanTools, type Relation } from "./relation.js";
+import { columnAt, environmentOf, inClause, type KeyColumn, type PlanTools, type Relation, valueColumns } from "./relation.js";
 
 export interface Projected {
   readonly step: ExecutionStep;
@@ -17,8 +18,8 @@ type Replace = (e: ParsedExpression) => Expression | undefined;
 
 /** The select list of a persistent query: its key columns must be there once each, under the name they get. */
 export function projectPersistent(query: QualifiedQuery, relation: Relation, tools: PlanTools, sink: string, replace?: Replace): Projected {
-  for (const { name } of query.select)
-    if (isPseudo(name)) {
+  for (const { name, fromStar } of query.select)
+    if (isPseudo(name) && !fromStar) {
       const selected = query.select.find((s) => s.name === name)!.expression;
       throw refused(
         selected.kind === "name" && selected.name === name
@@ -30,26 +31,33 @@ export function projectPersistent(query: QualifiedQuery, relation: Relation, too
     const text = key.viable.find((v) => query.select.some((s) => formatExpression(s.expression) === v));
     return text === undefined ? undefined : query.select.filter((s) => formatExpression(s.expression) === text);
   });
-  if (chosen.some((c) => c === undefined)) throw missingKeys(relation, sink);
+  const lacking = relation.keys.filter((_, i) => chosen[i] === undefined);
+  const keyless = lacking.length > 0 && relation.kind === "stream" && tools.keyMayGo === true;
+  if (lacking.length > 0 && !keyless) {
+    // what else is wrong in the select list is said first
+    for (const s of query.select) inClause("", () => analyzeExpression(s.expression, environmentOf(relation, tools, "SELECT", replace)));
+    throw missingKeys(relation, relation.origin === "grouping expression" || relation.foreignKeyOf ? lacking : relation.keys, sink);
+  }
   for (const [i, columns] of chosen.entries())
-    if (columns!.length > 1) {
+    if (columns !== undefined && columns.length > 1) {
       const names = columns!.map((c) => c.name).sort();
+      if (relation.origin === "grouping expression")
+        throw refused(`The projection contains a key column more than once: ${and(names.map(quoted))}.`);
       throw refused(`The projection contains a key column (\`${relation.keys[i]!.name}\`) more than once, aliased as: ${and(names)}.`);
     }
-  const keyColumns = chosen.map((c) => c![0]!);
+  const keyColumns = keyless ? [] : chosen.map((c) => c![0]!);
   const values = query.select.filter((s) => !keyColumns.includes(s));
   const step = selectStep(
-    relation,
+    keyless ? withoutKey(relation) : relation,
     keyColumns.map((c, i) => ({ name: c.name, type: relation.keys[i]!.type })),
     values,
     tools,
     replace,
   );
   const all = [...step.schema.key, ...step.schema.value];
-  all.forEach((c, i) => {
-    if (all.findIndex((d) => d.name === c.name) !== i)
-      throw refused(`The projection contains duplicate columns: \`${c.name}\`. Please give each column its own name.`);
-  });
+  const twice = all.filter((c, i) => all.findIndex((d) => d.name === c.name) !== i);
+  if (twice.length > 0)
+    throw refused(`Duplicate value columns found in schema: ${twice.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}`).join(", ")}`);
   const columns = all.map((c, index) => ({ ...c, index, isKey: index < step.schema.key.length }));
   return { step, columns };
 }
@@ -96,16 +104,40 @@ function and(names: readonly string[], word = "and"): string {
   return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} ${word} ${names[names.length - 1]}`;
 }
 
-function missingKeys(relation: Relation, sink: string): MillraceError {
-  const { origin, keys } = relation;
+/** A stream without its key: its columns are still found. */
+function withoutKey(relation: Relation): Relation {
+  const { schema } = relation.step;
+  const step: SelectKeyStep = {
+    step: "select-key",
+    id: "DropKey",
+    source: relation.step,
+    key: [],
+    columns: [...schema.key.map((_, i) => columnAt(schema, i)), ...valueColumns(schema)],
+    schema: { key: [], value: [...schema.key, ...schema.value] },
+  };
+  return { ...relation, step, keys: [] };
+}
+
+function missingKeys(relation: Relation, keys: readonly KeyColumn[], sink: string): MillraceError {
+  const { origin, foreignKeyOf } = relation;
+  if (origin === "key column" && foreignKeyOf !== undefined) {
+    const s = keys.length > 1 ? "s" : "";
+    return refused(
+      `Primary key column${s} missing in projection. For foreign-key table-table joins, the projection must include all primary key columns from the left input table (${quoted(foreignKeyOf)}). Missing column${s}: ${keys.map((k) => quoted(k.own ?? k.name)).join(", ")}.`,
+    );
+  }
   const isJoin = origin === "join expression";
   const shown = isJoin ? keys[0]!.shown : keys.map((k) => k.shown[0]!);
-  const synthetic = isJoin && shown[0] === syntheticKey;
+  const synthetic = isJoin && keys[0]!.synthetic === true;
   const eg = isJoin ? shown[0]! : shown.join(", ");
   const reason = synthetic
-    ? `\n${syntheticKey} was added as a synthetic key column because the join criteria did not match any source column. This expression must be included in the projection and may be aliased.`
+    ? `\n${keys[0]!.name} was added as a synthetic key column because the join criteria did not match any source column. This expression must be included in the projection and may be aliased.`
     : "";
   return refused(
     `Key missing from projection (ie, SELECT). See https://cnfl.io/2LV7ouS.\nThe query used to build \`${sink}\` must include the ${origin}${shown.length > 1 ? "s" : ""} ${and(shown, isJoin ? "or" : "and")} in its projection (eg, SELECT ${eg}...).${reason}`,
   );
+}
+
+function quoted(name: string): string {
+  return `\`${name}\``;
 }

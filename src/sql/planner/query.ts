@@ -1,11 +1,11 @@
 import { analyzeExpression, condition, fail, isNull } from "../analyzer/expression.js";
-import { type QualifiedQuery, syntheticKey } from "../analyzer/query.js";
+import type { QualifiedQuery } from "../analyzer/query.js";
 import type { ParsedExpression } from "../parser/ast.js";
 import { formatExpression, formatName } from "../parser/format-expression.js";
 import { namesIn, visit } from "../parser/walk.js";
 import type { Expression } from "../plan/expression.js";
 import type { ExecutionStep, FlatMapStep, SelectKeyStep } from "../plan/step.js";
-import { planAggregate, unqualified } from "./aggregate.js";
+import { planAggregate, ungroupedSelect, unqualified } from "./aggregate.js";
 import { checkKeyTypes, withKeyFormat } from "./formats.js";
 import { planFrom } from "./join.js";
 import { type Projected, projectPersistent, projectTransient } from "./project.js";
@@ -19,7 +19,6 @@ export interface PlannedQuery extends Projected {
 /** @param sink name of the source to be written; null for a query whose rows go to a client */
 export function planQuery(query: QualifiedQuery, tools: PlanTools, sink: string | null, defaultKeyFormat: string): PlannedQuery {
   const { query: written } = query;
-  if (written.window && !query.groupBy) throw fail("WINDOW clause requires a GROUP BY clause.", written.window.at);
   if (written.having && !query.groupBy) throw fail("HAVING clause requires a GROUP BY clause.");
   if (written.emit === "FINAL" && !written.window) throw fail("EMIT FINAL is only supported for windowed aggregations.");
   if (query.groupBy && query.partitionBy) throw fail("PARTITION BY cannot be used with GROUP BY.");
@@ -37,7 +36,7 @@ export function planQuery(query: QualifiedQuery, tools: PlanTools, sink: string 
     const aggregated = planAggregate(query, relation, tools, defaultKeyFormat);
     ({ relation, replace } = aggregated);
     if (query.having) relation = filtered(relation, query.having, tools, "HAVING", "HavingFilter", replace);
-  } else refuseAggregates(query, tools);
+  } else refuseAggregates(query, tools, sink);
   if (query.partitionBy) relation = partitioned(relation, query, tools, defaultKeyFormat, replace);
   checkKeyTypes(relation.step.schema.key);
   const projected =
@@ -45,15 +44,26 @@ export function planQuery(query: QualifiedQuery, tools: PlanTools, sink: string 
   return { ...projected, relation };
 }
 
-function refuseAggregates(query: QualifiedQuery, tools: PlanTools): void {
-  const names = new Set<string>();
-  for (const s of query.select)
-    visit(s.expression, (x) => {
-      if (x.kind === "call" && tools.functions.kind(x.name) === "aggregate") names.add(x.name);
-      return undefined;
+/** @throws SQL_STATEMENT where aggregates or a window stand without GROUP BY */
+function refuseAggregates(query: QualifiedQuery, tools: PlanTools, sink: string | null): void {
+  const calls = new Set<string>();
+  const aggregates = (e: ParsedExpression) => {
+    let any = false;
+    visit(e, (x) => {
+      if (x.kind !== "call" || tools.functions.kind(x.name) !== "aggregate") return undefined;
+      any = true;
+      calls.add(unqualified(x).replace(/\((\*?)\)$/, "(ROWTIME)"));
+      return false;
     });
-  if (names.size > 0)
-    throw fail(`Use of aggregate function${names.size > 1 ? "s" : ""} ${[...names].join(", ")} requires a GROUP BY clause.`);
+    return any;
+  };
+  const others = query.select.filter((s) => !aggregates(s.expression)).map((s) => unqualified(s.expression));
+  if (calls.size > 0 && others.length > 0) throw ungroupedSelect(others);
+  if (calls.size > 0) {
+    const what = sink === null ? "SELECT" : "CREATE TABLE AS SELECT";
+    throw fail(`${what} statement does not support aggregate function [${[...calls].join(", ")}] without a GROUP BY clause.`);
+  }
+  if (query.query.window) throw fail("WINDOW clause requires a GROUP BY clause.", query.query.window.at);
 }
 
 function checkWindowBounds(query: QualifiedQuery): void {
@@ -142,7 +152,10 @@ function partitioned(
   const { schema } = relation.step;
   const own = schema.key.length;
   // already keyed so
-  if (!none && exprs.length === own && exprs.every((e, i) => e.kind === "column" && e.index === i)) return relation;
+  if (!none && exprs.length === own && exprs.every((e, i) => e.kind === "column" && e.index === i)) {
+    const keys = relation.keys.map((k, i) => ({ ...k, shown: [formatExpression(by[i]!)] }));
+    return relation.origin === "key column" ? { ...relation, keys, origin: "partitioning expression" } : relation;
+  }
   const names = exprs.map((e, i) => nameOf(by[i]!, e, query));
   const columns = [...valueColumns(schema), ...schema.key.map((_, i) => columnAt(schema, i))];
   const key = exprs.map((e, i) => ({ name: names[i]!, type: e.type }));
@@ -166,7 +179,7 @@ function partitioned(
 
 /** What else a join has made the same as this column. */
 function viableOf(relation: Relation, text: string): readonly string[] {
-  const same = relation.keys.find((k) => k.viable.includes(text) && k.viable[0] !== syntheticKey);
+  const same = relation.keys.find((k) => k.viable.includes(text) && !k.synthetic);
   return same ? [text, ...same.viable.filter((v) => v !== text)] : [text];
 }
 

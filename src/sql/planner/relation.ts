@@ -15,6 +15,10 @@ export interface KeyColumn {
   readonly viable: readonly string[];
   /** the same for messages */
   readonly shown: readonly string[];
+  /** made up by a join */
+  readonly synthetic?: boolean;
+  /** of a foreign-key join: the left table's name for it */
+  readonly own?: string;
   /** of a join: further expressions that have the key's value, which a later join may use */
   readonly same?: readonly string[];
 }
@@ -35,6 +39,8 @@ export interface Relation {
   readonly columns: readonly RelationColumn[];
   readonly keys: readonly KeyColumn[];
   readonly origin: KeyOrigin;
+  /** of a foreign-key join: the left table, whose key the result has */
+  readonly foreignKeyOf?: string;
   readonly window?: { readonly type: WindowType; readonly size?: number };
   /** of the left-most source */
   readonly formats: Formats;
@@ -43,6 +49,8 @@ export interface Relation {
 export interface PlanTools {
   readonly functions: FunctionRegistry;
   readonly types: CustomTypes;
+  /** `ksql.new.query.planner.enabled`: a stream whose select list leaves out its key goes on without one */
+  readonly keyMayGo?: boolean;
 }
 
 /** `[...key, ...value]` */

@@ -7,6 +7,7 @@ export function defaults(properties: Readonly<Record<string, string>>) {
     valueFormat: get("ksql.persistence.default.format.value")?.toUpperCase(),
     wrapSingles: wrap === undefined || wrap === "" ? undefined : wrap === "true",
     topicPrefix: get("ksql.output.topic.name.prefix") ?? "",
+    keyMayGo: get("ksql.new.query.planner.enabled") === "true",
     pullTableScan: get("ksql.query.pull.table.scan.enabled") !== "false",
   };
 }

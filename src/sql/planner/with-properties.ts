@@ -33,6 +33,21 @@ function refused(message: string): MillraceError {
   return new MillraceError("SQL_STATEMENT", message);
 }
 
+function invalidDelimiter(property: string, why: string): MillraceError {
+  return refused(`Failed to prepare statement: Configuration ${property} is invalid: ${why}\nExample valid value: ';'`);
+}
+
+/** ms */
+function windowSize(text: string): number {
+  try {
+    return duration(new TokenStream(text, tokenize(text))).ms;
+  } catch {
+    const unit = /^\s*\d+\s+(\w+)\s*$/.exec(text)?.[1];
+    const why = unit === undefined ? "Expected '<digit(s)> <unit>'" : `Unknown time unit: '${unit.toUpperCase()}'`;
+    throw refused(`Configuration WINDOW_SIZE is invalid: Invalid duration: '${text}'. ${why}`);
+  }
+}
+
 /** The WITH clause, read by name and type. */
 export class WithProperties {
   constructor(
@@ -45,7 +60,9 @@ export class WithProperties {
     if (this.text("FORMAT") !== undefined) {
       for (const other of ["KEY_FORMAT", "VALUE_FORMAT"])
         if (this.text(other) !== undefined)
-          throw refused(`Cannot supply both '${other}' and 'FORMAT' properties, as 'FORMAT' sets both key and value formats.`);
+          throw refused(
+            `Cannot supply both '${other}' and 'FORMAT' properties, as 'FORMAT' sets both key and value formats. Either use just 'FORMAT', or use 'KEY_FORMAT' and 'VALUE_FORMAT'.`,
+          );
     }
   }
 
@@ -99,10 +116,12 @@ export class WithProperties {
     const named = { TAB: "\t", SPACE: " " }[value.toUpperCase()];
     if (named !== undefined) return named;
     if (value === "" || value === " ")
-      throw refused(
+      throw invalidDelimiter(
+        name,
         "Delimiter cannot be empty, if you meant to have a tab or space for delimiter, please use the special values 'TAB' or 'SPACE'",
       );
-    if (value.length > 1) throw refused(`Invalid delimiter value: '${value}'. Delimiter must be a single character or TAB,SPACE`);
+    if (value.length > 1)
+      throw invalidDelimiter(name, `Invalid delimiter value: '${value}'. Delimiter must be a single character or TAB,SPACE`);
     return value;
   }
 
@@ -129,8 +148,7 @@ export class WithProperties {
     }
     if (size === undefined)
       throw refused(`'${type}' windows require 'WINDOW_SIZE' to be provided in the WITH clause. For example: 'WINDOW_SIZE'='10 SECONDS'`);
-    const ts = new TokenStream(size, tokenize(size));
-    return { type, size: duration(ts).ms };
+    return { type, size: windowSize(size) };
   }
 
   /** topic settings as Kafka names them */

@@ -33,13 +33,44 @@ export class MapRow extends Stateless<RowMapper> {
   }
 }
 
-/** A stream under a new key; null values are dropped, as there is nothing to compute the key from. */
+/** A stream under a new key. */
 export class SelectKey extends Stateless<RowMapper> {
-  process(_key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
-    if (row === null) return;
-    const mapped = this.apply(row);
-    this.next.process(mapped, mapped, null, timestamp);
+  /** @param ofKey for null values: the new key as far as the old one gives it; absent: they are dropped */
+  constructor(
+    map: Bind<RowMapper>,
+    private readonly ofKey?: Bind<RowMapper>,
+  ) {
+    super(map);
   }
+  private keyOf: RowMapper | undefined;
+  override init(context: ProcessorContext): void {
+    super.init(context);
+    this.keyOf = this.ofKey?.(context);
+  }
+  process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
+    if (row !== null) {
+      const mapped = this.apply(row);
+      this.next.process(mapped, mapped, null, timestamp);
+    } else if (this.keyOf !== undefined) this.next.process(this.keyOf(key), null, null, timestamp);
+  }
+}
+
+/** Drops what a table cannot have: a record without any key. */
+export class TableSource implements Processor {
+  private next!: Processor;
+  constructor(private readonly keyColumns: number) {}
+  init(context: ProcessorContext): void {
+    this.next = context.next;
+  }
+  process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
+    if (hasKey(key, this.keyColumns)) this.next.process(key, row, old, timestamp);
+  }
+}
+
+/** Whether any key column has a value. */
+export function hasKey(key: Row, columns: number): boolean {
+  for (let i = 0; i < columns; i++) if (key[i] !== null) return true;
+  return false;
 }
 
 /** Each row becomes several. */

@@ -1,6 +1,7 @@
 import type { Row } from "../../serde/row-serde.js";
 import type { KeyedStore } from "../state/keyed-store.js";
 import type { Processor, ProcessorContext } from "./processor.js";
+import { hasKey } from "./stateless.js";
 
 /** The current row of a table by key, as its changes have been handed on: what a join looks up. */
 export interface TableGetter {
@@ -29,7 +30,7 @@ export class MaterializeTable implements Processor {
   }
 
   process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
-    for (let i = 0; i < this.keyColumns; i++) if (key[i] === null) return;
+    if (!hasKey(key, this.keyColumns)) return;
     const old = this.store.get(key);
     this.store.putCurrent(row, timestamp, this.context.sourceTime);
     this.next.process(key, row, old, timestamp);

@@ -1,4 +1,5 @@
 import { partitionFor } from "../../broker/api/partitioner.js";
+import { MillraceError } from "../../common/errors.js";
 import type { RecordHeader } from "../../data/headers.js";
 import type { Row } from "../../serde/row-serde.js";
 import type { Processor } from "../processor/processor.js";
@@ -42,6 +43,7 @@ export class SinkProcessor implements Processor {
     let builder: ReturnType<ChangelogTarget["open"]> | undefined;
     try {
       const time = spec.timestampOf && row !== null ? spec.timestampOf(row) : timestamp;
+      if (!(time >= 0)) throw new MillraceError("DATA_INVALID", `the record's timestamp would be ${time}`);
       let keyEnd = format.keyInto(this.topic, key, this.key, 0);
       while (keyEnd === TOO_SHORT) {
         this.key = Buffer.allocUnsafeSlow(this.key.length * 2);
@@ -67,7 +69,7 @@ export class SinkProcessor implements Processor {
         builder.beginValue();
         this.writeChange(row, old, builder);
         builder.endValue();
-      } else if (row === null) builder.nullValue();
+      } else if (row === null || format.isNullValue?.(row)) builder.nullValue();
       else {
         builder.beginValue();
         this.writeRow(row, builder);

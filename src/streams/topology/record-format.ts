@@ -36,6 +36,8 @@ export interface RecordFormat {
   readValue(topic: string, bytes: Buffer, start: number, end: number, row: Row): void;
   /** Writes the record's key into `out`; the end, TOO_SHORT or NULL_KEY. @throws SERIALIZATION */
   keyInto(topic: string, key: Row, out: Buffer, position: number): number;
+  /** The row is written without a value. */
+  isNullValue?(row: Row): boolean;
   /** The end or TOO_SHORT. @throws SERIALIZATION */
   valueInto(topic: string, row: Row, out: Buffer, position: number): number;
 }

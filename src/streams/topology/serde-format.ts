@@ -1,4 +1,4 @@
-import type { RowSerde } from "../../serde/row-serde.js";
+import type { Row, RowSerde } from "../../serde/row-serde.js";
 import type { StoreSchema } from "../state/store.js";
 import { readWindow, windowSize, writeWindow } from "./key-window.js";
 import { type KeyWindow, NULL_KEY, PSEUDO_COLUMNS, type RecordFormat, rowMaker, TOO_SHORT } from "./record-format.js";
@@ -10,6 +10,10 @@ export interface SerdeFormatOptions {
   readonly value: RowSerde;
   readonly keyInValue?: boolean;
   readonly window?: KeyWindow;
+  /** Several key columns are a record, which is there even where all of them are null: PARTITION BY made it. */
+  readonly keyIsRecord?: boolean;
+  /** The only value column stands bare: where it is null, so is the record's value. */
+  readonly bareValue?: boolean;
   /** Positions in the row of the value serde's columns, where not all value columns are in the serialized value. */
   readonly positions?: readonly number[];
 }
@@ -55,11 +59,12 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
     keyInto(topic, row, out, position) {
       let nulls = 0;
       while (nulls < keyColumns && row[nulls] === null) nulls++;
-      if (nulls === keyColumns) return NULL_KEY;
+      if (nulls === keyColumns && !(keyColumns > 1 && options.keyIsRecord)) return NULL_KEY;
       const end = key.serializeInto(topic, row.length === keyColumns ? row : row.slice(0, keyColumns), out, position);
       if (end < 0 || !window) return end;
       return end + suffix > out.length ? TOO_SHORT : writeWindow(window, row, columns, out, end);
     },
+    ...(options.bareValue ? { isNullValue: (row: Row) => row[keyColumns] === null } : {}),
     valueInto(topic, row, out, position) {
       return value.serializeInto(topic, row.slice(keyColumns - skip, columns), out, position);
     },
