@@ -1,4 +1,4 @@
-import { fromLocal, zoneOffset } from "./zone.js";
+import { fromLocal, zoneName, zoneOffset } from "./zone.js";
 
 /**
  * Patterns of Java's DateTimeFormatter: y u M L d D E H k h K m s S n A a V z X x Z, quoted text, optional parts in brackets; English names.
@@ -15,6 +15,8 @@ export interface TimeFormat {
   format(utc: number, zone: string): string;
   /** ms since the epoch; fields that are not there are those of 1970-01-01T00:00. @throws RangeError where the text does not fit */
   parse(text: string, zone: string): number;
+  /** As `parse`, of a text that only begins so; numbers may have fewer digits. */
+  parseStart(text: string, zone: string): number;
 }
 
 const cache = new Map<string, TimeFormat>();
@@ -25,7 +27,11 @@ export function javaTimeFormat(pattern: string): TimeFormat {
   if (!format) {
     if (cache.size > 1000) cache.clear();
     const parts = read(pattern, { at: 0 }, false);
-    format = { format: (utc, zone) => write(parts, utc, zone), parse: parser(pattern, parts) };
+    format = {
+      format: (utc, zone) => write(parts, utc, zone),
+      parse: parser(pattern, parts, false),
+      parseStart: parser(pattern, parts, true),
+    };
     cache.set(pattern, format);
   }
   return format;
@@ -106,8 +112,9 @@ function write(parts: readonly Part[], utc: number, zone: string): string {
       case "G":
         return year > 0 ? "AD" : "BC";
       case "V":
-      case "z":
         return zone;
+      case "z":
+        return zoneName(zone, utc, n > 3);
       default:
         return offsetText(letter, n, offset);
     }
@@ -125,7 +132,7 @@ function offsetText(letter: string, n: number, offset: number): string {
   return n === 2 || n === 4 ? sign + h + m : `${sign}${h}:${m}`;
 }
 
-function parser(pattern: string, parts: readonly Part[]): TimeFormat["parse"] {
+function parser(pattern: string, parts: readonly Part[], start: boolean): TimeFormat["parse"] {
   const letters: { letter: string; count: number }[] = [];
   const source = (list: readonly Part[]): string =>
     list
@@ -135,10 +142,10 @@ function parser(pattern: string, parts: readonly Part[]): TimeFormat["parse"] {
         letters.push(p);
         const next = list[i + 1];
         const adjacent = next !== undefined && "letter" in next && numeric.has(next.letter);
-        return `(${fieldPattern(p.letter, p.count, adjacent)})`;
+        return `(${start && !adjacent && numeric.has(p.letter) && p.count < 3 ? "[+-]?\\d+" : fieldPattern(p.letter, p.count, adjacent)})`;
       })
       .join("");
-  const regex = new RegExp(`^${source(parts)}$`, "i");
+  const regex = new RegExp(`^${source(parts)}${start ? "" : "$"}`, "i");
   return (text, zone) => {
     const m = regex.exec(text);
     if (!m) throw new RangeError(`Text '${text}' could not be parsed with format '${pattern}'`);

@@ -45,3 +45,26 @@ export function fromLocal(zone: string, local: number): number {
   const guess = local - zoneOffset(zone, local);
   return local - zoneOffset(zone, guess);
 }
+
+/** Locales whose own zones have short names: in American English only America's have, the others are GMT+1 and so on. */
+const named = ["en-US", "en-GB", "en-AU", "en-NZ", "en-CA", "en-IN", "en-ZA", "en-IE"];
+const nameFormats = new Map<string, Intl.DateTimeFormat>();
+
+/** The zone's name at a time, as `PDT` or, where long, `Pacific Daylight Time`. A short one that nobody has is the long one's initials. */
+export function zoneName(zone: string, utc: number, long: boolean): string {
+  if (/^(UTC|GMT|Z|(UTC|GMT)?[+-].*)$/i.test(zone)) return zone;
+  const names = named.map((locale) => nameIn(locale, zone, utc, long)).filter((name) => !/^(GMT|UTC)[+-]/.test(name));
+  if (names.length > 0) return names[0]!;
+  const full = long ? zone : nameIn("en-US", zone, utc, true);
+  return /^[A-Z][a-z]+( [A-Z][a-z]+)+$/.test(full) ? full.replace(/[^A-Z]/g, "") : zone;
+}
+
+function nameIn(locale: string, zone: string, utc: number, long: boolean): string {
+  const key = `${locale} ${zone} ${long}`;
+  let format = nameFormats.get(key);
+  if (!format) {
+    format = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: long ? "long" : "short" });
+    nameFormats.set(key, format);
+  }
+  return format.formatToParts(utc).find((p) => p.type === "timeZoneName")?.value ?? zone;
+}

@@ -1,15 +1,23 @@
 import { MillraceError } from "../common/errors.js";
 import { javaDouble } from "../data/java-number.js";
+import type { Struct, Value } from "../data/schema.js";
 import type { SqlField } from "../data/sql-type.js";
 import { parseAvro } from "../schema-registry/avro/parse.js";
 import type { SchemaClient, StoredSchema } from "../schema-registry/client.js";
+import { parseProtobuf } from "../schema-registry/protobuf/parse.js";
+import { messageAt, messagePath, type ProtoFile, type ProtoMessage } from "../schema-registry/protobuf/schema.js";
 import { ByteReader } from "../serde/byte-reader.js";
 import { ByteWriter } from "../serde/byte-writer.js";
+import { nullableOf } from "../serde/create.js";
 import { avroToConnect } from "../serde/formats/avro/avro-to-connect.js";
 import { defaultAvroData } from "../serde/formats/avro/connect-names.js";
 import { compileAvroDecoder } from "../serde/formats/avro/decoder.js";
 import { compileAvroEncoder } from "../serde/formats/avro/encoder.js";
 import { KafkaRowSerde } from "../serde/formats/kafka/row-kafka.js";
+import { compileProtoDecoder } from "../serde/formats/protobuf/decoder.js";
+import { compileProtoEncoder } from "../serde/formats/protobuf/encoder.js";
+import { protoToConnect } from "../serde/formats/protobuf/proto-to-connect.js";
+import { protobufText } from "../serde/formats/protobuf/row-protobuf.js";
 import type { FormatInfo } from "../sql/plan/step.js";
 import { connectFromExact, exactFromConnect } from "./connect-exact.js";
 import { type ExactJson, formatExact, JsonNumber } from "./exact-json.js";
@@ -48,6 +56,12 @@ export function payloadCodec(options: PayloadOptions): PayloadCodec {
       return { encode: async () => null, decode: async () => "null" };
     case "AVRO":
       return avro(options);
+    case "PROTOBUF":
+      return protobuf(options);
+    case "PROTOBUF_NOSR":
+      return plainProtobuf(options);
+    case "JSON_SR":
+      return jsonSchema(options);
     default:
       throw new MillraceError("UNSUPPORTED", `The format ${options.format.format} is not built yet`);
   }
@@ -99,5 +113,73 @@ function avro({ topic, isKey, registry }: PayloadOptions): PayloadCodec {
       const value = compileAvroDecoder(own, connect)(new ByteReader().set(bytes, MAGIC, bytes.length));
       return exactFromConnect(value, connect);
     },
+  };
+}
+
+async function latest({ topic, isKey, registry }: PayloadOptions): Promise<{ stored: StoredSchema; references: readonly string[] }> {
+  const stored = await registry.latest(`${topic}-${isKey ? "key" : "value"}`);
+  return { stored, references: await registry.resolveReferences(stored.references) };
+}
+
+/** The message that the format names, else the first. */
+function messageOf(file: ProtoFile, { format }: PayloadOptions): { message: ProtoMessage; path: readonly number[] } {
+  const name = Object.entries(format.properties ?? {}).find(([k]) => k.toLowerCase() === "fullschemaname")?.[1];
+  const found = messagePath(file, (m) => name === undefined || m.fullName === name) ?? messagePath(file, () => true);
+  if (!found) throw new MillraceError("SCHEMA_INVALID", "The schema has no message");
+  return found;
+}
+
+function protobuf(options: PayloadOptions): PayloadCodec {
+  const { registry } = options;
+  return {
+    encode: async (json) => {
+      if (json === null) return null;
+      const { stored, references } = await latest(options);
+      const { message, path } = messageOf(parseProtobuf(stored.schema, references), options);
+      const schema = protoToConnect(message);
+      const out = new ByteWriter();
+      out.byte(0);
+      out.int32be(stored.id);
+      out.varint(path.length);
+      for (const index of path) out.varint(index);
+      compileProtoEncoder(message, schema)(out, (connectFromExact(json, schema) as Struct).values as Value[]);
+      return out.take();
+    },
+    decode: async (bytes) => {
+      const stored = await registry.getById(bytes.readUInt32BE(1));
+      const file = parseProtobuf(stored.schema, await registry.resolveReferences(stored.references));
+      const header = new ByteReader().set(bytes, MAGIC, bytes.length);
+      const depth = header.int();
+      const message = messageAt(file, depth === 0 ? [0] : Array.from({ length: depth }, () => header.int()))!;
+      const schema = protoToConnect(message);
+      return exactFromConnect(compileProtoDecoder(message, schema)(bytes, header.position, bytes.length), schema);
+    },
+  };
+}
+
+function plainProtobuf({ columns, format }: PayloadOptions): PayloadCodec {
+  const message = parseProtobuf(protobufText({ columns, nullable: nullableOf(format.properties ?? {}) })).messages[0]!;
+  const schema = protoToConnect(message);
+  return {
+    encode: async (json) => {
+      if (json === null) return null;
+      const out = new ByteWriter();
+      compileProtoEncoder(message, schema)(out, (connectFromExact(json, schema) as Struct).values as Value[]);
+      return out.take();
+    },
+    decode: async (bytes) => exactFromConnect(compileProtoDecoder(message, schema)(bytes, 0, bytes.length), schema),
+  };
+}
+
+function jsonSchema(options: PayloadOptions): PayloadCodec {
+  return {
+    encode: async (json) => {
+      if (json === null) return null;
+      const { stored } = await latest(options);
+      const header = Buffer.alloc(MAGIC);
+      header.writeUInt32BE(stored.id, 1);
+      return Buffer.concat([header, Buffer.from(formatExact(json))]);
+    },
+    decode: async (bytes) => bytes.toString("utf8", MAGIC),
   };
 }

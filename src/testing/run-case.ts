@@ -53,7 +53,7 @@ export async function runCase(test: TestCase, options: RunOptions): Promise<Case
   let lines = "";
   for (const [index, statement] of test.statements.entries()) {
     try {
-      declareTopics(statement, host, test.topics);
+      declareTopics(lines + statement, host, test.topics);
       await host.run(lines + statement);
       lines += "\n".repeat(statement.split("\n").length);
     } catch (error) {

@@ -69,7 +69,11 @@ export const testFunctions = [
         (...maps) =>
           maps.map((m, i) => doubleText([...m.values()][0], types[i].value)),
     },
-    { args: "T", returns: "ARRAY<T>", call: (v) => [v] },
+    {
+      args: "T",
+      returns: ([t]) => ({ base: "ARRAY", element: t.base === "DECIMAL" ? { ...t, precision: t.precision + 10 } : t }),
+      call: (v) => [v],
+    },
   ]),
   declared("THROWING_UDTF", "TABLE", [{ args: "BOOLEAN", returns: "ARRAY<BOOLEAN>", call: (b) => (b ? fail() : [b]) }]),
 ];

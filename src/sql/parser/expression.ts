@@ -258,6 +258,8 @@ function lambda(ts: TokenStream, at: Position): ParsedExpression {
   return { kind: "lambda", at, parameters, body: parseExpr(ts) };
 }
 
+/** Elsewhere SECOND is a name as any other. */
+const takesUnit = /^(DATE|TIME|TIMESTAMP)(ADD|SUB)$/;
 const units = /^(MILLISECOND|SECOND|MINUTE|HOUR|DAY|WEEK|MONTH|YEAR|MICROSECOND|NANOSECOND)S?$/;
 
 function named(ts: TokenStream, at: Position): ParsedExpression {
@@ -279,16 +281,15 @@ function call(ts: TokenStream, at: Position): ParsedExpression {
     ts.expect(")");
     return { kind: "call", at, name, args: [], star: true };
   }
-  const argument = (): ParsedExpression => {
-    const token = ts.current;
-    const follows = ts.peek(1);
-    if (token.type === "word" && units.test(token.value) && follows.type === "symbol" && follows.value === ",") {
-      ts.advance();
-      return { kind: "interval-unit", at: { line: token.line, column: token.column }, unit: token.value.replace(/S?$/, "S") };
-    }
-    return parseExpr(ts);
-  };
-  const args = ts.at(")") ? [] : ts.list(argument);
+  const args: ParsedExpression[] = [];
+  const token = ts.current;
+  const follows = ts.peek(1);
+  if (takesUnit.test(name) && token.type === "word" && units.test(token.value) && follows.type === "symbol" && follows.value === ",") {
+    ts.advance();
+    ts.expect(",");
+    args.push({ kind: "interval-unit", at: { line: token.line, column: token.column }, unit: token.value.replace(/S?$/, "S") });
+  }
+  if (!ts.at(")")) args.push(...ts.list(() => parseExpr(ts)));
   ts.expect(")");
   return { kind: "call", at, name, args, star: false };
 }

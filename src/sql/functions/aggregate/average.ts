@@ -21,35 +21,33 @@ export const average: AggregateDeclaration = {
   overloads: ["INTEGER", "BIGINT", "DOUBLE"].map((args) => ({ args, make: () => mean as Aggregator, overTables: true })),
 };
 
-/** count, mean and the sum of squared differences from it (Welford), which take a value back as they add one */
-type Spread = readonly [count: number, mean: number, squares: number];
+/** sum, count and the sum of squared differences from the mean (Youngs and Cramer), which take a value back as they add one */
+type Spread = readonly [sum: number, count: number, squares: number];
+const share = (n: number, sum: number, x: number) => (n * x - sum) ** 2 / (n * (n - 1));
 const spread = (result: (s: Spread) => number): Aggregator<Spread> => ({
-  stateType: struct(["COUNT", sqlTypes.bigint], ["MEAN", sqlTypes.double], ["M2", sqlTypes.double]),
+  stateType: struct(["SUM", sqlTypes.double], ["COUNT", sqlTypes.bigint], ["M2", sqlTypes.double]),
   resultType: sqlTypes.double,
   initial: () => [0, 0, 0],
-  add(s, [v]) {
-    if (v === null) return s;
+  add([sum, count, squares], [v]) {
+    if (v === null) return [sum, count, squares];
     const x = Number(v);
-    const m = s[1] + (x - s[1]) / (s[0] + 1);
-    return [s[0] + 1, m, s[2] + (x - s[1]) * (x - m)];
+    const n = count + 1;
+    return [sum + x, n, n === 1 ? 0 : squares + share(n, sum + x, x)];
   },
-  undo(s, [v]) {
-    if (v === null) return s;
-    if (s[0] === 1) return [0, 0, 0];
+  undo([sum, count, squares], [v]) {
+    if (v === null) return [sum, count, squares];
     const x = Number(v);
-    const m = (s[1] * s[0] - x) / (s[0] - 1);
-    return [s[0] - 1, m, s[2] - (x - m) * (x - s[1])];
+    return count <= 1 ? [0, 0, 0] : [sum - x, count - 1, squares - share(count, sum, x)];
   },
   merge(a, b) {
-    if (a[0] === 0) return b;
-    if (b[0] === 0) return a;
-    const n = a[0] + b[0];
-    const d = b[1] - a[1];
-    return [n, a[1] + (d * b[0]) / n, a[2] + b[2] + (d * d * a[0] * b[0]) / n];
+    if (a[1] === 0) return b;
+    if (b[1] === 0) return a;
+    const n = a[1] + b[1];
+    return [a[0] + b[0], n, a[2] + b[2] + (b[1] * a[0] - a[1] * b[0]) ** 2 / (a[1] * b[1] * n)];
   },
   result,
 });
-const variance = ([n, , m2]: Spread) => (n < 2 ? 0 : m2 / (n - 1));
+const variance = ([, n, squares]: Spread) => (n < 2 ? 0 : squares / (n - 1));
 const deviation = spread((s) => Math.sqrt(variance(s)));
 const sampleVariance = spread(variance);
 const numeric = ["INTEGER", "BIGINT", "DOUBLE"];

@@ -222,8 +222,11 @@ export const collectionFunctions: readonly FunctionDeclaration[] = [
       {
         args: "MAP<K, V>, (K, V) => A, (K, V) => B",
         returns: "MAP<A, B>",
-        call: (m: Dict, f: (k: unknown, v: unknown) => unknown, g: (k: unknown, v: unknown) => unknown) =>
-          new Map([...m].map(([k, v]) => [f(k, v), g(k, v)])),
+        call: (m: Dict, f: (k: unknown, v: unknown) => unknown, g: (k: unknown, v: unknown) => unknown) => {
+          const out = new Map([...m].map(([k, v]) => [f(k, v), g(k, v)]));
+          if (out.size < m.size) throw new RangeError("Duplicate key of a transformed map");
+          return out;
+        },
       },
     ],
   },

@@ -11,7 +11,9 @@ function decode(text: string, encoding: string): Buffer {
     case "hex": {
       const quoted = /^X'(.*)'$/i.exec(text);
       const plain = quoted ? quoted[1]! : text.replace(/^0x/, "");
-      if (!/^[0-9a-fA-F]*$/.test(plain) || (quoted && plain.length % 2 === 1)) throw new RangeError(`Not hexadecimal: ${text}`);
+      // only behind 0x may half a byte stand
+      const whole = plain.length % 2 === 0 || text.startsWith("0x");
+      if (!/^[0-9a-fA-F]*$/.test(plain) || !whole) throw new RangeError(`Not hexadecimal: ${text}`);
       return Buffer.from(plain.length % 2 ? `0${plain}` : plain, "hex");
     }
     case "utf8":

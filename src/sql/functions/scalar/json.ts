@@ -194,7 +194,7 @@ export const jsonFunctions: readonly FunctionDeclaration[] = [
         returns: "MAP<STRING, STRING>",
         call: (s: string) => {
           const v = parseJson(s);
-          return v instanceof Map ? new Map([...v].map(([k, x]) => [k, writeJson(x)])) : null;
+          return v instanceof Map ? new Map([...v].map(([k, x]) => [k, textOf(x)])) : null;
         },
       },
     ],

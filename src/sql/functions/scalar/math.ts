@@ -5,6 +5,7 @@ import { compareValues } from "../../evaluate/compare.js";
 import { fitDecimal } from "../../evaluate/decimal.js";
 import { type Long, negateLong, normalizeLong } from "../../evaluate/long.js";
 import type { FunctionDeclaration, ScalarOverload } from "../declaration.js";
+import { naturalLog } from "../natural-log.js";
 
 const category = "MATHEMATICAL" as const;
 
@@ -154,7 +155,7 @@ export const mathFunctions: readonly FunctionDeclaration[] = [
   real("SQRT", "The square root; NaN of a negative number.", Math.sqrt, ["SQRT(9)", "3.0"]),
   real("CBRT", "The cube root.", Math.cbrt, ["CBRT(27)", "3.0"]),
   real("EXP", "e to the power of the argument.", Math.exp, ["EXP(0)", "1.0"]),
-  real("LN", "The natural logarithm.", Math.log, ["LN(1)", "0.0"]),
+  real("LN", "The natural logarithm.", naturalLog, ["LN(1)", "0.0"]),
   real("SIN", "The sine of an angle in radians.", Math.sin, ["SIN(0)", "0.0"]),
   real("COS", "The cosine of an angle in radians.", Math.cos, ["COS(0)", "1.0"]),
   real("TAN", "The tangent of an angle in radians.", Math.tan, ["TAN(0)", "0.0"]),
@@ -180,12 +181,12 @@ export const mathFunctions: readonly FunctionDeclaration[] = [
     description: "The natural logarithm, or with two arguments the logarithm of the second to the base of the first.",
     examples: [["LOG(2, 8)", "3.0"]],
     overloads: [
-      { args: "DOUBLE", returns: "DOUBLE", call: Math.log },
+      { args: "DOUBLE", returns: "DOUBLE", call: naturalLog },
       {
         args: "DOUBLE, DOUBLE",
         returns: "DOUBLE",
         call: (b: number, x: number) =>
-          b <= 0 || b === 1 ? Number.NaN : b === 2 ? Math.log2(x) : b === 10 ? Math.log10(x) : Math.log(x) / Math.log(b),
+          b <= 0 || b === 1 ? Number.NaN : b === 2 ? Math.log2(x) : b === 10 ? Math.log10(x) : naturalLog(x) / naturalLog(b),
       },
     ],
   },

@@ -93,9 +93,15 @@ export const timeFunctions: readonly FunctionDeclaration[] = [
   {
     name: "PARSE_DATE",
     category,
-    description: "The DATE that a text gives by a Java pattern.",
+    description: "The DATE that a text begins with, by a Java pattern.",
     examples: [["PARSE_DATE('20200229', 'yyyyMMdd')", "2020-02-29"]],
-    overloads: parsing("DATE", (ms) => Math.floor(ms / day), false),
+    overloads: [
+      {
+        args: "STRING, STRING",
+        returns: "DATE",
+        call: (text: string, pattern: string) => Math.floor(javaTimeFormat(pattern).parseStart(text, utc) / day),
+      },
+    ],
   },
   {
     name: "PARSE_TIME",
