@@ -4,7 +4,10 @@ import type { SchemaClient } from "../schema-registry/client.js";
 import { AvroRowSerde } from "./formats/avro/row-avro.js";
 import { DelimitedRowSerde, delimiterOf } from "./formats/delimited/row-delimited.js";
 import { JsonRowSerde } from "./formats/json/row-json.js";
+import { JsonSchemaRowSerde } from "./formats/json-schema/row-json-schema.js";
 import { KafkaRowSerde, NoneRowSerde } from "./formats/kafka/row-kafka.js";
+import type { NullableRepresentation } from "./formats/protobuf/connect-to-proto.js";
+import { PlainProtobufRowSerde, ProtobufRowSerde } from "./formats/protobuf/row-protobuf.js";
 import type { RowSerde, RowSerdeRequest } from "./row-serde.js";
 
 export interface SerdeServices {
@@ -14,10 +17,12 @@ export interface SerdeServices {
 /** What `properties` may hold, by these names without case. */
 const DELIMITER = ["delimiter", "value_delimiter", "key_delimiter"];
 const RECORD_NAME = ["fullschemaname", "value_avro_schema_full_name"];
+const NULLABLE = ["nullablerepresentation", "value_protobuf_nullable_representation", "key_protobuf_nullable_representation"];
 const SCHEMA_ID = ["schemaid", "value_schema_id", "key_schema_id"];
 
 /**
- * A format bound to columns, as ksqlDB's formats write and read them: AVRO, JSON, KAFKA, DELIMITED, NONE. A single column is
+ * A format bound to columns, as ksqlDB's formats write and read them: AVRO, JSON, JSON_SR, PROTOBUF,
+ * PROTOBUF_NOSR, KAFKA, DELIMITED, NONE. A single column is
  * bare with the feature UNWRAP_SINGLES, and in keys unless the feature is WRAP_SINGLES.
  * @throws UNSUPPORTED for a format that is not known or not built, DATA_INVALID for columns that the format cannot hold
  */
@@ -33,14 +38,13 @@ export function createRowSerde(request: RowSerdeRequest, services: SerdeServices
       if (columns.length === 0) return new NoneRowSerde();
       if (columns.some((c) => hasOddMap(c.type))) throw new MillraceError("DATA_INVALID", "Avro only supports MAPs with STRING keys");
       const recordName = property(properties, RECORD_NAME);
-      const schemaId = property(properties, SCHEMA_ID);
       return new AvroRowSerde(services.registry, {
         columns,
         needed,
         isKey,
         unwrapped,
         ...(recordName === undefined ? {} : { recordName }),
-        ...(schemaId === undefined ? {} : { schemaId: Number(schemaId) }),
+        ...schemaIdOf(properties),
       });
     }
     case "KAFKA":
@@ -56,13 +60,42 @@ export function createRowSerde(request: RowSerdeRequest, services: SerdeServices
           `The 'NONE' format can only be used when no columns are defined. Got: [${described(request)}]`,
         );
       return new NoneRowSerde();
-    case "JSON_SR":
+    case "JSON_SR": {
+      if (columns.length === 0) return new NoneRowSerde();
+      if (columns.some((c) => hasOddMap(c.type)))
+        throw new MillraceError("DATA_INVALID", "JSON_SR only supports MAP types with STRING keys");
+      return new JsonSchemaRowSerde(services.registry, { columns, needed, isKey, unwrapped, ...schemaIdOf(properties) });
+    }
     case "PROTOBUF":
-    case "PROTOBUF_NOSR":
-      throw new MillraceError("UNSUPPORTED", `The format ${request.format.toUpperCase()} is not built yet`);
+    case "PROTOBUF_NOSR": {
+      const format = request.format.toUpperCase();
+      if (columns.length === 0) return new NoneRowSerde();
+      if (columns.some((c) => hasOddMap(c.type)))
+        throw new MillraceError("DATA_INVALID", `${format} format only supports MAP types with STRING keys`);
+      const messageName = property(properties, RECORD_NAME);
+      const options = {
+        columns,
+        needed,
+        nullable: nullableOf(properties),
+        ...(messageName === undefined ? {} : { messageName }),
+      };
+      if (format === "PROTOBUF_NOSR") return new PlainProtobufRowSerde(options);
+      return new ProtobufRowSerde(services.registry, { ...options, isKey, ...schemaIdOf(properties) });
+    }
     default:
       throw new MillraceError("UNSUPPORTED", `Unknown format: ${request.format}`);
   }
+}
+
+/** What `{KEY,VALUE}_PROTOBUF_NULLABLE_REPRESENTATION` says. */
+export function nullableOf(properties: Readonly<Record<string, string>>): NullableRepresentation {
+  const given = property(properties, NULLABLE)?.toLowerCase();
+  return given === "optional" || given === "wrapper" ? given : "none";
+}
+
+function schemaIdOf(properties: Readonly<Record<string, string>>): { schemaId?: number } {
+  const id = property(properties, SCHEMA_ID);
+  return id === undefined ? {} : { schemaId: Number(id) };
 }
 
 function described({ columns, isKey }: RowSerdeRequest): string {

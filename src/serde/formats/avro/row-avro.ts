@@ -3,11 +3,11 @@ import { type Schema, Struct, type Value } from "../../../data/schema.js";
 import type { SqlField } from "../../../data/sql-type.js";
 import { parseAvro } from "../../../schema-registry/avro/parse.js";
 import { type AvroField, type AvroRecord, type AvroSchema, formatAvro } from "../../../schema-registry/avro/schema.js";
-import type { SchemaClient } from "../../../schema-registry/client.js";
+import type { SchemaClient, StoredSchema } from "../../../schema-registry/client.js";
 import { ByteReader } from "../../byte-reader.js";
-import { ByteWriter } from "../../byte-writer.js";
-import type { Row, RowSerde } from "../../row-serde.js";
-import { topicNameStrategy } from "../../subject-name.js";
+import type { ByteWriter } from "../../byte-writer.js";
+import type { Row } from "../../row-serde.js";
+import { type ReadRow, type RegistryRowOptions, RegistryRowSerde } from "../registry-row.js";
 import { avroToConnect } from "./avro-to-connect.js";
 import { DECIMAL, defaultAvroData } from "./connect-names.js";
 import { connectToAvro } from "./connect-to-avro.js";
@@ -16,20 +16,12 @@ import { type AvroEncoder, compileAvroEncoder } from "./encoder.js";
 import { type FieldPlan, generateRecordReader } from "./record-reader.js";
 import { columnsToConnect, connectFromSql, KSQL_RECORD, sqlFromConnect, sqlToConnect } from "./sql-connect.js";
 
-const HEADER = 5;
-
-export interface AvroRowOptions {
+export interface AvroRowOptions extends RegistryRowOptions {
   readonly columns: readonly SqlField[];
   readonly needed: readonly number[];
-  readonly isKey: boolean;
-  readonly unwrapped: boolean;
   /** full name of the value's record */
   readonly recordName?: string;
-  /** write with this registered schema instead of the columns' own */
-  readonly schemaId?: number;
 }
-
-type Read = (bytes: Buffer, start: number, end: number) => Row;
 
 interface ColumnEncoder {
   /** of the column; -1 for a registered field that is none */
@@ -39,18 +31,16 @@ interface ColumnEncoder {
 }
 
 /** ksqlDB's AVRO format: the registry's wire format, fields found by name without case in any writer's schema. */
-export class AvroRowSerde implements RowSerde {
-  private readonly ids = new Map<string, number>();
-  private readonly readers: (Read | undefined)[] = [];
+export class AvroRowSerde extends RegistryRowSerde {
   private readonly schema: Schema;
   private readonly avro: AvroSchema;
   private encoders: ColumnEncoder[];
-  private readonly out = new ByteWriter();
 
   constructor(
-    private readonly registry: SchemaClient,
+    registry: SchemaClient,
     private readonly options: AvroRowOptions,
   ) {
+    super(registry, "AVRO", options);
     const { columns, unwrapped, recordName } = options;
     this.schema = unwrapped ? sqlToConnect(columns[0]!.type, recordName ?? KSQL_RECORD) : columnsToConnect(columns, recordName);
     // a bare value's schema is not a union: null is a record without a value
@@ -59,54 +49,16 @@ export class AvroRowSerde implements RowSerde {
     this.encoders = this.compileEncoders(this.avro);
   }
 
-  async prepareWrite(topic: string): Promise<void> {
-    if (this.ids.has(topic)) return;
-    const { schemaId } = this.options;
-    if (schemaId !== undefined) {
-      const stored = await this.registry.getById(schemaId);
-      this.encoders = this.compileEncoders(parseAvro(stored.schema, await this.registry.resolveReferences(stored.references)));
-      this.ids.set(topic, schemaId);
-      return;
-    }
-    const subject = topicNameStrategy(topic, this.options.isKey, undefined);
-    this.ids.set(topic, await this.registry.register(subject, { schema: formatAvro(this.avro) }));
+  protected ownSchema(): string {
+    return formatAvro(this.avro);
   }
 
-  prepareRead(_topic: string, bytes: Buffer, start: number, end: number): Promise<void> | undefined {
-    if (end - start < HEADER || bytes[start] !== 0) return undefined; // deserialize says what is wrong
-    const id = bytes.readUInt32BE(start + 1);
-    return this.readers[id] === undefined ? this.learn(id) : undefined;
+  protected writeWith(stored: StoredSchema, references: readonly string[]): void {
+    this.encoders = this.compileEncoders(parseAvro(stored.schema, references));
   }
 
-  serialize(topic: string, row: Row | null): Buffer | null {
-    if (row === null || (this.options.unwrapped && (row[0] === null || row[0] === undefined))) return null;
-    this.encode(topic, row);
-    return this.out.take();
-  }
-
-  serializeInto(topic: string, row: Row, out: Buffer, position: number): number {
-    this.encode(topic, row);
-    const n = this.out.position;
-    if (position + n > out.length) return -1;
-    this.out.buffer.copy(out, position, 0, n);
-    return position + n;
-  }
-
-  deserialize(topic: string, bytes: Buffer, start: number, end: number): Row {
-    if (end - start < HEADER || bytes[start] !== 0) throw new MillraceError("DESERIALIZATION", "Unknown magic byte!");
-    const id = bytes.readUInt32BE(start + 1);
-    const read = this.readers[id];
-    if (!read) throw new MillraceError("INTERNAL", `schema ${id} was not looked up before reading topic ${topic}`);
-    return read(bytes, start + HEADER, end);
-  }
-
-  private encode(topic: string, row: Row): void {
-    const id = this.ids.get(topic);
-    if (id === undefined) throw new MillraceError("INTERNAL", `no schema was registered before writing to topic ${topic}`);
-    const { out, encoders } = this;
-    out.position = 0;
-    out.byte(0);
-    out.int32be(id);
+  protected write(out: ByteWriter, row: Row): void {
+    const { encoders } = this;
     for (let i = 0; i < encoders.length; i++) {
       const { index, encode, convert } = encoders[i]!;
       const v = index < 0 ? null : row[index];
@@ -134,26 +86,12 @@ export class AvroRowSerde implements RowSerde {
     });
   }
 
-  private async learn(id: number): Promise<void> {
-    try {
-      this.readers[id] = await this.readerOf(id);
-    } catch (error) {
-      // A registry that is away is asked again; a schema that does not fit is an error of each of its records, not of the query.
-      if (!(error instanceof MillraceError) || error.domain !== "user") throw error;
-      this.readers[id] = () => {
-        throw error;
-      };
-    }
-  }
-
-  private async readerOf(id: number): Promise<Read> {
-    const stored = this.registry.cached(id) ?? (await this.registry.getById(id));
-    if (stored.schemaType !== "AVRO") throw new MillraceError("DESERIALIZATION", `Schema ${id} is ${stored.schemaType}, not AVRO`);
-    const avro = parseAvro(stored.schema, await this.registry.resolveReferences(stored.references));
+  protected readerOf({ schema, id }: StoredSchema, references: readonly string[]): ReadRow {
+    const avro = parseAvro(schema, references);
     return this.options.unwrapped ? this.bareReader(avro) : this.recordReader(avro, id);
   }
 
-  private bareReader(avro: AvroSchema): Read {
+  private bareReader(avro: AvroSchema): ReadRow {
     const column = this.options.columns[0]!;
     const schema = avroToConnect(avro, defaultAvroData);
     const decode = compileAvroDecoder(avro, schema);
@@ -165,7 +103,7 @@ export class AvroRowSerde implements RowSerde {
     };
   }
 
-  private recordReader(writer: AvroSchema, id: number): Read {
+  private recordReader(writer: AvroSchema, id: number): ReadRow {
     const avro = writer.type === "union" ? writer.branches.find((b) => b.type === "record") : writer;
     if (avro?.type !== "record") throw new MillraceError("DESERIALIZATION", `Schema ${id} is ${writer.type}, not a record`);
     const { columns, needed } = this.options;
@@ -184,7 +122,7 @@ export class AvroRowSerde implements RowSerde {
       general,
       `let ${values.map((v) => `${v} = null`).join(", ")};`,
       `return [${values.join(", ")}];`,
-    ) as unknown as Read;
+    ) as unknown as ReadRow;
     if (writer === avro) return read;
     const branch = writer.type === "union" ? writer.branches.indexOf(avro) : 0;
     const none = columns.map(() => null);
