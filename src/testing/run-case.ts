@@ -1,5 +1,6 @@
 import { asError, type MillraceError } from "../common/errors.js";
 import { formatSqlType } from "../data/sql-type.js";
+import { registerSchemas } from "../engine/schemas.js";
 import type { FunctionRegistry } from "../sql/functions/registry.js";
 import type { DataSource } from "../sql/metastore/data-source.js";
 import { parse } from "../sql/parser/parse.js";
@@ -47,7 +48,10 @@ const nothing = { topics: {}, sources: [], topicMetadata: [] };
  * inputs of its topics, record by record, and then what other queries wrote to its topics. Compares nothing.
  */
 export async function runCase(test: TestCase, options: RunOptions): Promise<CaseReport> {
-  const host = await StatementHost.open({ ...options, properties: { ...options.properties, ...test.properties } });
+  const settings = { ...options, properties: { ...options.properties, ...test.properties } };
+  const host = await StatementHost.open(settings);
+  // schemas have their ids in this order: those of columns that statements declare, then those of topics
+  if (test.statements.some((s) => /schema_id/i.test(s))) await declareSchemas(test, host, await StatementHost.open(settings));
   await addTopics(test.topics, host);
   // positions in messages are those of the file that the statements make up
   let lines = "";
@@ -117,6 +121,21 @@ async function addTopics(topics: readonly CaseTopic[], host: StatementHost): Pro
   }
 }
 
+/** Registers what the CREATE statements with columns will, ahead of them; `apart` is where they run for it. */
+async function declareSchemas(test: TestCase, host: StatementHost, apart: StatementHost): Promise<void> {
+  for (const sql of test.statements) {
+    try {
+      if (!parse(sql).every(({ statement: s }) => s.kind === "create-type" || (s.kind === "create-source" && s.columns.length > 0))) continue;
+      declareTopics(sql, apart, test.topics);
+      await apart.run(sql);
+    } catch {
+      // it says so again where it counts
+    }
+  }
+  const given = (s: DataSource) => test.topics.some((t) => t.name === s.topic && (t.key.schema ?? t.value.schema) !== undefined);
+  for (const source of apart.seen) if (!given(source)) await registerSchemas(source, host.registry, false);
+}
+
 /** What a CREATE names is there before it, in four partitions, unless it says how many it wants. */
 function declareTopics(sql: string, host: StatementHost, topics: readonly CaseTopic[]): void {
   for (const { statement } of parse(sql)) {
@@ -157,7 +176,8 @@ class TopicCodecs {
   }
   format(topic: string, side: "key" | "value"): FormatInfo {
     const given = this.topics.find((t) => t.name === topic)?.[side].format;
-    return given === undefined ? (this.source(topic)?.formats[side] ?? { format: side === "key" ? "KAFKA" : "JSON" }) : { format: given };
+    const otherwise = given ?? (side === "key" ? "KAFKA" : "JSON");
+    return this.source(topic)?.formats[side] ?? { format: otherwise };
   }
 
   of(topic: string) {
@@ -253,7 +273,17 @@ async function reportMetadata(host: StatementHost, codecs: TopicCodecs, internal
   for (const { name, partitions } of host.broker.topics.values()) {
     const shown = (side: "key" | "value") => {
       const { format, features = [], properties = {} } = codecs.format(name, side);
-      return { format, features, properties };
+      const { nullableRepresentation: nullable, ...others } = properties;
+      return {
+        format,
+        features,
+        properties: {
+          ...others,
+          ...(nullable === undefined ? {} : { nullableRepresentation: nullable.toLowerCase() }),
+          // a field of a wrapper message is the wrapped value, always
+          ...(format === "PROTOBUF" ? { unwrapPrimitives: "true" } : {}),
+        },
+      };
     };
     const schema = async (side: "key" | "value") => {
       const stored = await host.registry.latest(`${name}-${side}`).catch(() => undefined);
