@@ -3,12 +3,12 @@ export class RestClient {
   constructor(private readonly base: string) {}
 
   /** @throws Error with the server's message, or one that says that nothing answers there */
-  async call<T = unknown>(method: string, path: string, body?: unknown): Promise<T> {
+  async call<T = unknown>(method: string, path: string, body?: unknown, type = "application/json"): Promise<T> {
     let response: Response;
     try {
       response = await fetch(new URL(path, this.base), {
         method,
-        ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { headers: { "content-type": type }, body: JSON.stringify(body) }),
       });
     } catch (cause) {
       throw new Error(`nothing answers at ${this.base} (is millrace running? --url names another address)`, { cause });

@@ -1,6 +1,8 @@
 import { Command } from "commander";
 import { asError } from "../common/errors.js";
+import { linesOf, type ProduceOptions, produceLines } from "./produce.js";
 import { renderEntity } from "./render.js";
+import { RestClient } from "./rest-client.js";
 import { SqlClient } from "./sql-client.js";
 import { table } from "./table.js";
 
@@ -17,9 +19,9 @@ interface TopicDetails {
   readonly configs: readonly { readonly name: string; readonly value: string; readonly source: string }[];
 }
 
-/** `millrace topics list|describe|tail`, through the SQL server's port. */
+/** `millrace topics list|describe|tail`, through the SQL server's port, and `produce`, through the REST proxy's. */
 export function topicsCommand(io: Io = processIo): Command {
-  const command = new Command("topics").description("List, describe and read topics through the SQL server.");
+  const command = new Command("topics").description("List, describe, read and write topics.");
   const action =
     <A extends unknown[]>(run: (...args: A) => Promise<void>) =>
     async (...args: A) => {
@@ -83,6 +85,22 @@ export function topicsCommand(io: Io = processIo): Command {
         } finally {
           process.removeListener("SIGINT", stop);
         }
+      }),
+    );
+  command
+    .command("produce")
+    .description("Write lines of a file or of standard input as records, through the REST proxy")
+    .argument("<topic>")
+    .option("--url <url>", "the REST proxy", "http://127.0.0.1:8082")
+    .option("-f, --file <path>", "read these lines; standard input without it")
+    .option("-K, --key-separator <text>", "a line is a key and a value with this between them; without it the whole line is the value")
+    .option("--null-marker <text>", "a value that is this text is null: the record deletes its key")
+    .option("-p, --partition <n>", "the partition; by the key without it", Number)
+    .action(
+      action(async (topic: string, options: ProduceOptions & { url: string; file?: string }) => {
+        const { count, failed } = await produceLines(new RestClient(options.url), topic, await linesOf(options.file), options);
+        io.err(`${count} record${count === 1 ? "" : "s"} written to ${topic}`);
+        if (failed > 0) throw new Error(`${failed} were refused`);
       }),
     );
   return command;
