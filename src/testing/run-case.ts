@@ -125,7 +125,8 @@ async function addTopics(topics: readonly CaseTopic[], host: StatementHost): Pro
 async function declareSchemas(test: TestCase, host: StatementHost, apart: StatementHost): Promise<void> {
   for (const sql of test.statements) {
     try {
-      if (!parse(sql).every(({ statement: s }) => s.kind === "create-type" || (s.kind === "create-source" && s.columns.length > 0))) continue;
+      if (!parse(sql).every(({ statement: s }) => s.kind === "create-type" || (s.kind === "create-source" && s.columns.length > 0)))
+        continue;
       declareTopics(sql, apart, test.topics);
       await apart.run(sql);
     } catch {
@@ -152,14 +153,26 @@ async function register(subject: string, side: CaseSide, { registry }: Statement
   const schemaType = side.format?.startsWith("PROTOBUF") ? "PROTOBUF" : side.format?.startsWith("JSON") ? "JSON" : "AVRO";
   const references: { name: string; subject: string; version: number }[] = [];
   for (const r of side.references) {
-    await registry.register(r.name, { schema: r.schema, schemaType });
+    // the ids of these are nobody's business, and take none from the others
+    await registry.setMode(r.name, "IMPORT", true);
+    await registry.register(r.name, { schema: r.schema, schemaType }, { id: FIRST_REFERENCE_ID + references.length });
+    await registry.setMode(r.name, null);
     references.push({ name: r.name, subject: r.name, version: (await registry.latest(r.name)).version });
   }
   const input = { schema: side.schema!, schemaType, references } as const;
-  if (side.schemaId === undefined) return void (await registry.register(subject, input));
+  const id = side.schemaId ?? (references.length > 0 ? 1 + registered(registry) : undefined);
+  if (id === undefined) return void (await registry.register(subject, input));
   await registry.setMode(subject, "IMPORT", true);
-  await registry.register(subject, input, { id: side.schemaId });
+  await registry.register(subject, input, { id });
   await registry.setMode(subject, null);
+}
+
+const FIRST_REFERENCE_ID = 1_000_000;
+/** The highest id given out, those of references aside. */
+function registered(registry: StatementHost["registry"]): number {
+  let id = 0;
+  while (registry.cached(id + 1)) id++;
+  return id;
 }
 
 /** Both sides of a topic's records. */

@@ -14,7 +14,7 @@ import { connectToAvro } from "./connect-to-avro.js";
 import { compileAvroDecoder } from "./decoder.js";
 import { type AvroEncoder, compileAvroEncoder } from "./encoder.js";
 import { type FieldPlan, generateRecordReader } from "./record-reader.js";
-import { columnsToConnect, connectFromSql, KSQL_RECORD, sqlFromConnect, sqlToConnect } from "./sql-connect.js";
+import { columnsToConnect, connectByName, connectFromSql, KSQL_RECORD, sqlFromConnect, sqlToConnect } from "./sql-connect.js";
 
 export interface AvroRowOptions extends RegistryRowOptions {
   readonly columns: readonly SqlField[];
@@ -54,7 +54,8 @@ export class AvroRowSerde extends RegistryRowSerde {
   }
 
   protected writeWith(stored: StoredSchema, references: readonly string[]): void {
-    this.encoders = this.compileEncoders(parseAvro(stored.schema, references));
+    const avro = parseAvro(stored.schema, references);
+    this.encoders = this.registeredEncoders(avro, avroToConnect(avro, defaultAvroData));
   }
 
   protected write(out: ByteWriter, row: Row): void {
@@ -83,6 +84,24 @@ export class AvroRowSerde extends RegistryRowSerde {
       const index = columns.findIndex((c) => c.name === field.name);
       if (index < 0) return { index, encode: defaultEncoder(avro, field), convert: undefined };
       return encoderOf(index, this.schema.fields![index]!.schema, field.type);
+    });
+  }
+
+  /** By the registered schema: what is null takes on its default there. */
+  private registeredEncoders(avro: AvroSchema, schema: Schema): ColumnEncoder[] {
+    const { columns, unwrapped } = this.options;
+    const encoderOf = (index: number, own: Schema, type: AvroSchema): ColumnEncoder => ({
+      index,
+      encode: compileAvroEncoder(own, type, defaultAvroData, columns[index]!.name),
+      convert: connectByName(columns[index]!.type, own),
+    });
+    if (unwrapped) return [encoderOf(0, schema, avro)];
+    if (avro.type !== "record" || schema.type !== "struct")
+      throw new MillraceError("SCHEMA_INVALID", `The registered schema is ${avro.type}, not a record of the columns`);
+    return avro.fields.map((field, i) => {
+      const index = columns.findIndex((c) => c.name === field.name);
+      if (index < 0) return { index, encode: defaultEncoder(avro, field), convert: undefined };
+      return encoderOf(index, schema.fields![i]!.schema, field.type);
     });
   }
 

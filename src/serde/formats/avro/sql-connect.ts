@@ -53,10 +53,11 @@ export function sqlToConnect(type: SqlType, name = KSQL_RECORD): Schema {
 }
 
 /**
- * The SQL type of a Connect schema, names in upper case as ksqlDB infers them.
+ * The SQL type of a Connect schema, names in upper case as ksqlDB infers them, or as they are.
  * @throws SCHEMA_INVALID for what SQL has no type for
  */
-export function connectToSql(schema: Schema, path: string): SqlType {
+export function connectToSql(schema: Schema, path: string, exactNames = false): SqlType {
+  const inner = (s: Schema, part: string) => connectToSql(s, `${path}${part}`, exactNames);
   switch (schema.type) {
     case "boolean":
       return { base: "BOOLEAN" };
@@ -80,19 +81,19 @@ export function connectToSql(schema: Schema, path: string): SqlType {
         scale: Number(schema.parameters?.["scale"] ?? 0),
       };
     case "array":
-      return { base: "ARRAY", element: connectToSql(schema.valueSchema!, `${path}[]`) };
+      return { base: "ARRAY", element: inner(schema.valueSchema!, "[]") };
     case "map":
       return {
         base: "MAP",
-        key: connectToSql(schema.keySchema!, `${path}.key`),
-        value: connectToSql(schema.valueSchema!, `${path}.value`),
+        key: inner(schema.keySchema!, ".key"),
+        value: inner(schema.valueSchema!, ".value"),
       };
     case "struct":
       if (!schema.fields?.length)
         throw new MillraceError("SCHEMA_INVALID", `${path} is a record without fields, which SQL has no type for`);
       return {
         base: "STRUCT",
-        fields: schema.fields.map((f) => ({ name: f.name.toUpperCase(), type: connectToSql(f.schema, `${path}.${f.name}`) })),
+        fields: schema.fields.map((f) => ({ name: exactNames ? f.name : f.name.toUpperCase(), type: inner(f.schema, `.${f.name}`) })),
       };
   }
 }
@@ -218,6 +219,37 @@ export function connectFromSql(type: SqlType, schema: Schema): ((value: unknown)
           (v as unknown[]).map((x, i) => {
             const f = fields[i];
             return x === null || x === undefined || !f ? ((x ?? null) as Value) : f(x);
+          }),
+        );
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** As `connectFromSql`, into any schema: fields go by name, and what the SQL type does not have is null. */
+export function connectByName(type: SqlType, schema: Schema): ((value: unknown) => Value) | undefined {
+  switch (type.base) {
+    case "ARRAY": {
+      const item = schema.type === "array" ? connectByName(type.element, schema.valueSchema!) : undefined;
+      return item && ((v) => (v as unknown[]).map((x) => (x === null ? null : item(x))));
+    }
+    case "MAP": {
+      const value = schema.type === "map" ? connectByName(type.value, schema.valueSchema!) : undefined;
+      return value && ((v) => new Map([...(v as Map<Value, unknown>)].map(([k, x]) => [k, x === null ? null : value(x)])));
+    }
+    case "STRUCT": {
+      if (schema.type !== "struct") return undefined;
+      const fields = schema.fields!.map((f) => {
+        const index = type.fields.findIndex((g) => g.name === f.name);
+        return { index, convert: index < 0 ? undefined : connectByName(type.fields[index]!.type, f.schema) };
+      });
+      return (v) =>
+        new Struct(
+          schema,
+          fields.map(({ index, convert }) => {
+            const x = index < 0 ? null : ((v as unknown[])[index] ?? null);
+            return x === null || !convert ? (x as Value) : convert(x);
           }),
         );
     }

@@ -2,10 +2,11 @@ import type { SqlField } from "../../../data/sql-type.js";
 import type { SchemaClient, StoredSchema } from "../../../schema-registry/client.js";
 import type { ByteWriter } from "../../byte-writer.js";
 import type { Row } from "../../row-serde.js";
-import { columnsToConnect, sqlToConnect } from "../avro/sql-connect.js";
+import { columnsToConnect, connectToSql, sqlToConnect } from "../avro/sql-connect.js";
 import { JsonRowSerde } from "../json/row-json.js";
 import { type ReadRow, type RegistryRowOptions, RegistryRowSerde } from "../registry-row.js";
 import { connectToJsonSchema } from "./connect-to-json-schema.js";
+import { jsonSchemaToConnect } from "./json-schema-to-connect.js";
 
 export interface JsonSchemaRowOptions extends RegistryRowOptions {
   readonly columns: readonly SqlField[];
@@ -15,6 +16,8 @@ export interface JsonSchemaRowOptions extends RegistryRowOptions {
 /** ksqlDB's JSON_SR format: JSON behind the registry's header. The columns say how it is read; the schema is for others. */
 export class JsonSchemaRowSerde extends RegistryRowSerde {
   private readonly json: JsonRowSerde;
+  /** writes the fields of a registered schema, each from the column of its position; -1 is null */
+  private registered: { readonly json: JsonRowSerde; readonly positions: readonly number[] } | undefined;
 
   constructor(
     registry: SchemaClient,
@@ -29,15 +32,27 @@ export class JsonSchemaRowSerde extends RegistryRowSerde {
     return JSON.stringify(connectToJsonSchema(unwrapped ? sqlToConnect(columns[0]!.type) : withoutNames(columnsToConnect(columns))));
   }
 
-  protected writeWith(_stored: StoredSchema): void {}
+  protected writeWith(stored: StoredSchema): void {
+    const schema = jsonSchemaToConnect(JSON.parse(stored.schema));
+    if (schema.type !== "struct" || this.options.unwrapped) return;
+    const { columns } = this.options;
+    const positions = schema.fields!.map((f) => columns.findIndex((c) => c.name === f.name));
+    const fields = schema.fields!.map(
+      (f, i): SqlField => columns[positions[i]!] ?? { name: f.name, type: connectToSql(f.schema, f.name, true) },
+    );
+    this.registered = { json: new JsonRowSerde(fields, [], false), positions };
+  }
 
   protected readerOf(): ReadRow {
     return (bytes, start, end) => this.json.deserialize("", bytes, start, end);
   }
 
   protected write(out: ByteWriter, row: Row): void {
+    const { registered } = this;
+    const json = registered?.json ?? this.json;
+    const values = registered ? registered.positions.map((p) => (p < 0 ? null : row[p])) : row;
     for (;;) {
-      const end = this.json.serializeInto("", row, out.buffer, out.position);
+      const end = json.serializeInto("", values, out.buffer, out.position);
       if (end >= 0) {
         out.position = end;
         return;
