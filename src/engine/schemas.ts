@@ -3,7 +3,7 @@ import type { SqlField } from "../data/sql-type.js";
 import type { SchemaClient, StoredSchema } from "../schema-registry/client.js";
 import { inferColumns } from "../serde/infer-columns.js";
 import { type DataSource, rowSchemaOf } from "../sql/metastore/data-source.js";
-import type { SchemaNeed } from "../sql/planner/plan-statement.js";
+import type { SchemaNeed, SchemaSide } from "../sql/planner/plan-statement.js";
 import { sourceSerdes, usesRegistry } from "./source-serdes.js";
 
 /** The registry as a request will leave it: what it registers is seen by its later statements. */
@@ -27,7 +27,7 @@ export class SchemaView {
     if (usesRegistry(source.formats.value.format) && value.length > 0) this.registered.set(`${source.topic}-value`, value);
   }
 
-  private async columns(topic: string, isKey: boolean, side: { format: string; schemaId?: number }): Promise<readonly SqlField[]> {
+  private async columns(topic: string, isKey: boolean, side: SchemaSide): Promise<readonly SqlField[]> {
     const subject = `${topic}-${isKey ? "key" : "value"}`;
     const pending = side.schemaId === undefined ? this.registered.get(subject) : undefined;
     if (pending) return pending;
@@ -46,7 +46,13 @@ export class SchemaView {
       );
     }
     const references = stored.references.length > 0 ? await this.registry.resolveReferences(stored.references) : [];
-    return inferColumns(side.format, stored.schema, { isKey, references });
+    return inferColumns(side.format, stored.schema, {
+      isKey,
+      references,
+      asWritten: side.schemaId !== undefined,
+      // Avro's and JSON's schemas are one record each
+      ...(side.format === "PROTOBUF" && side.fullSchemaName !== undefined ? { messageName: side.fullSchemaName } : {}),
+    });
   }
 }
 

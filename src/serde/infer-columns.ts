@@ -19,12 +19,21 @@ export interface SchemaTextOptions {
 /**
  * The columns of a schema text for a CREATE without columns. One that is no record gives a single column, named by ksqlDB's
  * rule: ROWKEY for a key, ROWVAL for a value.
+ * @param options.asWritten names as they are, else in upper case
  * @throws UNSUPPORTED where the format has no schema inference, SCHEMA_INVALID where a field has no SQL type
  */
-export function inferColumns(format: string, schemaText: string, options: SchemaTextOptions & { isKey?: boolean } = {}): SqlField[] {
+export function inferColumns(
+  format: string,
+  schemaText: string,
+  options: SchemaTextOptions & { isKey?: boolean; asWritten?: boolean } = {},
+): SqlField[] {
   const schema = connectSchema(format, schemaText, options);
-  if (schema.type !== "struct") return [{ name: options.isKey ? "ROWKEY" : "ROWVAL", type: connectToSql(schema, "$") }];
-  return schema.fields!.map((f) => ({ name: f.name.toUpperCase(), type: connectToSql(f.schema, f.name) }));
+  const { asWritten = false } = options;
+  if (schema.type !== "struct") return [{ name: options.isKey ? "ROWKEY" : "ROWVAL", type: connectToSql(schema, "$", asWritten) }];
+  return schema.fields!.map((f) => ({
+    name: asWritten ? f.name : f.name.toUpperCase(),
+    type: connectToSql(f.schema, f.name, asWritten),
+  }));
 }
 
 /** What a schema text of the registry describes, in Connect's terms. @throws UNSUPPORTED, SCHEMA_INVALID */

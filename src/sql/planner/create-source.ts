@@ -10,7 +10,7 @@ import type { FormatInfo, QueryPlan } from "../plan/step.js";
 import { PLAN_VERSION } from "../plan/step.js";
 import { canUnwrap, checkColumns, checkFormat, checkKeyTypes, hasRegistrySchema, keyFormat, valueFormat, withKeyName } from "./formats.js";
 import { planSource } from "./from.js";
-import type { PlanContext, SchemaNeed } from "./plan-statement.js";
+import type { PlanContext, SchemaNeed, SchemaSide } from "./plan-statement.js";
 import { defaults } from "./settings.js";
 import { WithProperties } from "./with-properties.js";
 
@@ -30,12 +30,17 @@ export function sourceSchemaNeed(statement: CreateSource, context: PlanContext):
   const { keyInfo, valueInfo } = formatsOf(properties, context);
   const hasKey = statement.columns.some((c) => c.role === "KEY" || c.role === "PRIMARY KEY");
   const hasValue = statement.columns.some((c) => c.role === "VALUE");
-  const need = (info: FormatInfo, id: string | undefined, present: boolean) =>
-    hasRegistrySchema(info.format) && (!present || id !== undefined)
-      ? { format: info.format, ...(id === undefined ? {} : { schemaId: Number(id) }) }
-      : null;
-  const key = need(keyInfo, keyInfo.properties?.["schemaId"], hasKey);
-  const value = need(valueInfo, valueInfo.properties?.["schemaId"], hasValue);
+  const need = ({ format, properties = {} }: FormatInfo, present: boolean): SchemaSide | null => {
+    const { schemaId, fullSchemaName } = properties;
+    if (!hasRegistrySchema(format) || (present && schemaId === undefined)) return null;
+    return {
+      format,
+      ...(schemaId === undefined ? {} : { schemaId: Number(schemaId) }),
+      ...(fullSchemaName === undefined ? {} : { fullSchemaName }),
+    };
+  };
+  const key = need(keyInfo, hasKey);
+  const value = need(valueInfo, hasValue);
   const topic = properties.text("KAFKA_TOPIC");
   return topic !== undefined && (key || value) ? { topic, key, value } : null;
 }

@@ -7,7 +7,7 @@ export const canUnwrap: ReadonlySet<string> = new Set(["AVRO", "JSON", "JSON_SR"
 const properties: Readonly<Record<string, readonly string[]>> = {
   AVRO: ["fullSchemaName", "schemaId"],
   JSON_SR: ["fullSchemaName", "schemaId"],
-  PROTOBUF: ["fullSchemaName", "schemaId", "nullableRepresentation"],
+  PROTOBUF: ["fullSchemaName", "schemaId", "nullableRepresentation", "unwrapPrimitives"],
   PROTOBUF_NOSR: ["nullableRepresentation"],
   DELIMITED: ["delimiter"],
 };
@@ -25,7 +25,8 @@ export function checkFormat(info: FormatInfo): FormatInfo {
   if (!known.has(info.format)) throw refused(`Unknown format: ${info.format}`);
   const wrong = Object.keys(info.properties ?? {}).filter((p) => !(properties[info.format] ?? []).includes(p));
   if (wrong.length > 0) throw refused(`${info.format} does not support the following configs: [${wrong.join(", ")}]`);
-  return info;
+  // ksqlDB reads wrapper messages as their values, and says so among the format's properties
+  return info.format === "PROTOBUF" ? { ...info, properties: { ...info.properties, unwrapPrimitives: "true" } } : info;
 }
 
 /** The key's format with the features that its columns call for: a single key column stands bare where the format can. */

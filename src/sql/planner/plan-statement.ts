@@ -94,8 +94,14 @@ export interface InsertPlan {
 /** What the registry must be asked before `planStatement`, or null. */
 export interface SchemaNeed {
   readonly topic: string;
-  readonly key: { readonly format: string; readonly schemaId?: number } | null;
-  readonly value: { readonly format: string; readonly schemaId?: number } | null;
+  readonly key: SchemaSide | null;
+  readonly value: SchemaSide | null;
+}
+export interface SchemaSide {
+  readonly format: string;
+  /** of a schema whose names are taken as they are; else the subject's latest, in upper case */
+  readonly schemaId?: number;
+  readonly fullSchemaName?: string;
 }
 export function schemaNeeded(parsed: ParsedStatement, context: PlanContext): SchemaNeed | null {
   return parsed.statement.kind === "create-source" ? sourceSchemaNeed(parsed.statement, context) : null;

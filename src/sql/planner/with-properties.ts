@@ -106,9 +106,15 @@ export class WithProperties {
     );
     put("schemaId", this.integer(`${side}_SCHEMA_ID`, 0)?.toString());
     put("delimiter", this.delimiter(`${side}_DELIMITER`));
-    put("nullableRepresentation", this.text(`${side}_PROTOBUF_NULLABLE_REPRESENTATION`)?.toUpperCase());
+    put("nullableRepresentation", this.nullableRepresentation(`${side}_PROTOBUF_NULLABLE_REPRESENTATION`));
     if (out["fullSchemaName"]?.trim() === "") throw refused("fullSchemaName cannot be empty. Format configuration: {fullSchemaName=}");
     return out;
+  }
+  private nullableRepresentation(name: string): string | undefined {
+    const value = this.text(name)?.toUpperCase();
+    if (value !== undefined && value !== "OPTIONAL" && value !== "WRAPPER")
+      throw refused(`Invalid value ${value} for property ${name}: String must be one of: OPTIONAL, WRAPPER, null`);
+    return value?.toLowerCase();
   }
   private delimiter(name: string): string | undefined {
     const value = this.text(name);

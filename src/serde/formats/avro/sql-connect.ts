@@ -56,8 +56,8 @@ export function sqlToConnect(type: SqlType, name = KSQL_RECORD): Schema {
  * The SQL type of a Connect schema, names in upper case as ksqlDB infers them, or as they are.
  * @throws SCHEMA_INVALID for what SQL has no type for
  */
-export function connectToSql(schema: Schema, path: string, exactNames = false): SqlType {
-  const inner = (s: Schema, part: string) => connectToSql(s, `${path}${part}`, exactNames);
+export function connectToSql(schema: Schema, path: string, asWritten = false): SqlType {
+  const inner = (s: Schema, part: string) => connectToSql(s, `${path}${part}`, asWritten);
   switch (schema.type) {
     case "boolean":
       return { base: "BOOLEAN" };
@@ -93,7 +93,7 @@ export function connectToSql(schema: Schema, path: string, exactNames = false): 
         throw new MillraceError("SCHEMA_INVALID", `${path} is a record without fields, which SQL has no type for`);
       return {
         base: "STRUCT",
-        fields: schema.fields.map((f) => ({ name: exactNames ? f.name : f.name.toUpperCase(), type: inner(f.schema, `.${f.name}`) })),
+        fields: schema.fields.map((f) => ({ name: asWritten ? f.name : f.name.toUpperCase(), type: inner(f.schema, `.${f.name}`) })),
       };
   }
 }
