@@ -1,7 +1,11 @@
 // What the demos share: lines with the time, the ports' HTTP, and that nothing is left running at the end.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { Millrace } from "millrace";
 
 const started = performance.now();
@@ -48,6 +52,35 @@ export async function startMillrace(hosts, freePorts) {
     `Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`,
   );
   return millrace;
+}
+
+/** `millrace start` as a process of its own with this environment, as its users start it; resolves to its ports. */
+export async function spawnMillrace(hosts, freePorts, environment) {
+  const before = performance.now();
+  const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+  const args = [main, "start", "--dir", join(folder, "millrace"), "--log-format", "json"];
+  for (const [name, address] of Object.entries(hosts)) args.push("--host", `${name}=${address}`);
+  if (freePorts) for (const name of ["kafka", "registry", "rest-proxy", "connect", "sql", "console"]) args.push(`--${name}-port`, "0");
+  const child = spawn(process.execPath, args, { env: { ...process.env, ...environment }, stdio: ["ignore", "ignore", "pipe"] });
+  const gone = once(child, "exit");
+  atEnd(() => {
+    child.kill();
+    return gone;
+  });
+  let ports;
+  let failure;
+  for await (const line of createInterface({ input: child.stderr })) {
+    const { level, message, ...facts } = line.startsWith("{") ? JSON.parse(line) : { level: "error", message: line };
+    if (message === "ready") ports = facts;
+    else if (level === "error") failure = message;
+    if (ports) break;
+  }
+  if (!ports) throw new Error(failure ?? "millrace start ended");
+  child.stderr.resume();
+  say(
+    `Millrace is up after ${Math.round(performance.now() - before)} ms: REST Proxy on ${ports.restProxy}, Connect on ${ports.connect}, SQL on ${ports.sql}, registry on ${ports.registry}`,
+  );
+  return ports;
 }
 
 export async function post(url, body, type = "application/json") {

@@ -20,8 +20,15 @@ export async function writeQuery(out: Writable, query: QueryResult, layout: Layo
   const onClose = () => void query.close();
   out.once("close", onClose);
   let first = true;
-  const item = (json: string): string => {
+  // An array that a message ends: each line is whole when it is sent, or a client that reads lines would see a row only with the next.
+  const ended = layout === "array" && finalMessage(query) !== null;
+  const item = (json: string, last = false): string => {
     if (layout === "delimited") return `${json}\n`;
+    if (ended) {
+      const line = `${first ? "[" : ""}${json}${last ? "" : ",\n"}`;
+      first = false;
+      return line;
+    }
     const text = first ? `[${json}` : layout === "array" ? `,\n${json}` : `,${json}`;
     first = false;
     return text;
@@ -37,7 +44,7 @@ export async function writeQuery(out: Writable, query: QueryResult, layout: Layo
       if (text !== "") await write(out, text);
     }
     const message = finalMessage(query);
-    if (layout === "array" && message !== null) await write(out, item(`{"finalMessage":${JSON.stringify(message)}}`));
+    if (layout === "array" && message !== null) await write(out, item(`{"finalMessage":${JSON.stringify(message)}}`, true));
   } catch (error) {
     if (out.destroyed) return;
     const message = describeError(error);
@@ -47,6 +54,7 @@ export async function writeQuery(out: Writable, query: QueryResult, layout: Layo
         layout === "array"
           ? JSON.stringify({ errorMessage: { "@type": "generic_error", error_code: 50000, message } })
           : JSON.stringify({ status: "error", error_code: 50000, message }),
+        true,
       ),
     );
   } finally {
