@@ -50,6 +50,7 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
     functions: options.functions.configured(options.properties ?? {}),
     needed: neededColumns(root),
     coalesce: coalesces(options.properties),
+    timestampRequired: options.properties?.["ksql.timestamp.throw.on.invalid"] === "true",
     onePartition: sourceTopics(root).every((topic) => options.partitionsOf?.(topic) === 1),
   };
   const isSink = root.step === "stream-sink" || root.step === "table-sink";

@@ -12,6 +12,7 @@ export interface BuildContext {
   readonly functions: FunctionRegistry;
   readonly needed: ReadonlyMap<string, ReadonlySet<number>>;
   readonly coalesce: boolean;
+  readonly timestampRequired: boolean;
   /** every input topic has one partition, so records need no topic to come together by key */
   readonly onePartition: boolean;
 }

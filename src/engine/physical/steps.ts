@@ -90,7 +90,7 @@ function buildJoin(step: JoinStep, context: BuildContext, wanted: Wanted): Built
   }
 }
 
-function buildSource(step: SourceStep, { topology, needed, registry }: BuildContext, wanted: Wanted): Built {
+function buildSource(step: SourceStep, { topology, needed, registry, timestampRequired }: BuildContext, wanted: Wanted): Built {
   const used = needed.get(step.id);
   const format = sourceFormat(step, used, registry);
   const timestampOf = timestampReader(step.timestamp, step.schema);
@@ -101,6 +101,7 @@ function buildSource(step: SourceStep, { topology, needed, registry }: BuildCont
     topic: step.topic,
     format,
     ...(timestampOf ? { timestampOf } : {}),
+    ...(timestampRequired ? { timestampRequired } : {}),
     ...(readHeaders ? { readHeaders } : {}),
     // A table is all of its rows, whenever the query was created.
     ...(table ? { table, offsetReset: "earliest" as const } : {}),

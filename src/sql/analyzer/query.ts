@@ -5,8 +5,8 @@ import { rowSchemaOf } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
 import type { FromSource, JoinClause, ParsedExpression, Query } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
-import { mapNames } from "../parser/walk.js";
-import { isPseudo, isWindowBound, pseudoColumns, Scope, type ScopeColumn } from "./scope.js";
+import { mapNames, namesIn } from "../parser/walk.js";
+import { isPseudo, isWindowBound, pseudoColumns, Scope, type ScopeColumn, unknownSource } from "./scope.js";
 
 export interface QuerySource {
   readonly alias: string;
@@ -81,6 +81,9 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
       return { ...n, qualifier: column.source };
     });
   const all = (list: readonly ParsedExpression[] | null, clause: string) => (list === null ? null : list.map((e) => qualify(e, clause)));
+  // A source that there is not comes before a column that could be several's.
+  for (const { on } of query.joins)
+    for (const n of namesIn(on)) if (n.qualifier !== null && !scope.aliases.includes(n.qualifier)) throw unknownSource(n.qualifier, n.at);
   const joins = query.joins.map((j, i) => ({ ...j, source: joined[i]!, on: qualify(j.on, "JOIN ON") }));
   const where = query.where && qualify(query.where, "WHERE");
   const groupBy = all(query.groupBy, "GROUP BY");
@@ -138,11 +141,14 @@ function expandStars(
     const wanted = sources.filter((s) => item.source === null || s.alias === item.source);
     if (wanted.length === 0) throw new MillraceError("SQL_STATEMENT", `'${item.source}' is not a valid stream/table name or alias.`);
     const columns = scope.columns.filter((c) => !c.isPseudo && wanted.some((s) => s.alias === c.source));
-    const named = columns.map((c): ParsedExpression => ({ kind: "name", at: item.at, qualifier: c.source, name: c.name }));
+    const name = (c: ScopeColumn): ParsedExpression => ({ kind: "name", at: item.at, qualifier: c.source, name: c.name });
+    const named = columns.map(name);
     if (sources.length > 1) {
       if (item.source === null && !partitionBy && needsSyntheticKey(query))
         items.push({ expression: { kind: "name", at: item.at, qualifier: null, name: syntheticKeyOf(scope) }, alias: null });
-      for (const expression of partitionBy ? behindPartitionBy(wanted, scope, partitionBy, item.at) : named)
+      for (const expression of partitionBy
+        ? behindPartitionBy(wanted, scope, partitionBy, item.at)
+        : wanted.flatMap((s) => withBounds(s, scope).map(name)))
         items.push({ expression, alias: null, prefixed: true, fromStar: true });
       continue;
     }
@@ -161,6 +167,13 @@ function expandStars(
     for (const expression of [...named.slice(0, keys), ...extra, ...named.slice(keys)]) items.push({ expression, alias: null });
   }
   return items;
+}
+
+/** A source's columns for a `*` over a join: its key, its window, its values. */
+function withBounds({ alias }: QuerySource, scope: Scope): ScopeColumn[] {
+  const own = scope.columns.filter((c) => c.source === alias);
+  const plain = own.filter((c) => !c.isPseudo);
+  return [...plain.filter((c) => c.isKey), ...own.filter((c) => isWindowBound(c.name)), ...plain.filter((c) => !c.isKey)];
 }
 
 /** `*` over a join that is partitioned anew: the new key, then each source's values, its pseudo columns and its key. */

@@ -50,7 +50,7 @@ export class Scope {
       const choices = found.map((c) => `${formatName(c.source)}.${formatName(c.name)}`).sort();
       throw new MillraceError(
         "SQL_STATEMENT",
-        `Line: ${at.line}, Col: ${at.column}: ${clause} column '${formatName(name)}' is ambiguous. Could be ${choices.slice(0, -1).join(", ")} or ${choices[choices.length - 1]}.`,
+        `Exception while preparing statement: Line: ${at.line}, Col: ${at.column}: Column '${formatName(name)}' is ambiguous. Could be ${choices.slice(0, -1).join(", ")} or ${choices[choices.length - 1]}.`,
         { context },
       );
     }
@@ -66,7 +66,7 @@ export class Scope {
 }
 
 export function unknownSource(name: string, at: Position): MillraceError {
-  return new MillraceError("SQL_STATEMENT", `'${name}' is not a valid stream/table name or alias.`, {
+  return new MillraceError("SQL_STATEMENT", `Failed to prepare statement: '${name}' is not a valid stream/table name or alias.`, {
     context: { name, line: at.line, columnAt: at.column },
   });
 }

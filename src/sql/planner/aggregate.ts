@@ -13,6 +13,7 @@ import { withKeyFormat } from "./formats.js";
 import { columnAt, environmentOf, inClause, type KeyColumn, type PlanTools, type Relation } from "./relation.js";
 
 type Call = Extract<ParsedExpression, { kind: "call" }>;
+const nested: ReadonlySet<SqlType["base"]> = new Set(["ARRAY", "MAP", "STRUCT"]);
 
 /** The relation of a GROUP BY and what its select list may use: the group's expressions and the aggregates. */
 export interface Aggregated {
@@ -86,7 +87,12 @@ export function planAggregate(query: QualifiedQuery, source: Relation, tools: Pl
   };
   const aggregates: AggregateCall[] = matched.map((m, i) => {
     const shifted = args[i]!.map((e) => shift(e, key.length));
-    return { overload: m.id, args: shifted, constants: m.constants, type: m.resultType(shifted) };
+    const { resultType, stateType } = m.aggregator(shifted);
+    if (source.formats.value.format === "DELIMITED" && nested.has(stateType.base))
+      throw fail(
+        "One of the functions used in the statement has an intermediate type that the value format can not handle. Please remove the function or change the format.",
+      );
+    return { overload: m.id, args: shifted, constants: m.constants, type: resultType };
   });
   const window = query.query.window ? windowSpec(query.query.window, query.query.emit === "FINAL") : undefined;
   const aggregateStep: AggregateStep = {
@@ -240,13 +246,11 @@ function matchCall(call: Call, env: Environment) {
       );
     return e.value;
   });
-  const resultType = (args: readonly Expression[]) => {
-    const aggregator = match.overload.make(
+  const aggregator = (args: readonly Expression[]) =>
+    match.overload.make(
       args.map((a) => a.type),
       constants,
       {},
     );
-    return aggregator.resultType;
-  };
-  return { id: match.id, args: columns, constants, resultType, overTables: match.overload.overTables };
+  return { id: match.id, args: columns, constants, aggregator, overTables: match.overload.overTables };
 }

@@ -160,6 +160,11 @@ function planKind({ statement, text }: ParsedStatement, context: PlanContext): P
 
 /** A query whose rows go to a client as they come: the steps of a persistent one without its sink. */
 function planPush(query: Query, context: PlanContext): PlannedStatement {
+  if (query.limit !== null && query.limit < 0)
+    throw new MillraceError(
+      "SQL_STATEMENT",
+      "Push queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.",
+    );
   const qualified = qualifyQuery(query, context.metastore, true);
   const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
   const { step, columns } = planQuery(qualified, tools, null, defaults(context.properties).keyFormat);

@@ -1,11 +1,14 @@
 import { MillraceError } from "../../common/errors.js";
+import { formatSqlType } from "../../data/sql-type.js";
 import { analyzeExpression, condition } from "../analyzer/expression.js";
 import { type QualifiedQuery, qualifyQuery } from "../analyzer/query.js";
 import { isWindowBound } from "../analyzer/scope.js";
 import type { Query } from "../parser/ast.js";
+import { namesIn } from "../parser/walk.js";
 import type { Expression } from "../plan/expression.js";
 import { planSource } from "./from.js";
 import type { Bound, Bounds, KeyLookup, PlanContext, PullPlan } from "./plan-statement.js";
+import { checkPullWhere } from "./pull-where.js";
 import { environmentOf, inClause, type Relation } from "./relation.js";
 import { defaults } from "./settings.js";
 
@@ -27,7 +30,10 @@ export function planPull(query: Query, context: PlanContext): PullPlan {
       throw refused(
         `Pull queries don't support ${clause} clauses. See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.`,
       );
+  if (query.limit !== null && query.limit < 0)
+    throw refused("Pull queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.");
   const qualified = qualifyQuery(query, context.metastore, true);
+  refusePositions(qualified);
   const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
   const { source } = qualified.sources[0]!;
   const relation = planSource(qualified.sources[0]!, "");
@@ -39,9 +45,13 @@ export function planPull(query: Query, context: PlanContext): PullPlan {
     const e = projection[index]!;
     return { name: s.name, type: e.type, index, isKey: e.kind === "column" && e.index < keyCount };
   });
+  refuseDuplicates(columns);
+  const { pullTableScan } = defaults(context.properties);
+  if (qualified.where && source.kind === "table")
+    checkPullWhere(qualified.where, source, pullTableScan, environmentOf(relation, tools, "WHERE"));
   const alternatives = residual ? disjuncts(residual) : [];
   const lookup = lookupOf(alternatives, keyCount);
-  if (lookup.kind === "scan" && source.kind === "table" && !defaults(context.properties).pullTableScan)
+  if (lookup.kind === "scan" && source.kind === "table" && !pullTableScan)
     throw refused(
       "WHERE clause missing key column for disjunct or table scans are disabled. Set ksql.query.pull.table.scan.enabled=true to allow them.",
     );
@@ -56,6 +66,27 @@ export function planPull(query: Query, context: PlanContext): PullPlan {
     projection,
     limit: query.limit,
   };
+}
+
+/** Where a record stood says nothing of a table's row. @throws SQL_STATEMENT */
+function refusePositions({ select, where }: QualifiedQuery): void {
+  const clauses = [
+    ["SELECT", select.map((s) => s.expression)],
+    ["WHERE", where ? [where] : []],
+  ] as const;
+  for (const [clause, expressions] of clauses) {
+    const names = expressions.flatMap(namesIn).map((n) => n.name);
+    const bad = [...new Set(names)].filter((name) => name === "ROWPARTITION" || name === "ROWOFFSET");
+    if (bad.length > 0)
+      throw refused(`Pull queries don't support the following columns in ${clause} clauses: ${bad.map((b) => `\`${b}\``).join(", ")}`);
+  }
+}
+
+function refuseDuplicates(columns: PullPlan["columns"]): void {
+  const twice = columns.filter((c, i) => columns.findIndex((d) => d.name === c.name) !== i);
+  if (twice.length === 0) return;
+  const { name, type, isKey } = twice[0]!;
+  throw refused(`Duplicate ${isKey ? "key" : "value"} columns found in schema: \`${name}\` ${formatSqlType(type)}`);
 }
 
 function whereOf(query: QualifiedQuery, relation: Relation, tools: Parameters<typeof environmentOf>[1]): Expression {

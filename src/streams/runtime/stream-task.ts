@@ -5,7 +5,7 @@ import type { Row } from "../../serde/row-serde.js";
 import type { ProcessingError, Processor, ProcessorContext, PunctuationType, RecordContext } from "../processor/processor.js";
 import { type ChangelogTarget, KeyedStore } from "../state/keyed-store.js";
 import type { StateStore } from "../state/store.js";
-import type { SubTopology, TopologyNode } from "../topology/topology.js";
+import type { SourceSpec, SubTopology, TopologyNode } from "../topology/topology.js";
 import type { BadRecord } from "./query.js";
 import type { RecordQueue } from "./record-queue.js";
 import { HAS_OLD, HAS_ROW, SinkProcessor } from "./sink.js";
@@ -129,9 +129,18 @@ export class StreamTask implements TaskContext {
     return done;
   }
 
-  /** Wall-clock punctuation. */
-  punctuate(now: number): void {
-    for (const p of this.punctuations) if (p.type === "wall-clock") this.fire(p, now);
+  /** Wall-clock punctuation. True where any was due: it may have written. */
+  punctuate(now: number): boolean {
+    let fired = false;
+    for (const p of this.punctuations) if (p.type === "wall-clock" && this.fire(p, now)) fired = true;
+    return fired;
+  }
+
+  /** When the next wall-clock punctuation is due, ms; infinity where there is none. */
+  get nextPunctuation(): number {
+    let next = Number.POSITIVE_INFINITY;
+    for (const p of this.punctuations) if (p.type === "wall-clock" && p.next < next) next = p.next;
+    return next;
   }
 
   /** What was held back goes downstream, in the order of the graph, up to `limit` rows of one node. False while more is left. */
@@ -221,10 +230,11 @@ export class StreamTask implements TaskContext {
       } else if (valueStart >= 0) {
         format.readValue(queue.topic, bytes, valueStart, valueEnd, (row = key));
         if (source.readHeaders) source.readHeaders(row, record.headers);
-        if (source.timestampOf) timestamp = source.timestampOf(row);
+        if (source.timestampOf) timestamp = timeOf(source, row);
       }
       if (!(timestamp >= 0)) throw new MillraceError("DATA_INVALID", `the record's timestamp is ${timestamp}`);
     } catch (error) {
+      if (error instanceof FatalTimestamp) throw error;
       this.reportBad("DESERIALIZATION", error);
       this.current = undefined;
       queue.advance();
@@ -249,11 +259,20 @@ export class StreamTask implements TaskContext {
     return true;
   }
 
-  private fire(p: Punctuation, now: number): void {
+  private fire(p: Punctuation, now: number): boolean {
     if (p.next < 0) p.next = now + p.interval;
-    if (now < p.next) return;
+    if (now < p.next) return false;
     p.next = now + p.interval;
-    p.punctuate(now);
+    // What it hands on was caused by no record.
+    this.record.headers = noHeaders;
+    this.sourceTime = -1;
+    try {
+      p.punctuate(now);
+    } catch (error) {
+      if (!this.host.setsAside) throw error;
+      this.reportBad("PROCESSING", error);
+    }
+    return true;
   }
 
   private nextOf(node: TopologyNode): Processor {
@@ -309,6 +328,19 @@ export class StreamTask implements TaskContext {
         task.host.onProcessingError({ ...error, topic, partition, offset });
       },
     };
+  }
+}
+
+class FatalTimestamp extends MillraceError {}
+
+function timeOf(source: SourceSpec, row: Row): number {
+  try {
+    const time = source.timestampOf!(row);
+    if (time >= 0 || !source.timestampRequired) return time;
+    throw new MillraceError("DATA_INVALID", `the record's timestamp is ${time}`);
+  } catch (cause) {
+    if (!source.timestampRequired) throw cause;
+    throw new FatalTimestamp("DATA_INVALID", "Fatal user code error in TimestampExtractor callback for record", { cause });
   }
 }
 

@@ -15,6 +15,8 @@ export interface SourceSpec {
   readonly format: RecordFormat;
   /** The record's time taken from the row (ms); the record's own if absent. A throw or NaN makes it a bad record. */
   readonly timestampOf?: (row: Row) => number;
+  /** A record whose time cannot be told ends the query: `ksql.timestamp.throw.on.invalid`. */
+  readonly timestampRequired?: boolean;
   /** Value columns filled from the record's headers, after decoding. */
   readonly readHeaders?: (row: Row, headers: readonly RecordHeader[]) => void;
   /** Its records go ahead of others of the same time: a stream's record meets the table's row that was written with it. */
