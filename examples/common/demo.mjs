@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Millrace } from "millrace";
@@ -54,14 +54,14 @@ export async function startMillrace(hosts, freePorts) {
   return millrace;
 }
 
-/** `millrace start` as a process of its own with this environment, as its users start it; resolves to its ports. */
-export async function spawnMillrace(hosts, freePorts, environment) {
+/** `millrace up` with the old stack's compose file, a process of its own, as its users start it; resolves to `{ ports }`. */
+export async function upMillrace(compose, hosts, freePorts) {
   const before = performance.now();
   const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
-  const args = [main, "start", "--dir", join(folder, "millrace"), "--log-format", "json"];
+  const args = [main, "up", compose, "--dir", join(folder, "millrace"), "--log-format", "json"];
   for (const [name, address] of Object.entries(hosts)) args.push("--host", `${name}=${address}`);
   if (freePorts) for (const name of ["kafka", "registry", "rest-proxy", "connect", "sql", "console"]) args.push(`--${name}-port`, "0");
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...environment }, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   const gone = once(child, "exit");
   atEnd(() => {
     child.kill();
@@ -75,12 +75,12 @@ export async function spawnMillrace(hosts, freePorts, environment) {
     else if (level === "error") failure = message;
     if (ports) break;
   }
-  if (!ports) throw new Error(failure ?? "millrace start ended");
+  if (!ports) throw new Error(failure ?? "millrace up ended");
   child.stderr.resume();
   say(
-    `Millrace is up after ${Math.round(performance.now() - before)} ms: REST Proxy on ${ports.restProxy}, Connect on ${ports.connect}, SQL on ${ports.sql}, registry on ${ports.registry}`,
+    `millrace up ${basename(compose)}: ready after ${Math.round(performance.now() - before)} ms, REST Proxy on ${ports.restProxy}, Connect on ${ports.connect}, SQL on ${ports.sql}, registry on ${ports.registry}`,
   );
-  return ports;
+  return { ports };
 }
 
 export async function post(url, body, type = "application/json") {

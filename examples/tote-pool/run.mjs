@@ -2,11 +2,9 @@
 // through the ports with curl, as their users send them.
 //   npm run demo:tote-pool [-- --keep] [-- --seconds 10] [-- --rate 200]
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { parse } from "yaml";
-import { atEnd, bold, demo, folder, get, pause, poll, running, say, spawnMillrace, untilInterrupted } from "../common/demo.mjs";
+import { atEnd, bold, demo, folder, get, pause, poll, running, say, untilInterrupted, upMillrace } from "../common/demo.mjs";
 import { connectPostgres, startPostgres } from "../common/postgres.mjs";
 import { generate, post, runners } from "./bets.mjs";
 import { sums, wrongOdds, wrongSums } from "./check.mjs";
@@ -30,8 +28,7 @@ async function main() {
   atEnd(() => postgres.end());
   say(`postgres on ${server.host}:${server.port}`);
 
-  const { environment } = parse(readFileSync(path("docker-compose.yml"), "utf8")).services.connect;
-  const ports = await spawnMillrace({ postgres: `${server.host}:${server.port}` }, options["free-ports"], environment);
+  const { ports } = await upMillrace(path("docker-compose.yml"), { postgres: `${server.host}:${server.port}` }, options["free-ports"]);
   const url = (name) => `http://127.0.0.1:${ports[name]}`;
   const call = (file, ...args) =>
     promisify(execFile)(path(file), args, {
