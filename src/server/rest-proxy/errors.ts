@@ -28,6 +28,11 @@ export const restErrors = {
   schemaLookup: (why: string) => new RestProxyError(40801, `Schema registration or lookup failed: ${why}`),
   consumerExists: () => new RestProxyError(40902, "Consumer with specified consumer ID already exists in the specified consumer group."),
   illegalState: (why: string) => new RestProxyError(40903, `Illegal state: ${why}`),
+  undecodable: (topic: string, partition: number, offset: number, why: string) =>
+    new RestProxyError(
+      50002,
+      `Kafka error: the record of ${topic}-${partition} at offset ${offset} cannot be read in this format: ${why}. Seek past it to go on.`,
+    ),
   keySchemaMissing: () =>
     new RestProxyError(
       42201,

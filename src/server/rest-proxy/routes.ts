@@ -6,7 +6,11 @@ import type { SchemaClient } from "../../schema-registry/client.js";
 import { SchemaCoders } from "./coders.js";
 import { errorAnswer, restErrors } from "./errors.js";
 import { answerType, formatOfContent } from "./media-type.js";
+import { bodyBytes, pathNumber } from "./request.js";
+import { consumerRoutes } from "./v2/consumer-routes.js";
+import { Consumers } from "./v2/consumers.js";
 import { produce } from "./v2/produce.js";
+import { topicRoutes } from "./v2/topics.js";
 
 export interface RestProxyServices {
   readonly broker: Broker;
@@ -18,7 +22,9 @@ export interface RestProxyServices {
 }
 
 /** Confluent's REST Proxy, API v2 and v3: https://docs.confluent.io/platform/current/kafka-rest/api.html */
-export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry, clock }: RestProxyServices): void {
+export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry, logger, clock }: RestProxyServices): void {
+  // `GET …/offsets` names its partitions in a body.
+  app.addHttpMethod("GET", { hasBody: true, overrideExisting: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
@@ -28,18 +34,16 @@ export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry
   const answerProduce = async (request: FastifyRequest, reply: FastifyReply, topic: string, partition?: number) => {
     const type = answerType(request.headers.accept);
     const format = formatOfContent(request.headers["content-type"]);
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    return reply.type(type).send(await produce(producing, topic, partition, format, body));
+    return reply.type(type).send(await produce(producing, topic, partition, format, bodyBytes(request)));
   };
   app.post<{ Params: { topic: string } }>("/topics/:topic", (request, reply) => answerProduce(request, reply, request.params.topic));
   app.post<{ Params: { topic: string; partition: string } }>("/topics/:topic/partitions/:partition", (request, reply) =>
-    answerProduce(request, reply, request.params.topic, partitionNumber(request.params.partition)),
+    answerProduce(request, reply, request.params.topic, pathNumber(request.params.partition)),
   );
-}
-
-function partitionNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw restErrors.notFound();
-  return Number(text);
+  topicRoutes(app, broker);
+  const consumers = new Consumers(broker, registry, logger);
+  app.addHook("onClose", () => consumers.close());
+  consumerRoutes(app, consumers);
 }
 
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
