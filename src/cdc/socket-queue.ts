@@ -26,7 +26,8 @@ export function socketQueue(socket: Socket, gather: () => boolean): ByteQueue {
     if (queue.full) {
       if (!paused) socket.pause();
       paused = true;
-    } else if (length < smallRead && gather()) {
+      // What a TLS socket has decrypted already comes a record at a time: a pause after each would let a slow trickle fall behind for seconds.
+    } else if (length < smallRead && socket.readableLength === 0 && gather()) {
       socket.pause();
       setTimeout(resume, 1);
     }
