@@ -45,7 +45,7 @@ if (isMainThread) {
   const total = readCases(folder, values.only).length;
   const out = createWriteStream(path);
   const started = Date.now();
-  const count = Math.min(Number(values.workers ?? 2), Math.max(1, Math.ceil(total / 50)));
+  const count = Math.min(Number(values.workers ?? (suite === "rqtt" ? 4 : 2)), Math.max(1, Math.ceil(total / 50)));
   let next = 0;
   let done = 0;
   await Promise.all(

@@ -158,10 +158,16 @@ function tableRow(stored: StoredRow, where: Materialization, view: StoreView, wi
   const sink = where.rowOf(stored.row, stored.timestamp);
   if (sink === null) return null;
   const row = sink.slice(0, width);
-  // A windowed store's last key column is the window's start.
-  const start = where.window === undefined ? null : (stored.row[view.schema.key.length - 1] as number);
-  row.push(stored.timestamp, null, null, start, start === null ? null : start + where.window!.size);
+  row.push(stored.timestamp, null, null, ...windowOf(stored.row, where, view));
   return row;
+}
+
+/** A windowed store's last key column is the window's start; a session's row ends with both its bounds. */
+function windowOf(row: Row, { window }: Materialization, view: StoreView): [start: number | null, end: number | null] {
+  if (window === undefined) return [null, null];
+  if (window.type === "SESSION") return [row[row.length - 2] as number, row[row.length - 1] as number];
+  const start = row[view.schema.key.length - 1] as number;
+  return [start, start + window.size];
 }
 
 function* lookUp(plan: PullPlan, view: StoreView, services: EngineServices): Generator<StoredRow> {

@@ -33,7 +33,13 @@ export function analyzeComparison(
   const op = operator as Op;
   const compare = (l: Expression, r: Expression): Expression => ({ kind: "compare", op, left: l, right: r, type: sqlTypes.boolean });
   const [lt, rt] = [typeOf(left), typeOf(right)];
-  if (lt === null && rt === null && !op.startsWith("IS")) throw fail(`Comparison with NULL not supported: NULL ${op} NULL`, whole.at);
+  if ((lt === null || rt === null) && !op.startsWith("IS")) {
+    const types = [lt, rt].map((t) => (t === null ? "NULL" : plainType(t))).join(` ${op} `);
+    throw fail(
+      `Comparison with NULL not supported: ${types}\nUse 'IS NULL' or 'IS NOT NULL' instead.\nStatement: ${shown(whole, env)}`,
+      whole.at,
+    );
+  }
   if (lt === null || rt === null) {
     const type = lt ?? rt ?? sqlTypes.string;
     return compare(coerce(left, type), coerce(right, type));
@@ -43,7 +49,7 @@ export function analyzeComparison(
   const type = comparable(lt, rt, op);
   if (!type)
     throw fail(
-      `Cannot compare ${shown(leftText, env)} (${plainType(lt)}) to ${shown(rightText, env)} (${plainType(rt)}) with ${names[op]}.`,
+      `Cannot compare ${shown(leftText, env)} (${plainType(lt)}) to ${shown(rightText, env)} (${plainType(rt)}) with ${names[op]}.\nStatement: ${shown(whole, env)}`,
       whole.at,
     );
   return compare(coerce(left, type), coerce(right, type));

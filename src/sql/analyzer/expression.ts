@@ -112,7 +112,7 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
       const [operand, pattern] = [go(e.operand), go(e.pattern)];
       for (const x of [operand, pattern])
         if (typeOf(x) !== null && x.type.base !== "STRING")
-          throw fail(`LIKE works on STRINGs only, but '${shown(e, env)}' has ${plainType(x.type)}`, e.at);
+          throw fail(`The column type for Like condition must be VARCHAR. The column type is ${plainType(x.type)}: ${shown(e, env)}`, e.at);
       return negate(e.negated, { kind: "like", operand, pattern, escape: e.escape, type: sqlTypes.boolean });
     }
     case "in": {
@@ -130,8 +130,16 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
     }
     case "between": {
       const operand = go(e.operand);
-      const low = analyzeComparison(">=", e.operand, e.low, operand, go(e.low), e, env);
-      const high = analyzeComparison("<=", e.operand, e.high, operand, go(e.high), e, env);
+      const bound = (op: ">=" | "<=", written: ParsedExpression) => {
+        try {
+          return analyzeComparison(op, e.operand, written, operand, go(written), e, env);
+        } catch (thrown) {
+          if (!(thrown instanceof MillraceError) || !thrown.message.startsWith("Cannot compare")) throw thrown;
+          throw fail(`Invalid expression: ${thrown.message}`, e.at);
+        }
+      };
+      const low = bound(">=", e.low);
+      const high = bound("<=", e.high);
       return negate(e.negated, { kind: "logical", op: "AND", left: low, right: high, type: sqlTypes.boolean });
     }
     case "case":
@@ -247,6 +255,7 @@ function analyzeListed(
 ): Expression {
   if (typeOf(item) !== null && typeOf(operand) !== null && commonType(operand.type, item.type) === undefined)
     throw noCommonType(operand.type, item.type, itemText, whole, env);
+  if (typeOf(item) === null) return { kind: "compare", op: "=", left: operand, right: coerce(item, operand.type), type: sqlTypes.boolean };
   return analyzeComparison("=", operandText, itemText, operand, item, whole, env);
 }
 
@@ -347,9 +356,11 @@ function binary(e: Extract<ParsedExpression, { kind: "binary" }>, env: Environme
     default:
       return analyzeComparison(e.op, e.left, e.right, left, right, e, env);
   }
-  const [lt, rt] = [typeOf(left) ?? typeOf(right), typeOf(right) ?? typeOf(left)];
-  if (lt === null || rt === null)
-    throw fail(`Error processing expression: ${shown(e, env)}. Unsupported arithmetic types. null null`, e.at);
+  const [lt, rt] = [typeOf(left), typeOf(right)];
+  if (lt === null || rt === null) {
+    const types = [lt, rt].map((t) => (t === null ? "null" : plainType(t))).join(" and ");
+    throw fail(`Error processing expression: ${shown(e, env)}. Arithmetic on types ${types} are not supported.`, e.at);
+  }
   if ((e.op === "+" || e.op === "||") && lt.base === "STRING" && rt.base === "STRING")
     return { kind: "arithmetic", op: "+", left: coerce(left, lt), right: coerce(right, rt), type: sqlTypes.string };
   if (e.op === "||" || !isNumeric(lt) || !isNumeric(rt))

@@ -17,8 +17,15 @@ export function parseQuery(ts: TokenStream): Query {
   const partitionBy = ts.accept("PARTITION", "BY") ? expressionList(ts) : null;
   const having = ts.accept("HAVING") ? parseExpr(ts) : null;
   const emit = ts.accept("EMIT") ? (ts.expectOneOf("CHANGES", "FINAL") as "CHANGES" | "FINAL") : null;
-  const limit = ts.accept("LIMIT") ? ts.integer() : null;
+  const limit = ts.accept("LIMIT") ? limitOf(ts) : null;
   return { at, select, from, joins, window, where, groupBy, partitionBy, having, emit, limit };
+}
+
+/** May be negative, which the planner refuses by the kind of the query. */
+function limitOf(ts: TokenStream): number {
+  const { type } = ts.peek(ts.at("-") ? 1 : 0);
+  if (type === "decimal" || type === "double") throw ts.refused("Failed to prepare statement: Value must be integer for command: LIMIT");
+  return ts.at("-") && type === "integer" && ts.accept("-") ? -ts.integer() : ts.integer();
 }
 
 /** `a, b` or `(a, b)` or `()` */

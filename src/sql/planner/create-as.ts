@@ -28,6 +28,8 @@ export interface PlannedSink {
 
 /** CREATE STREAM/TABLE … AS SELECT: the query, the sink's topic and formats, the source that it becomes. */
 export function planCreateAs(statement: CreateAs, text: string, context: PlanContext, queryId?: string): PlannedSink {
+  if (statement.query.limit !== null)
+    throw refused(`CREATE ${statement.source.toUpperCase()} AS SELECT statements don't support LIMIT clause.`);
   const properties = new WithProperties(statement.properties, "sink");
   const timestamp = properties.timestamp();
   const { query, planned } = planPersistent(statement.query, statement.name, context, timestamp);
@@ -84,7 +86,6 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
 }
 
 function planPersistent(query: Query, sink: string, context: PlanContext, timestamp?: TimestampColumn) {
-  if (query.limit !== null) throw refused("CREATE … AS SELECT and INSERT INTO … SELECT do not support the LIMIT clause.");
   const qualified = qualifyQuery(query, context.metastore, false);
   const windowedTable = qualified.sources.find((s) => s.source.kind === "table" && s.source.window);
   if (windowedTable) throw refused("KSQL does not support persistent queries on windowed tables.");
@@ -162,6 +163,7 @@ export function planInsertSelect(target: string, at: Position, properties: Prope
   if (sink.kind !== "stream") throw refused(`INSERT INTO can only be used to insert into a stream. ${target} is a table.`);
   if (sink.isSource) throw refused(`Cannot insert into read-only stream: ${target}`);
   if (sink.columns.some((c) => c.role === "headers")) throw refused(`Cannot insert into ${sink.name} because it has header columns`);
+  if (query.limit !== null) throw refused("INSERT INTO statements don't support LIMIT clause.");
   const wrong = Object.keys(properties).filter((name) => name !== "QUERY_ID");
   if (wrong.length > 0) throw refused(`Invalid config variable(s) in the WITH clause: ${wrong.join(",")}`);
   const { query: qualified, planned } = planPersistent(query, target, context);

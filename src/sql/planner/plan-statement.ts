@@ -4,8 +4,9 @@ import { qualifyQuery } from "../analyzer/query.js";
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { DataSource } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
-import type { Query } from "../parser/ast.js";
+import type { ParsedExpression, Query } from "../parser/ast.js";
 import type { ParsedStatement } from "../parser/parse.js";
+import { visit } from "../parser/walk.js";
 import type { PlannedCommand } from "../plan/command.js";
 import type { Expression } from "../plan/expression.js";
 import { type Column, PLAN_VERSION, type QueryPlan } from "../plan/step.js";
@@ -165,10 +166,39 @@ function planPush(query: Query, context: PlanContext): PlannedStatement {
       "SQL_STATEMENT",
       "Push queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.",
     );
-  const qualified = qualifyQuery(query, context.metastore, true);
+  const qualified = qualifyQuery(grouped(query, context), context.metastore, true);
   const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
   const { step, columns } = planQuery(qualified, tools, null, defaults(context.properties).keyFormat);
   const sources = qualified.sources.map((s) => s.source.name);
-  const plan = { version: PLAN_VERSION, queryId: context.nextQueryId("transient"), sources, sink: null, root: step } as const;
+  const plan = {
+    version: PLAN_VERSION,
+    queryId: context.nextQueryId(isScalable(query, context) ? "SCALABLE_PUSH_QUERY" : "transient"),
+    sources,
+    sink: null,
+    root: step,
+  } as const;
   return { kind: "push-query", plan, columns, limit: query.limit };
+}
+
+/** `SELECT COUNT(*) FROM s EMIT CHANGES`: one group of all rows. */
+function grouped(query: Query, { functions }: PlanContext): Query {
+  const isAggregate = (e: ParsedExpression): boolean => {
+    let found = false;
+    visit(e, (x) => {
+      found ||= x.kind === "call" && functions.kind(x.name) === "aggregate";
+      return undefined;
+    });
+    return found;
+  };
+  const all = query.select.length > 0 && query.select.every((s) => s.kind === "column" && isAggregate(s.expression));
+  return all && query.groupBy === null && query.window === null
+    ? { ...query, groupBy: [{ kind: "integer", at: query.at, text: "0" }] }
+    : query;
+}
+
+/** A query that only follows what one persistent query writes, from now on. */
+function isScalable(query: Query, { metastore, properties }: PlanContext): boolean {
+  const plain = !query.window && !query.groupBy && !query.partitionBy && !query.having && query.joins.length === 0;
+  const latest = (properties["auto.offset.reset"] ?? "latest").toLowerCase() === "latest";
+  return plain && latest && properties["ksql.query.push.v2.enabled"] === "true" && metastore.queriesWriting(query.from.name).length === 1;
 }

@@ -41,9 +41,14 @@ export function checkPullWhere(where: ParsedExpression, source: DataSource, scan
 type IsKey = (e: ParsedExpression) => boolean;
 type Keys = ReturnType<typeof rowSchemaOf>["key"];
 
+/** The key column first, if there is one. */
+function sides(e: Binary, isKey: IsKey): [column: ParsedExpression, value: ParsedExpression] {
+  return isKey(e.left) || !isKey(e.right) ? [e.left, e.right] : [e.right, e.left];
+}
+
 function checkValue(e: Binary, isKey: IsKey, keys: Keys, env: Environment): void {
-  const [column, value] = isKey(e.left) ? [e.left, e.right] : isKey(e.right) ? [e.right, e.left] : [undefined, undefined];
-  if (column?.kind !== "name") return;
+  const [column, value] = sides(e, isKey);
+  if (column.kind !== "name" || !isKey(column)) return;
   if (value.kind === "null") throw refused(`Primary key columns can not be NULL: ${shown(e, env)}`);
   const { type } = keys.find((k) => k.name === column.name)!;
   if (value.kind === "string" && ["INTEGER", "BIGINT", "DOUBLE", "BOOLEAN", "DECIMAL"].includes(type.base))
@@ -57,8 +62,8 @@ function checkAlternative(alternative: ParsedExpression, isKey: IsKey, keys: Key
     if (e.kind !== "binary" || !comparisons.has(e.op)) continue;
     const ofKeys = namesIn(e).filter(isKey);
     if (ofKeys.length === 0) continue;
-    const [column, value] = isKey(e.left) ? [e.left, e.right] : isKey(e.right) ? [e.right, e.left] : [undefined, undefined];
-    if (column?.kind !== "name") throw refused("A comparison must directly reference a key column.");
+    const [column, value] = sides(e, isKey);
+    if (column.kind !== "name" || !isKey(column)) throw refused("A comparison must directly reference a key column.");
     if (namesIn(value).length > 0) throw refused("A comparison must be between a key column and a resolvable expression.");
     if (e.op === "<>")
       throw refused(
