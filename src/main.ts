@@ -5,6 +5,7 @@ import { Command, Option } from "commander";
 import { describeError, MillraceError } from "./common/errors.js";
 import { createLogger, type Level } from "./common/logger.js";
 import { flagOf, loggerLevels, readSettings, settingsDef, variableOf, workerSettings } from "./embed/settings.js";
+import type { Up } from "./embed/up.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
 
@@ -26,18 +27,30 @@ Start here:
   // Without this `migrations apply --version 2` would print the version of Millrace.
   .enablePositionalOptions();
 
-const start = program.command("start").description("Start everything in this process and keep running until Ctrl-C.");
-for (const setting of settingsDef.settings.values()) {
-  const repeated = setting.type === "LIST";
-  const flag =
-    setting.type === "BOOLEAN"
-      ? `--${flagOf(setting.name)}`
-      : `--${flagOf(setting.name)} <${repeated ? "name=address:port" : (setting.values?.join("|") ?? setting.type.toLowerCase())}>`;
-  const option = new Option(flag, `${setting.doc}${describeDefault(setting.default)} [${variableOf(setting.name)}]`);
-  if (repeated) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
-  start.addOption(option);
+function addSettings(command: Command): Command {
+  for (const setting of settingsDef.settings.values()) {
+    const repeated = setting.type === "LIST";
+    const flag =
+      setting.type === "BOOLEAN"
+        ? `--${flagOf(setting.name)}`
+        : `--${flagOf(setting.name)} <${repeated ? "name=address:port" : (setting.values?.join("|") ?? setting.type.toLowerCase())}>`;
+    const option = new Option(flag, `${setting.doc}${describeDefault(setting.default)} [${variableOf(setting.name)}]`);
+    if (repeated) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+    command.addOption(option);
+  }
+  return command;
 }
-start
+
+function settingsGiven(given: Record<string, unknown>): Record<string, string> {
+  const flags: Record<string, string> = {};
+  for (const setting of settingsDef.settings.values()) {
+    const value = given[flagOf(setting.name).replace(/-(.)/g, (_, c: string) => c.toUpperCase())];
+    if (value !== undefined) flags[setting.name] = Array.isArray(value) ? value.join(",") : String(value);
+  }
+  return flags;
+}
+
+addSettings(program.command("start").description("Start everything in this process and keep running until Ctrl-C."))
   .addHelpText(
     "after",
     `
@@ -48,25 +61,48 @@ Examples:
   millrace start --host postgres=127.0.0.1:5433     connector files that name the host postgres find it there
   millrace start --dir b --kafka-port 0 --connect-port 0 --sql-port 0 --registry-port 0 --rest-proxy-port 0 --console-port 0     a second one beside it`,
   )
-  .action(async (given: Record<string, unknown>) => {
-    const flags: Record<string, string> = {};
-    for (const setting of settingsDef.settings.values()) {
-      const value = given[flagOf(setting.name).replace(/-(.)/g, (_, c: string) => c.toUpperCase())];
-      if (value !== undefined) flags[setting.name] = Array.isArray(value) ? value.join(",") : String(value);
-    }
-    await run(flags);
+  .action((given: Record<string, unknown>) => run(settingsGiven(given)));
+
+addSettings(
+  program
+    .command("up")
+    .description("Start in place of the old stack that a compose file describes: its ports, names and settings.")
+    .argument("[file]", "the compose file", "docker-compose.yml")
+    .option("--profile <name...>", "take in the services of these profiles too")
+    .option("--env-file <path>", "variables for the file, instead of .env beside it")
+    .option("--dry-run", "say what would be taken over, and end"),
+)
+  .addHelpText(
+    "after",
+    `
+Kafka, ZooKeeper, Schema Registry, Connect, ksqlDB and REST Proxy of Confluent, Apache, Debezium and Bitnami become this process; databases stay.
+The settings of \`millrace start\` go over the file's.
+
+Examples:
+  millrace up                                       docker-compose.yml of the current folder
+  millrace up old-stack.yml --dry-run
+  docker compose up -d --no-deps postgres && millrace up`,
+  )
+  .action(async (file: string, given: Record<string, unknown>) => {
+    const { Up } = await import("./embed/up.js");
+    const up = Up.read(file, { environment: process.env, profiles: given["profile"], envFile: given["envFile"] });
+    const flags = up.flags(settingsGiven(given), process.env);
+    if (given["dryRun"] !== true) await run(flags, up);
+    else for (const line of up.report(readSettings(flags, process.env))) console.log(line);
   });
 
-async function run(flags: Record<string, string>): Promise<void> {
+async function run(flags: Record<string, string>, up?: Up): Promise<void> {
   const settings = readSettings(flags, process.env);
   const logger = createLogger({
     level: settings.string("log.level") as Level,
     format: (settings.optionalString("log.format") as "text" | "json" | null) ?? (process.stderr.isTTY ? "text" : "json"),
   });
-  const workerConfig = workerSettings(process.env, settings.raw);
+  const workerConfig = { ...up?.options.workerConfig, ...workerSettings(process.env, settings.raw) };
   for (const [name, level] of loggerLevels(workerConfig)) logger.levels?.change(name, level, Date.now());
+  const given = Object.fromEntries(settings.list("host").map(hostEntry));
   const { Millrace } = await import("./embed/millrace.js");
   const millrace = await Millrace.start({
+    ...up?.options,
     dir: settings.string("dir"),
     listen: settings.string("listen"),
     insecure: settings.boolean("insecure"),
@@ -78,13 +114,14 @@ async function run(flags: Record<string, string>): Promise<void> {
       sql: settings.number("sql.port"),
       console: settings.number("console.port"),
     },
-    hosts: Object.fromEntries(settings.list("host").map(hostEntry)),
+    hosts: { ...up?.hostsBeside(given), ...given },
     secretKey: settings.optionalString("secret.key") ?? undefined,
     workerConfig,
     plugins: settings.optionalString("plugins") ?? undefined,
     logger,
   });
   logger.info("ready", {
+  const carried = await up?.carryOut(millrace, settings, logger);
     ...millrace.ports,
     milliseconds: Math.round(process.uptime() * 1000),
   });
@@ -93,13 +130,15 @@ async function run(flags: Record<string, string>): Promise<void> {
     if (stopping) process.exit(1); // a second Ctrl-C: no more patience
     stopping = true;
     logger.info("stopping", { signal });
-    millrace.close().then(
-      () => process.exit(0),
-      (error) => {
-        logger.error("stopping failed", { error: describeError(error) });
-        process.exit(1);
-      },
-    );
+    Promise.resolve(carried?.close())
+      .then(() => millrace.close())
+      .then(
+        () => process.exit(0),
+        (error) => {
+          logger.error("stopping failed", { error: describeError(error) });
+          process.exit(1);
+        },
+      );
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop(signal));
   process.on("unhandledRejection", (error) => {

@@ -2,6 +2,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Broker } from "../broker/api/broker.js";
 import { EmbeddedBroker } from "../broker/embedded/embedded-broker.js";
+import type { BrokerDefaults } from "../broker/embedded/topics.js";
 import { KafkaListener, type KafkaListenerOptions } from "../broker/net/listener.js";
 import { MillraceError } from "../common/errors.js";
 import { createLogger, type Level, type Logger } from "../common/logger.js";
@@ -36,6 +37,10 @@ export interface MillraceOptions {
   /** Where host names of connector configs are: `{ postgres: "127.0.0.1:5433" }`. */
   readonly hosts?: Readonly<Record<string, string>>;
   readonly secretKey?: string | undefined;
+  /** Further names that connector configs call this process's parts by, with the port of the old stack's part: `{ "my-registry": 8081 }`. */
+  readonly serviceNames?: Readonly<Record<string, number>>;
+  /** What holds for topics that do not say otherwise. */
+  readonly brokerDefaults?: BrokerDefaults;
   /** A Connect worker's own settings: default converters and theirs. */
   readonly workerConfig?: Readonly<Record<string, string>>;
   /** A folder with plug-ins of the user's own. */
@@ -108,7 +113,14 @@ async function open(
   const wanted = { ...standardPorts, ...options.ports };
   const metrics = new Metrics();
   keep(processMetrics(metrics));
-  const broker = keep(await EmbeddedBroker.open({ dir: join(dir, "log"), logger: logger.child({ part: "broker" }), metrics }));
+  const broker = keep(
+    await EmbeddedBroker.open({
+      dir: join(dir, "log"),
+      logger: logger.child({ part: "broker" }),
+      metrics,
+      ...(options.brokerDefaults ? { defaults: options.brokerDefaults } : {}),
+    }),
+  );
   const registry = await SchemaRegistry.open({ broker, logger: logger.child({ part: "registry" }) });
   const errorStore = await ErrorStore.open({ broker, metrics });
   const surface = async (port: number, what: string, build: Parameters<typeof listen>[0], http2 = false): Promise<Listener> =>
@@ -140,7 +152,7 @@ async function open(
       errorStore,
       secretKey: options.secretKey,
       dataDir: dir,
-      hosts: { map: options.hosts ?? {}, own },
+      hosts: { map: options.hosts ?? {}, own, names: options.serviceNames ?? {} },
       workerConfig: {
         "key.converter": "io.confluent.connect.avro.AvroConverter",
         "value.converter": "io.confluent.connect.avro.AvroConverter",
@@ -166,6 +178,7 @@ async function open(
     }),
   );
   const sqlPort = (await surface(wanted.sql, "sql", (app) => registerKsqlRoutes(app, engine), true)).port;
+      ...(options.ksqlConfig?.["ksql.service.id"] ? { serviceId: options.ksqlConfig["ksql.service.id"] } : {}),
   const consolePort = (
     await surface(wanted.console, "console", (app) => {
       registerConsoleRoutes(app, { metrics, health: () => health(worker, engine), backup: (directory) => backup(dir, directory) });
@@ -190,7 +203,14 @@ async function open(
 function kafkaOptions(options: MillraceOptions, port: number, broker: Broker, logger: Logger): KafkaListenerOptions {
   const host = options.listen ?? "127.0.0.1";
   checkAddress(host, false, options.insecure ?? false);
-  return { broker, logger: logger.child({ part: "kafka" }), host, port, advertised: { host: advertisedHost(host) } };
+  return {
+    broker,
+    logger: logger.child({ part: "kafka" }),
+    host,
+    port,
+    advertised: { host: advertisedHost(host) },
+    autoCreateTopics: options.brokerDefaults?.autoCreateTopics ?? true,
+  };
 }
 
 /** Where other workers and the user find the Connect REST interface: what status calls the worker. */

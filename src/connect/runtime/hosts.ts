@@ -7,6 +7,8 @@ export interface HostMap {
   readonly map?: Readonly<Record<string, string>>;
   /** This process's own listeners, by the port that the old stack gave them: `{8081: {host: "127.0.0.1", port: 18081}}`. */
   readonly own?: Readonly<Record<number, { readonly host: string; readonly port: number }>>;
+  /** Further names of the old stack's parts, in lower case, with the port that each part listened on: `{"my-registry": 8081}`. */
+  readonly names?: Readonly<Record<string, number>>;
 }
 
 export interface HostPort {
@@ -32,7 +34,7 @@ export function resolveHost(hosts: HostMap, host: string, port: number): HostPor
     const m = /^(.*?)(?::(\d+))?$/.exec(given)!;
     return { host: m[1]!, port: m[2] ? Number(m[2]) : port };
   }
-  const part = stackNames.get(host.toLowerCase());
+  const part = hosts.names?.[host.toLowerCase()] ?? stackNames.get(host.toLowerCase());
   const own = part === undefined ? undefined : (hosts.own?.[part] ?? hosts.own?.[port]);
   return own ?? { host, port };
 }
