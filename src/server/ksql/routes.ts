@@ -1,4 +1,5 @@
 import { PassThrough, type Readable } from "node:stream";
+import webSocket from "@fastify/websocket";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { describeError, MillraceError } from "../../common/errors.js";
 import type { Engine, StatementRequest } from "../../engine/engine.js";
@@ -7,6 +8,7 @@ import { isProhibited } from "../../engine/properties.js";
 import { errorReply, generic } from "./errors.js";
 import { bodyLines, insertRows, parseLine } from "./inserts-stream.js";
 import { type Layout, writePrint, writeQuery } from "./stream-reply.js";
+import { sendQuery } from "./web-socket.js";
 
 /** The version of ksqlDB whose REST API this is: clients compare it. */
 const apiVersion = "7.9.0";
@@ -81,6 +83,7 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
   });
 
   registerInserts(app, engine);
+  if (!app.initialConfig.http2) registerWebSocket(app, engine);
   registerInfo(app, engine);
 
   app.get<{ Params: { topic: string } }>("/millrace/topics/:topic", (request) => topicDetails(request.params.topic, engine.services));
@@ -99,6 +102,24 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
         warnings: [],
       },
     ]);
+  });
+}
+
+/** `GET /ws/query?request={"ksql":"…","streamsProperties":{…}}`, for browsers, which can send no body with a socket. */
+function registerWebSocket(app: FastifyInstance, engine: Engine): void {
+  app.register(webSocket);
+  app.register(async (scope) => {
+    scope.get<{ Querystring: { request?: string } }>("/ws/query", { websocket: true }, (socket, request) => {
+      void sendQuery(socket, async () => {
+        let given: unknown;
+        try {
+          given = JSON.parse(request.query.request ?? "");
+        } catch (error) {
+          throw new MillraceError("DATA_INVALID", `The parameter "request" is not JSON: ${(error as Error).message}`);
+        }
+        return engine.query(statementRequest(given, "ksql", "streamsProperties"));
+      });
+    });
   });
 }
 
