@@ -118,10 +118,11 @@ async function run(flags: Record<string, string>, up?: Up): Promise<void> {
     secretKey: settings.optionalString("secret.key") ?? undefined,
     workerConfig,
     plugins: settings.optionalString("plugins") ?? undefined,
+    services: settings.optionalString("services") ?? undefined,
     logger,
   });
-  logger.info("ready", {
   const carried = await up?.carryOut(millrace, settings, logger);
+  logger.info("ready", {
     ...millrace.ports,
     milliseconds: Math.round(process.uptime() * 1000),
   });

@@ -25,6 +25,7 @@ import { openDataFolder } from "./data-folder.js";
 import { loadPlugins } from "./plugin-folder.js";
 import { sinks, sources } from "./plugins.js";
 import { processMetrics } from "./process-metrics.js";
+import type { Services } from "./services-folder.js";
 
 export interface MillraceOptions {
   /** The data folder; made where it is missing. */
@@ -36,15 +37,17 @@ export interface MillraceOptions {
   readonly insecure?: boolean;
   /** Where host names of connector configs are: `{ postgres: "127.0.0.1:5433" }`. */
   readonly hosts?: Readonly<Record<string, string>>;
-  readonly secretKey?: string | undefined;
   /** Further names that connector configs call this process's parts by, with the port of the old stack's part: `{ "my-registry": 8081 }`. */
   readonly serviceNames?: Readonly<Record<string, number>>;
   /** What holds for topics that do not say otherwise. */
   readonly brokerDefaults?: BrokerDefaults;
+  readonly secretKey?: string | undefined;
   /** A Connect worker's own settings: default converters and theirs. */
   readonly workerConfig?: Readonly<Record<string, string>>;
   /** A folder with plug-ins of the user's own. */
   readonly plugins?: string | undefined;
+  /** A folder with stream services: files that import `millrace/streams`. */
+  readonly services?: string | undefined;
   /** `ksql.*` settings */
   readonly ksqlConfig?: Readonly<Record<string, string>>;
   readonly logLevel?: Level;
@@ -175,13 +178,21 @@ async function open(
       logger: logger.child({ part: "sql" }),
       metrics,
       ...(options.ksqlConfig ? { config: options.ksqlConfig } : {}),
+      ...(options.ksqlConfig?.["ksql.service.id"] ? { serviceId: options.ksqlConfig["ksql.service.id"] } : {}),
     }),
   );
+  const services =
+    options.services === undefined
+      ? undefined
+      : keep(await openServices(options.services, dir, broker, registry, errorStore, logger, metrics));
   const sqlPort = (await surface(wanted.sql, "sql", (app) => registerKsqlRoutes(app, engine), true)).port;
-      ...(options.ksqlConfig?.["ksql.service.id"] ? { serviceId: options.ksqlConfig["ksql.service.id"] } : {}),
   const consolePort = (
     await surface(wanted.console, "console", (app) => {
-      registerConsoleRoutes(app, { metrics, health: () => health(worker, engine), backup: (directory) => backup(dir, directory) });
+      registerConsoleRoutes(app, {
+        metrics,
+        health: () => health(worker, engine, services),
+        backup: (directory) => backup(dir, directory),
+      });
       registerErrorRoutes(app, errorStore);
     })
   ).port;
@@ -225,7 +236,28 @@ function advertisedHost(host: string): string {
   return host === "0.0.0.0" || host === "::" ? hostname() : host;
 }
 
-async function health(worker: ConnectWorker, engine: Engine) {
+async function openServices(
+  folder: string,
+  dir: string,
+  broker: Broker,
+  registry: SchemaRegistry,
+  errorStore: ErrorStore,
+  logger: Logger,
+  metrics: Metrics,
+): Promise<Services> {
+  const { Services } = await import("./services-folder.js");
+  return Services.open({
+    folder,
+    broker,
+    registry,
+    errorStore,
+    stateDir: join(dir, "state"),
+    logger: logger.child({ part: "services" }),
+    metrics,
+  });
+}
+
+async function health(worker: ConnectWorker, engine: Engine, services: Services | undefined) {
   const failed: string[] = [];
   for (const name of await worker.list()) {
     const status = await worker.status(name);
@@ -235,6 +267,9 @@ async function health(worker: ConnectWorker, engine: Engine) {
   const queries = engine.persistentQueries.all().filter((query) => query.state === "ERROR");
   return {
     connect: failed.length ? { healthy: false, detail: `failed: ${failed.join(", ")}` } : { healthy: true },
+    ...(services
+      ? { services: services.failed.length ? { healthy: false, detail: `failed: ${services.failed.join(", ")}` } : { healthy: true } }
+      : {}),
     sql: queries.length ? { healthy: false, detail: `failed: ${queries.map((query) => query.id).join(", ")}` } : { healthy: true },
   };
 }

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { register } from "node:module";
 import { extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describeError, MillraceError } from "../common/errors.js";
 import type { Logger } from "../common/logger.js";
 import type { PluginModule } from "../connect/api/plugin-module.js";
 import type { BrokenPlugin } from "../connect/runtime/plugins.js";
+import { useOwnModules } from "./own-modules.js";
 
 export interface LoadedPlugins extends Required<PluginModule> {
   readonly broken: readonly BrokenPlugin[];
@@ -21,7 +21,6 @@ const kinds = {
 } as const satisfies Record<keyof PluginModule, readonly string[]>;
 const kindNames = Object.keys(kinds) as (keyof PluginModule)[];
 
-let hooked = false;
 const loadTimeoutMs = 5000;
 
 /**
@@ -32,10 +31,7 @@ const loadTimeoutMs = 5000;
 export async function loadPlugins(folder: string, logger: Logger): Promise<LoadedPlugins> {
   const dir = resolve(folder);
   if (!existsSync(dir) || !statSync(dir).isDirectory()) throw new MillraceError("CONFIG_INVALID", `plugins: ${dir} is not a folder`);
-  if (!hooked) {
-    register("./plugin-hook.js", import.meta.url, { data: { url: new URL("../connect/api/public.js", import.meta.url).href } });
-    hooked = true;
-  }
+  useOwnModules();
   const loaded = { sources: [], sinks: [], transforms: [], predicates: [], converters: [] } as { [K in keyof PluginModule]-?: unknown[] };
   const broken: BrokenPlugin[] = [];
   for (const entry of readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -69,7 +65,7 @@ async function inTime<T>(loading: Promise<T>): Promise<T> {
 }
 
 /** The module that a package's folder stands for. */
-function entryOf(folder: string): string {
+export function entryOf(folder: string): string {
   const manifest = join(folder, "package.json");
   const { exports: given, main } = existsSync(manifest)
     ? (JSON.parse(readFileSync(manifest, "utf8")) as { exports?: unknown; main?: string })

@@ -1,8 +1,8 @@
-/** A module hook: in a plug-in, wherever its file lies, `millrace/connect` is this process's own copy. */
-let ours = "";
+/** A module hook: in a user's file, wherever it lies, the modules of this package are this process's own copies. */
+let ours: Readonly<Record<string, string>> = {};
 
-export function initialize(data: { readonly url: string }): void {
-  ours = data.url;
+export function initialize(urls: Readonly<Record<string, string>>): void {
+  ours = urls;
 }
 
 interface Resolved {
@@ -16,5 +16,6 @@ export function resolve(
   next: (specifier: string, context: unknown) => Resolved | Promise<Resolved>,
 ): Resolved | Promise<Resolved> {
   // A second copy would have a Struct and a MillraceError of its own, which this process takes for strangers.
-  return specifier === "millrace/connect" ? { url: ours, shortCircuit: true } : next(specifier, context);
+  const url = ours[specifier];
+  return url === undefined ? next(specifier, context) : { url, shortCircuit: true };
 }

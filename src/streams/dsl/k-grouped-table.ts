@@ -8,6 +8,8 @@ import { TableGroup } from "./tables.js";
 
 /** A table's rows in groups. Every change of the table is one of the groups that it leaves and enters. */
 export class KGroupedTable<K, V> {
+  private source: Node<K, V> | undefined;
+
   constructor(
     private readonly graph: Graph,
     private readonly from: AnyNode,
@@ -52,13 +54,10 @@ export class KGroupedTable<K, V> {
     subtractor: Aggregator<K, V, A>,
     options: StoreOptions<K, A>,
   ): KTable<K, A> {
-    const { graph, from, mapper } = this;
+    const { graph } = this;
     const store = options.store ?? graph.name("KTABLE-AGGREGATE-STATE-STORE");
-    const grouped: BothSerdes<K, V> = graph.serdesOf<K, V>(`groupBy of ${store}`, this.options);
-    const select = graph.add(graph.name("KTABLE-SELECT"), () => new TableGroup(mapper, sameKey), [from.name]);
-    const selected: Node<K, V> = { name: select, sources: from.sources, ...grouped };
-    const source = graph.repartition(selected, `${this.options.name ?? store}-repartition`, grouped, { changes: true });
-    const serdes = graph.serdesOf<K, A>(`aggregate ${store}`, options, { key: grouped.key });
+    const source = this.grouped(store);
+    const serdes = graph.serdesOf<K, A>(`aggregate ${store}`, options, { key: source.key });
     graph.topology.addStore({
       name: store,
       kind: "key-value",
@@ -79,6 +78,17 @@ export class KGroupedTable<K, V> {
       });
     const name = graph.add(graph.name("KTABLE-AGGREGATE"), supplier, [source.name], [store]);
     return new KTable<K, A>(graph, { name, sources: source.sources, ...serdes }, aggregateLookup(store, coalesce), store);
+  }
+
+  /** The table's changes by group; several aggregates of them share one topic. */
+  private grouped(store: string): Node<K, V> {
+    if (this.source) return this.source;
+    const { graph, from, mapper } = this;
+    const serdes: BothSerdes<K, V> = graph.serdesOf<K, V>(`groupBy of ${store}`, this.options);
+    const select = graph.add(graph.name("KTABLE-SELECT"), () => new TableGroup(mapper, sameKey), [from.name]);
+    const selected: Node<K, V> = { name: select, sources: from.sources, ...serdes };
+    this.source = graph.repartition(selected, `${this.options.name ?? store}-repartition`, serdes, { changes: true });
+    return this.source;
   }
 }
 

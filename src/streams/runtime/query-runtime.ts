@@ -27,6 +27,9 @@ const TURN_RECORDS = 5_000;
 /** Rows of a commit between two looks at the time. */
 const SLICE = 250;
 const SLOW_COMMIT_MS = 50;
+/** A query that is so many records behind commits more rarely: what changes often is then written and handed on once. */
+const BEHIND_RECORDS = 20_000;
+const BEHIND_COMMIT_MS = 100;
 const PURGE_MS = 5_000;
 /** Written to a store before its next snapshot, at least; and at least as much as the store holds. */
 const SNAPSHOT_BYTES = 32 << 20;
@@ -414,7 +417,10 @@ export class QueryRuntime implements QueryHandle {
       // A different task begins each turn, so that a busy one cannot keep the others from theirs.
       for (let i = 0; i < this.tasks.length; i++) {
         const task = this.tasks[(turn + i) % this.tasks.length]!;
-        task.punctuate(this.clock.now());
+        if (task.punctuate(this.clock.now()) && !this.dirty) {
+          this.transactionSince = begun;
+          this.dirty = true;
+        }
         if (task.waiting === undefined) done += task.run(TURN_RECORDS, until);
         if (task.waiting !== undefined) {
           await task.waiting;
@@ -433,15 +439,18 @@ export class QueryRuntime implements QueryHandle {
       const now = performance.now();
       const drained = done === 0 && this.queues.every((q) => !q.hasHead && q.caughtUp);
       // While commits are slow (a slow disk) they are made rarer, so that the query does not wait most of its time.
-      if (
-        this.dirty &&
-        (drained || now - this.transactionSince >= Math.max(this.commitInterval, Math.min(4 * this.commitCost, SLOW_COMMIT_MS)))
-      ) {
+      if (this.dirty && (drained || now - this.transactionSince >= this.commitEvery())) {
         await this.commit();
-      } else if (done === 0) await this.sleepUntilWoken(this.dirty ? this.commitInterval : undefined);
+      } else if (done === 0) await this.sleepUntilWoken(this.dirty ? this.commitInterval : this.untilPunctuation());
       else await nextTurn();
     }
     await this.commit();
+  }
+
+  /** ms */
+  private commitEvery(): number {
+    const behind = this.queues.some((q) => q.end - q.position > BEHIND_RECORDS);
+    return Math.max(this.commitInterval, behind ? BEHIND_COMMIT_MS : Math.min(4 * this.commitCost, SLOW_COMMIT_MS));
   }
 
   private async commit(): Promise<void> {
@@ -580,6 +589,13 @@ export class QueryRuntime implements QueryHandle {
       }
     }
     return any;
+  }
+
+  /** ms until the next wall-clock punctuation */
+  private untilPunctuation(): number | undefined {
+    let next = Number.POSITIVE_INFINITY;
+    for (const task of this.tasks) next = Math.min(next, task.nextPunctuation);
+    return next === Number.POSITIVE_INFINITY ? undefined : Math.max(1, next - this.clock.now());
   }
 
   private sleepUntilWoken(ms?: number): Promise<void> {

@@ -1,0 +1,58 @@
+import type { Broker } from "../broker/api/broker.js";
+import { MillraceError } from "../common/errors.js";
+import type { SchemaClient } from "../schema-registry/client.js";
+import { HttpSchemaClient } from "../schema-registry/http-client.js";
+
+/** Where a process of its own finds brokers and registry; both are `millrace start`'s on this machine if nothing is said. */
+export interface ConnectionConfig {
+  /** `host:port`, comma separated; or MILLRACE_BOOTSTRAP_SERVERS */
+  readonly "bootstrap.servers"?: string;
+  /** or MILLRACE_SCHEMA_REGISTRY_URL */
+  readonly "schema.registry.url"?: string;
+  /** `user:password` */
+  readonly "schema.registry.basic.auth.user.info"?: string;
+  readonly "client.id"?: string;
+  readonly "security.protocol"?: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
+  /** of SASL PLAIN */
+  readonly "sasl.username"?: string;
+  readonly "sasl.password"?: string;
+}
+
+export interface Connection {
+  readonly broker: Broker;
+  readonly registry: SchemaClient;
+  close(): Promise<void>;
+}
+
+/** @throws CONFIG_INVALID, and the broker's error where none answers */
+export async function connect(config: ConnectionConfig): Promise<Connection> {
+  const servers = config["bootstrap.servers"] ?? process.env["MILLRACE_BOOTSTRAP_SERVERS"] ?? "localhost:9092";
+  const url = config["schema.registry.url"] ?? process.env["MILLRACE_SCHEMA_REGISTRY_URL"] ?? "http://localhost:8081";
+  const { KafkaBroker } = await import("../kafka/kafka-broker.js");
+  const broker = await KafkaBroker.open({
+    bootstrapServers: bootstrapServers(servers),
+    ...(config["client.id"] === undefined ? {} : { clientId: config["client.id"] }),
+    ...security(config),
+  });
+  const registry = new HttpSchemaClient(url, config["schema.registry.basic.auth.user.info"]);
+  return { broker, registry, close: () => broker.close() };
+}
+
+function security(config: ConnectionConfig) {
+  const { "security.protocol": protocol = "PLAINTEXT", "sasl.username": username, "sasl.password": password } = config;
+  if (protocol.startsWith("SASL_") && (username === undefined || password === undefined))
+    throw new MillraceError("CONFIG_INVALID", `security.protocol ${protocol} needs sasl.username and sasl.password`);
+  return {
+    ...(protocol.endsWith("SSL") ? { tls: {} } : {}),
+    ...(protocol.startsWith("SASL_") ? { sasl: { username: username!, password: password! } } : {}),
+  };
+}
+
+/** @throws CONFIG_INVALID */
+export function bootstrapServers(text: string): string[] {
+  const servers = text.split(",").flatMap((server) => (server.trim() === "" ? [] : [server.trim()]));
+  for (const server of servers)
+    if (!/:\d+$/.test(server)) throw new MillraceError("CONFIG_INVALID", `bootstrap.servers: ${server} is not host:port`);
+  if (servers.length === 0) throw new MillraceError("CONFIG_INVALID", "bootstrap.servers names no broker");
+  return servers;
+}
