@@ -1,6 +1,7 @@
 import type { ConfigDef } from "../../common/config-def.js";
 import type { RecordHeader } from "../../data/headers.js";
 import type { Schema, Value } from "../../data/schema.js";
+import type { PackedColumn } from "./packed-column.js";
 import type { Node } from "./shape.js";
 import type { ConnectorConfig } from "./source.js";
 
@@ -44,8 +45,10 @@ export type NodeWriter = (
 
 export interface ColumnReader {
   readonly schema: Schema;
+  /** New columns for `read` to fill, one a field; `buffers` will hold each row's buffer. */
+  columns(capacity: number, buffers: readonly Buffer[]): PackedColumn[];
   /** true while a payload has this reader's schema (same schema id; JSON: same field order, else it returns false) */
   accepts(bytes: Buffer, start: number, end: number): boolean;
-  /** Puts the row's values into columns[c][row]. @throws DESERIALIZATION */
-  read(bytes: Buffer, start: number, end: number, columns: unknown[][], row: number): void;
+  /** Puts the row's values into the columns. @throws DESERIALIZATION */
+  read(bytes: Buffer, start: number, end: number, columns: readonly PackedColumn[], row: number): void;
 }

@@ -1,5 +1,6 @@
 import type { Schema } from "../../data/schema.js";
 import type { TopicPartition } from "../../data/topic-partition.js";
+import type { PackedColumn } from "./packed-column.js";
 import type { SinkRecord } from "./record.js";
 import type { CheckContext, ConfigProblem, ConnectorConfig, PluginInfo, TaskContext } from "./source.js";
 
@@ -99,6 +100,9 @@ export interface SinkRows {
   /** by field of the key's struct; a primitive key is one column */
   readonly keys: readonly (readonly unknown[])[];
   readonly values: readonly (readonly unknown[])[];
+  /** The same columns for a sink that writes bytes: mostly without a JavaScript value for each. A tombstone's row is null in the values. */
+  readonly packedKeys?: readonly PackedColumn[];
+  readonly packedValues?: readonly PackedColumn[];
   readonly tombstone: Uint8Array;
   readonly offsets: Float64Array;
   readonly timestamps: Float64Array;

@@ -14,8 +14,9 @@ import {
   stringCode,
 } from "../../serde/formats/json/value-code.js";
 import type { ColumnReader } from "../api/converter.js";
+import { type PackedColumn, ValueColumn } from "../api/packed-column.js";
 
-type Scan = (b: Buffer, p: number, end: number, columns: unknown[][], row: number) => true | undefined;
+type Scan = (b: Buffer, p: number, end: number, columns: readonly PackedColumn[], row: number) => true | undefined;
 
 /**
  * A reader of records that begin with the head (the envelope up to the payload): a struct's fields in the schema's order and
@@ -31,19 +32,21 @@ export function compileJsonReader(schema: Schema, head: Buffer, options: JsonDat
   if (!fields)
     return {
       schema,
+      columns: () => [new ValueColumn()],
       accepts: begins,
       read(b, start, end, columns, row) {
-        columns[0]![row] = parse(b, start, end);
+        columns[0]!.set(row, parse(b, start, end));
       },
     };
   const scan = generate(schema, options);
   return {
     schema,
+    columns: () => fields.map(() => new ValueColumn()),
     accepts: (b, start, end) => begins(b, start, end) && b[start + head.length] === 0x7b,
     read(b, start, end, columns, row) {
       if (scan(b, start + head.length, end - 1, columns, row)) return;
       const { values } = parse(b, start, end) as Struct;
-      for (let c = 0; c < fields.length; c++) columns[c]![row] = values[c];
+      for (let c = 0; c < fields.length; c++) columns[c]!.set(row, values[c]);
     },
   };
 }
@@ -54,7 +57,7 @@ function generate(schema: Schema, options: JsonDataOptions): Scan {
     const key = literal(Buffer.from(`${i === 0 ? "{" : ","}${jsonString(field.name)}:`));
     nulls.push(() => valueFromJson(field.schema, null, options, field.name));
     // a null leaves v undefined: the field's default, null, or the error that a required field throws
-    return `${key}\nv = undefined;\n${valueCode(field.schema, i)}\ncolumns[${i}][row] = v === undefined ? h.nulls[${i}]() : v;`;
+    return `${key}\nv = undefined;\n${valueCode(field.schema, i)}\ncolumns[${i}].values[row] = v === undefined ? h.nulls[${i}]() : v;`;
   });
   const source = `return (b, p, end, columns, row) => {
 ${scanVariables} let v;

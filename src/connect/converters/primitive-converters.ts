@@ -1,6 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Schema, SchemaType, Value } from "../../data/schema.js";
 import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
+import { ValueColumn } from "../api/packed-column.js";
 import type { Node } from "../api/shape.js";
 import { parseInteger, WriterCode } from "./writer-code.js";
 
@@ -94,9 +95,10 @@ export class PrimitiveConverter implements Converter {
   compileReader(topic: string): ColumnReader {
     return {
       schema: this.schema,
+      columns: () => [new ValueColumn()],
       accepts: () => true,
       read: (b, start, end, columns, row) => {
-        columns[0]![row] = this.read(topic, b, start, end);
+        columns[0]!.set(row, this.read(topic, b, start, end));
       },
     };
   }
@@ -150,10 +152,11 @@ export class ByteArrayConverter implements Converter {
   compileReader(): ColumnReader {
     return {
       schema: optionalBytes,
+      columns: () => [new ValueColumn()],
       accepts: () => true,
       read(b, start, end, columns, row) {
         // a copy: what is decoded outlives the batch
-        columns[0]![row] = Buffer.from(b.subarray(start, end));
+        columns[0]!.set(row, Buffer.from(b.subarray(start, end)));
       },
     };
   }

@@ -3,6 +3,7 @@ import { javaText } from "../../data/java-text.js";
 import type { Schema, Value } from "../../data/schema.js";
 import { utf8Text } from "../../serde/text-cache.js";
 import type { ColumnReader, Converter, NodeWriter } from "../api/converter.js";
+import { SpanColumn } from "../api/packed-column.js";
 import type { Node } from "../api/shape.js";
 import { parseInteger, WriterCode } from "./writer-code.js";
 
@@ -23,9 +24,12 @@ export class StringConverter implements Converter {
   compileReader(): ColumnReader {
     return {
       schema: optionalString,
+      columns: (capacity, buffers) => [new SpanColumn(capacity, buffers, utf8Text)],
       accepts: () => true,
-      read(b, start, end, columns, row) {
-        columns[0]![row] = utf8Text(b, start, end);
+      read(_b, start, end, columns, row) {
+        const column = columns[0] as SpanColumn;
+        column.starts[row] = start;
+        column.ends[row] = end;
       },
     };
   }

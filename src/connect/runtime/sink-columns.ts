@@ -1,7 +1,9 @@
 import type { Schema, Value } from "../../data/schema.js";
 import { materialize } from "../api/materialize.js";
+import { type PackedColumn, ValueColumn } from "../api/packed-column.js";
+import type { SinkRecord } from "../api/record.js";
 import type { ColumnNode, Node, RecordShape, RowChunk } from "../api/shape.js";
-import type { SinkRows } from "../api/sink.js";
+import { PackedRows } from "./packed-rows.js";
 import type { DecodedRows } from "./sink-decoder.js";
 import type { TransformChain } from "./transform-chain.js";
 
@@ -30,31 +32,33 @@ interface Known {
 export class SinkColumns {
   private readonly known = new Map<string, Known[]>();
   /** The columns of the run that is worked on, keys before values: what the shape's nodes read. */
-  private columns: readonly (readonly unknown[])[] = [];
+  private columns: readonly PackedColumn[] = [];
 
   constructor(private readonly chain: TransformChain) {}
 
-  /** The rows as the transforms leave them, without `record`; "drop"; undefined where only records will do. */
-  apply(rows: DecodedRows): Omit<SinkRows, "record"> | "drop" | undefined {
-    if (rows.hasHeaders) return undefined; // a shape says nothing of headers that rows have each for themselves
+  /** The rows as the transforms leave them, whose whole records `record` gives; "drop"; undefined where only records will do. */
+  apply({ rows, hasHeaders }: DecodedRows, record: (row: number) => SinkRecord): PackedRows | "drop" | undefined {
+    if (hasHeaders) return undefined; // a shape says nothing of headers that rows have each for themselves
     let some = 0;
     for (let r = 0; r < rows.count; r++) some += rows.tombstone[r]!;
     const plan = this.planOf(rows, some > 0);
     if (plan === "records") return undefined;
     if (plan === "drop") return "drop";
-    this.columns = [...rows.keys, ...rows.values];
+    this.columns = [...rows.packedKeys, ...rows.packedValues];
     const chunk = this.chunkOf(rows);
     try {
-      const keys = plan.keys.map((source) => this.column(source, chunk, rows, false));
-      const values = plan.values.map((source) => this.column(source, chunk, rows, true));
+      const packedKeys = plan.keys.map((source) => this.column(source, chunk, rows, false));
+      const packedValues = plan.values.map((source) => this.column(source, chunk, rows, true));
       const { topic, keySchema, valueSchema } = plan;
-      return { ...rows, topic, keySchema, valueSchema, keys, values };
+      const { originalTopic = rows.topic, partition, count, tombstone, offsets, timestamps, sourceTimes, bytes } = rows;
+      const same = { originalTopic, partition, count, tombstone, offsets, timestamps, sourceTimes, bytes };
+      return new PackedRows({ ...same, topic, keySchema, valueSchema, packedKeys, packedValues, record });
     } catch {
       return undefined; // one row is bad: as records it is set aside alone
     }
   }
 
-  private planOf(rows: SinkRows, tombstones: boolean): Plan | "drop" | "records" {
+  private planOf(rows: PackedRows, tombstones: boolean): Plan | "drop" | "records" {
     let ofTopic = this.known.get(rows.topic);
     if (!ofTopic) this.known.set(rows.topic, (ofTopic = []));
     const { keySchema, valueSchema } = rows;
@@ -65,9 +69,9 @@ export class SinkColumns {
     return plan;
   }
 
-  private makePlan(rows: SinkRows, tombstones: boolean): Plan | "drop" | "records" {
+  private makePlan(rows: PackedRows, tombstones: boolean): Plan | "drop" | "records" {
     const key = this.nodeOf(rows.keySchema, 0);
-    const value = this.nodeOf(rows.valueSchema, rows.keys.length);
+    const value = this.nodeOf(rows.valueSchema, rows.packedKeys.length);
     const shape = (value: Node | null): RecordShape => ({
       topic: rows.topic,
       key,
@@ -75,7 +79,7 @@ export class SinkColumns {
       headers: [],
       timestampSlot: 0,
       sourceTimeSlot: null,
-      columnCount: rows.keys.length + rows.values.length,
+      columnCount: rows.packedKeys.length + rows.packedValues.length,
       slotCount: 1,
     });
     const before = shape(value);
@@ -106,31 +110,31 @@ export class SinkColumns {
       schema: s,
       column,
       text: { as: "other" },
-      decode: (_buffer, row) => this.columns[column]![row] as Value,
+      decode: (_buffer, row) => this.columns[column]!.at(row) as Value,
     });
     if (schema.type !== "struct") return leaf(schema, first);
     return { kind: "struct", schema, fields: schema.fields!.map((f) => leaf(f.schema, first + f.index)) };
   }
 
   /** A chunk whose offsets are the numbers of the rows, so that the shape's columns decode to their cells. */
-  private chunkOf(rows: SinkRows): RowChunk {
+  private chunkOf(rows: PackedRows): RowChunk {
     const { columns } = this;
     const offsets = new Int32Array(rows.count * columns.length * 2);
     let i = 0;
     for (let r = 0; r < rows.count; r++)
       for (const column of columns) {
-        offsets[i] = column[r] === null || column[r] === undefined ? -1 : r;
+        offsets[i] = column.isNull(r) ? -1 : r;
         i += 2;
       }
     const shape = { columnCount: columns.length, slotCount: 1 } as RecordShape;
     return { shape, count: rows.count, buffer: nothing, offsets, slots: rows.timestamps, sourcePartition: {}, sourceOffset: {} };
   }
 
-  private column(source: Source, chunk: RowChunk, rows: SinkRows, ofValue: boolean): readonly unknown[] {
+  private column(source: Source, chunk: RowChunk, rows: PackedRows, ofValue: boolean): PackedColumn {
     if ("column" in source) return this.columns[source.column]!;
     const out = new Array<unknown>(rows.count);
     for (let r = 0; r < rows.count; r++) out[r] = ofValue && rows.tombstone[r] === 1 ? undefined : materialize(source.node, chunk, r);
-    return out;
+    return new ValueColumn(out);
   }
 }
 

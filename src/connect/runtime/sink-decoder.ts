@@ -5,9 +5,10 @@ import type { ErrorStage } from "../../errors/entry.js";
 import { recordCount } from "../../protocol/record-batch.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { ColumnReader, Converter } from "../api/converter.js";
+import type { PackedColumn } from "../api/packed-column.js";
 import type { ConnectHeader, SinkRecord } from "../api/record.js";
-import type { SinkRows } from "../api/sink.js";
 import { type BadRecord, type Doing, isRetriable } from "./error-policy.js";
+import { PackedRows } from "./packed-rows.js";
 import type { Converters } from "./row-encoder.js";
 import { readSourceTime } from "./source-headers.js";
 
@@ -15,7 +16,8 @@ export type Refuse = (stage: ErrorStage, error: unknown, record: BadRecord, doin
 /** The class names of the converters, as the config gives them. */
 export type ConverterNames = Readonly<Record<keyof Converters, string>>;
 
-export interface DecodedRows extends SinkRows {
+export interface DecodedRows {
+  readonly rows: PackedRows;
   /** Whether a row has headers, the reserved ones aside. */
   readonly hasHeaders: boolean;
 }
@@ -197,24 +199,24 @@ class Run {
   valueReader: ColumnReader | undefined;
   private bytes = 0;
   private hasHeaders = false;
-  private readonly keys: unknown[][];
-  private values: unknown[][] = [];
+  private readonly keys: PackedColumn[];
+  private values: PackedColumn[] = [];
   private readonly tombstone: Uint8Array;
   private readonly offsets: Float64Array;
   private readonly timestamps: Float64Array;
   private readonly sourceTimes: Float64Array;
-  /** by row: where its record is, for `record(row)` */
-  private readonly records: Buffer[] = [];
+  /** by row: where its record is, for `record(row)` and the columns' spans */
+  private readonly buffers: Buffer[] = [];
   private readonly places: Int32Array;
 
   constructor(
     private readonly topic: string,
     private readonly partition: number,
     readonly keyReader: ColumnReader | undefined,
-    capacity: number,
+    private readonly capacity: number,
     private readonly decoder: SinkDecoder,
   ) {
-    this.keys = columnsOf(keyReader);
+    this.keys = this.columnsOf(keyReader);
     this.tombstone = new Uint8Array(capacity);
     this.offsets = new Float64Array(capacity);
     this.timestamps = new Float64Array(capacity);
@@ -228,18 +230,19 @@ class Run {
     const { bytes } = cursor;
     if (valueReader && !this.valueReader) {
       this.valueReader = valueReader;
-      this.values = columnsOf(valueReader);
+      this.values = this.columnsOf(valueReader);
+      for (const column of this.values) for (let row = 0; row < n; row++) column.set(row, null);
     }
     this.keyReader?.read(bytes, cursor.keyStart, cursor.keyEnd, this.keys, n);
     if (valueReader) valueReader.read(bytes, cursor.valueStart, cursor.valueEnd, this.values, n);
-    else for (const column of this.values) column[n] = undefined;
+    else for (const column of this.values) column.set(n, null);
     this.tombstone[n] = valueReader ? 0 : 1;
     this.offsets[n] = cursor.offset;
     this.timestamps[n] = cursor.timestamp;
     const time = cursor.headerCount === 0 ? Number.NaN : readSourceTime(bytes, cursor.headersStart, cursor.headerCount);
     this.sourceTimes[n] = time;
     if (cursor.headerCount > (Number.isNaN(time) ? 0 : 1)) this.hasHeaders = true;
-    this.records.push(bytes);
+    this.buffers[n] = bytes;
     const p = n * 6;
     this.places[p] = cursor.keyStart;
     this.places[p + 1] = cursor.keyEnd;
@@ -252,25 +255,24 @@ class Run {
   }
 
   finish(): DecodedRows {
-    const { hasHeaders, count, topic, partition, offsets, timestamps, places, records, decoder } = this;
-    return {
+    const { hasHeaders, count, topic, partition, offsets, timestamps, places, buffers, decoder } = this;
+    const rows = new PackedRows({
       topic,
       partition,
       keySchema: this.keyReader?.schema ?? null,
       valueSchema: this.valueReader?.schema ?? null,
       count,
-      keys: this.keys,
-      values: this.values,
+      packedKeys: this.keys,
+      packedValues: this.values,
       tombstone: this.tombstone.subarray(0, count),
       offsets: offsets.subarray(0, count),
       timestamps: timestamps.subarray(0, count),
       sourceTimes: this.sourceTimes.subarray(0, count),
       bytes: this.bytes,
-      hasHeaders,
       record(row) {
         const p = row * 6;
         const cursor = new RecordCursor();
-        cursor.bytes = records[row]!;
+        cursor.bytes = buffers[row]!;
         cursor.offset = offsets[row]!;
         cursor.timestamp = timestamps[row]!;
         cursor.keyStart = places[p]!;
@@ -282,7 +284,12 @@ class Run {
         cursor.recordEnd = cursor.bytes.length;
         return decoder.record(topic, partition, cursor);
       },
-    };
+    });
+    return { rows, hasHeaders };
+  }
+
+  private columnsOf(reader: ColumnReader | undefined): PackedColumn[] {
+    return reader ? reader.columns(this.capacity, this.buffers) : [];
   }
 }
 
@@ -293,10 +300,6 @@ function fails(attempt: () => unknown): boolean {
   } catch {
     return true;
   }
-}
-
-function columnsOf(reader: ColumnReader | undefined): unknown[][] {
-  return reader ? Array.from({ length: reader.schema.fields?.length ?? 1 }, () => []) : [];
 }
 
 export function raw(topic: string, partition: number, cursor: RecordCursor): BadRecord {

@@ -47,14 +47,14 @@ export class SinkInput {
 
   private async transformedRows(runs: readonly DecodedRows[]): Promise<SinkItem[]> {
     const { chain } = this.options;
-    if (chain.empty) return runs.map((rows) => ({ rows }));
+    if (chain.empty) return runs.map(({ rows }) => ({ rows }));
     const items: SinkItem[] = [];
-    for (const rows of runs) {
-      const changed = this.columns.apply(rows);
+    for (const run of runs) {
+      const { rows } = run;
+      const changed = this.columns.apply(run, (row) => this.remember(chain.apply(rows.record(row))!, rows.record(row)));
       if (changed === "drop") continue;
       if (changed) {
-        const record = (row: number): SinkRecord => this.remember(chain.apply(rows.record(row))!, rows.record(row));
-        items.push({ rows: { ...changed, originalTopic: rows.topic, record } });
+        items.push({ rows: changed });
         continue;
       }
       this.asRecords.add(rows.topic);

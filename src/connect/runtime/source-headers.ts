@@ -45,29 +45,34 @@ function varint(n: number): Buffer {
   return Buffer.from(bytes);
 }
 
-const name = Buffer.from(SOURCE_TIME_HEADER);
+/** The reserved header as a record holds it, up to its value. */
+const lead = (() => {
+  const name = Buffer.from(SOURCE_TIME_HEADER);
+  return Buffer.concat([varint(name.length), name, varint(8)]);
+})();
 
 /** The source's commit time among encoded headers, µs; NaN where it is not there. Allocates nothing. */
 export function readSourceTime(bytes: Buffer, at: number, count: number): number {
   let p = at;
-  const next = (): number => {
-    let z = 0;
-    let shift = 0;
-    let byte: number;
-    do {
-      byte = bytes[p++]!;
-      z |= (byte & 0x7f) << shift;
-      shift += 7;
-    } while (byte >= 0x80);
-    return (z >>> 1) ^ -(z & 1);
-  };
   for (let i = 0; i < count; i++) {
-    const keyLength = next();
-    const keyAt = p;
-    p += keyLength;
-    const valueLength = next();
-    if (valueLength === 8 && keyLength === name.length && name.compare(bytes, keyAt, keyAt + keyLength) === 0) return readMicros(bytes, p);
-    if (valueLength > 0) p += valueLength;
+    let same = 0;
+    while (same < lead.length && bytes[p + same] === lead[same]) same++;
+    if (same === lead.length) return readMicros(bytes, p + same);
+    p = skipPart(bytes, skipPart(bytes, p));
   }
   return Number.NaN;
+}
+
+/** Behind the varint at `p` and as many bytes as it says; -1 is none. */
+function skipPart(bytes: Buffer, p: number): number {
+  let z = 0;
+  let shift = 0;
+  let byte: number;
+  do {
+    byte = bytes[p++]!;
+    z |= (byte & 0x7f) << shift;
+    shift += 7;
+  } while (byte >= 0x80);
+  const length = (z >>> 1) ^ -(z & 1);
+  return length > 0 ? p + length : p;
 }

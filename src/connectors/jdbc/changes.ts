@@ -1,3 +1,4 @@
+import { type PackedColumn, ValueColumn } from "../../connect/api/packed-column.js";
 import type { SinkRows } from "../../connect/api/sink.js";
 import type { Value } from "../../data/schema.js";
 import type { PlanColumn, Statement, TablePlan } from "./dialect.js";
@@ -22,7 +23,7 @@ export class RowRefused extends Error {
   }
 }
 
-/** Rows of several pieces by one ordinal. */
+/** Rows of several pieces by one ordinal, in the order of their offsets. */
 export class Changes {
   readonly count: number;
   private readonly parts: readonly SinkRows[];
@@ -48,20 +49,46 @@ export class Changes {
   isTombstone(i: number): boolean {
     return this.parts[this.part[i]!]!.tombstone[this.row[i]!] === 1;
   }
-  /** A reader of one column by ordinal: null and undefined are null. */
-  reader(column: PlanColumn): (i: number) => unknown {
-    const { part, row } = this;
-    const { source } = column;
-    if (source.from !== "value" && source.from !== "key") return (i) => columnValue(column, this.parts[part[i]!]!, row[i]!);
-    const columns = this.parts.map((p) => (source.from === "value" ? p.values : p.keys)[source.index]!);
-    return (i) => columns[part[i]!]![row[i]!];
+  hasTombstones(): boolean {
+    for (let i = 0; i < this.count; i++) if (this.isTombstone(i)) return true;
+    return false;
   }
-  key(plan: TablePlan, i: number): unknown {
-    return keyIdentity(plan, this.parts[this.part[i]!]!, this.row[i]!);
+  /** The ordinals' rows, and the runs of them that lie in one SinkRows: `rows[from..to)` are rows of `of`. */
+  selection(ordinals: Int32Array): Selection {
+    const { part, row, parts } = this;
+    const rows = ordinals.length === this.count ? row : ordinals.map((i) => row[i]!);
+    const runs: Selection["runs"][number][] = [];
+    let from = 0;
+    for (let k = 1; k <= ordinals.length; k++) {
+      const here = part[ordinals[from]!]!;
+      if (k < ordinals.length && part[ordinals[k]!] === here) continue;
+      runs.push({ of: parts[here]!, from, to: k });
+      from = k;
+    }
+    return { ordinals, rows, runs };
+  }
+  /** A reader of one column by ordinal: null is null. */
+  reader(column: PlanColumn): (i: number) => unknown {
+    return this.read((rows) => rowReader(column, rows));
+  }
+  key(plan: TablePlan): (i: number) => unknown {
+    return this.read((rows) => keyReader(plan, rows));
   }
   refused(i: number, cause: unknown): RowRefused {
     return new RowRefused(this.parts[this.part[i]!]!, this.row[i]!, cause);
   }
+
+  private read(readerOf: (rows: SinkRows) => (row: number) => unknown): (i: number) => unknown {
+    const { part, row } = this;
+    const readers = this.parts.map(readerOf);
+    return (i) => readers[part[i]!]!(row[i]!);
+  }
+}
+
+export interface Selection {
+  readonly ordinals: Int32Array;
+  readonly rows: Int32Array;
+  readonly runs: readonly { readonly of: SinkRows; readonly from: number; readonly to: number }[];
 }
 
 /**
@@ -76,6 +103,10 @@ export function buildStatements(plan: TablePlan, pieces: readonly Piece[], last:
   const close = (tombstones: boolean, ordinals: Int32Array) => {
     if (ordinals.length) statements.push(...(tombstones ? plan.delete(changes, ordinals) : plan.write(changes, ordinals)));
   };
+  if (!changes.hasTombstones()) {
+    close(false, live);
+    return statements;
+  }
   if (last) {
     close(
       false,
@@ -97,44 +128,61 @@ export function buildStatements(plan: TablePlan, pieces: readonly Piece[], last:
   return statements;
 }
 
-export function columnValue(column: PlanColumn, rows: SinkRows, row: number): unknown {
+/** The column that holds a field, or undefined where it is one of the record's own facts. */
+export function packedColumn(column: PlanColumn, rows: SinkRows): PackedColumn | undefined {
+  const s = column.source;
+  if (s.from === "value") return rows.packedValues ? rows.packedValues[s.index]! : new ValueColumn(rows.values[s.index] as unknown[]);
+  if (s.from === "key") return rows.packedKeys ? rows.packedKeys[s.index]! : new ValueColumn(rows.keys[s.index] as unknown[]);
+  return undefined;
+}
+
+/** A reader of one column by row. */
+export function rowReader(column: PlanColumn, rows: SinkRows): (row: number) => unknown {
   const s = column.source;
   switch (s.from) {
-    case "value":
-      return rows.values[s.index]![row];
-    case "key":
-      return rows.keys[s.index]![row];
     case "topic":
-      return rows.topic;
+      return () => rows.topic;
     case "partition":
-      return rows.partition;
+      return () => rows.partition;
     case "offset":
-      return rows.offsets[row];
+      return (row) => rows.offsets[row];
     case "header":
-      return rows.record(row).headers.find((h) => h.key === s.name)?.value ?? null;
+      return (row) => rows.record(row).headers.find((h) => h.key === s.name)?.value ?? null;
+    default: {
+      const packed = packedColumn(column, rows)!;
+      return (row) => packed.at(row);
+    }
   }
 }
 
-/** A row's key as something that a Map compares by value. */
-export function keyIdentity(plan: TablePlan, rows: SinkRows, row: number): unknown {
-  if (plan.keyColumns.length === 1) return scalar(plan.keyColumns[0]!, columnValue(plan.keyColumns[0]!, rows, row));
-  let text = "";
-  for (const c of plan.keyColumns) {
-    const part = String(scalar(c, columnValue(c, rows, row)));
-    text += `${part.length}:${part}`;
-  }
-  return text;
-}
-
-function scalar(column: PlanColumn, value: unknown): unknown {
-  return typeof value === "object" && value !== null ? toText(column.kind, value as Exclude<Value, null>) : value;
+/** A reader of a row's key as something that a Map compares by value; null where a part of it is null. */
+export function keyReader(plan: TablePlan, rows: SinkRows): (row: number) => unknown {
+  const readers = plan.keyColumns.map((c) => {
+    const read = rowReader(c, rows);
+    return (row: number) => {
+      const value = read(row);
+      return typeof value === "object" && value !== null ? toText(c.kind, value as Exclude<Value, null>) : value;
+    };
+  });
+  if (readers.length === 1) return readers[0]!;
+  return (row) => {
+    let text = "";
+    for (const read of readers) {
+      const value = read(row);
+      if (value === null || value === undefined) return null;
+      const part = String(value);
+      text += `${part.length}:${part}`;
+    }
+    return text;
+  };
 }
 
 function lastOfEachKey(plan: TablePlan, changes: Changes): Int32Array {
   if (plan.keyColumns.length === 0 || ascending(plan, changes)) return changes.all();
   const last = new Map<unknown, number>();
-  for (let i = 0; i < changes.count; i++) last.set(changes.key(plan, i), i);
-  return last.size === changes.count ? changes.all() : Int32Array.from(last.values());
+  const key = changes.key(plan);
+  for (let i = 0; i < changes.count; i++) last.set(key(i), i);
+  return last.size === changes.count ? changes.all() : Int32Array.from(last.values()).sort();
 }
 
 /** New rows mostly come in the order of their number, and then no key comes twice. */

@@ -93,9 +93,12 @@ export interface PlanColumn {
 export interface Statement {
   readonly text: string | Buffer;
   readonly name?: string;
-  readonly values?: Buffer[];
+  /** as a Bind message has them: int16 count, then int32 size and bytes of each, all in binary */
+  readonly parameters?: Buffer;
   /** What the server asks for while it runs the statement; not taken where it warns: `instead` says the same strictly. */
   readonly load?: { readonly rows: Buffer; readonly count: number; instead(): Statement[] };
+  /** Its buffers may be used again: for whoever has sent it, once. */
+  release?(): void;
 }
 
 /** How rows with one pair of schemas go into one table; made once. */
@@ -136,7 +139,7 @@ export interface Session {
   plan(quoted: string, table: Table, columns: readonly PlanColumn[]): TablePlan;
   /**
    * One transaction: the offsets row moves (or fails the whole), then the statements. Those of calls that overlap run in the
-   * order of the calls, and each on its own: one that fails leaves nothing behind.
+   * order of the calls, and each on its own: one that fails leaves nothing behind. The statements are released.
    */
   transact(move: Move | undefined, statements: readonly Statement[]): Promise<Failure | undefined>;
   end(): Promise<void>;

@@ -3,7 +3,7 @@ import type { SinkRecord } from "../../connect/api/record.js";
 import type { SinkRows, SinkTask, SinkTaskContext } from "../../connect/api/sink.js";
 import type { Schema } from "../../data/schema.js";
 import { formatTopicPartition, type TopicPartition } from "../../data/topic-partition.js";
-import { buildStatements, columnValue, keyIdentity } from "./changes.js";
+import { buildStatements, keyReader, rowReader } from "./changes.js";
 import type { Dialect, Session, TablePlan } from "./dialect.js";
 import { dialectOf } from "./dialects.js";
 import { Lane, type PartitionState } from "./lane.js";
@@ -77,8 +77,9 @@ export class JdbcSinkTask implements SinkTask {
       const plan = this.plans.get(rows.topic)?.get(rows.keySchema)?.get(rows.valueSchema) ?? (await this.makePlan(rows));
       const { deleteEnabled, tombstoneWithoutDelete } = this.settings;
       const index: number[] = [];
+      const key = keyReader(plan, rows);
       for (let r = 0; r < rows.count; r++) {
-        const refused = rows.tombstone[r] === 1 && !deleteEnabled ? tombstoneWithoutDelete : this.nullKey(plan, rows, r);
+        const refused = rows.tombstone[r] === 1 && !deleteEnabled ? tombstoneWithoutDelete : nullKey(plan, rows, r, key(r));
         if (refused === undefined) index.push(r);
         else if (refused !== "skip") throw new MillraceError("RECORD_REFUSED", refused === "error" ? "deletes are not enabled" : refused);
       }
@@ -153,11 +154,16 @@ export class JdbcSinkTask implements SinkTask {
     const n = state.positions.length;
     const index = Array.from({ length: n }, () => new Int32Array(rows.count));
     const used = new Array<number>(n).fill(0);
-    for (let r = 0; r < rows.count; r++) {
-      const refused = rows.tombstone[r] === 1 && !deleteEnabled ? tombstoneWithoutDelete : this.nullKey(plan, rows, r);
+    const { tombstone, offsets, count } = rows;
+    const keyed = plan.keyColumns.length > 0;
+    const key = keyed ? keyReader(plan, rows) : (row: number) => offsets[row];
+    const next = state.positions.map((p) => p.nextOffset);
+    for (let r = 0; r < count; r++) {
+      const id = key(r);
+      const refused = tombstone[r] === 1 && !deleteEnabled ? tombstoneWithoutDelete : nullKey(plan, rows, r, id);
       if (refused === "skip") continue;
-      const lane = n === 1 ? 0 : hash(plan.keyColumns.length ? keyIdentity(plan, rows, r) : rows.offsets[r]) % n;
-      if (rows.offsets[r]! < state.positions[lane]!.nextOffset) continue;
+      const lane = n === 1 ? 0 : hash(id) % n;
+      if (offsets[r]! < next[lane]!) continue;
       if (refused !== undefined) {
         const why = refused === "error" ? "the record has no value, and deletes are not enabled" : refused;
         await this.context.reportError(rows.record(r), new MillraceError("RECORD_REFUSED", why));
@@ -167,14 +173,6 @@ export class JdbcSinkTask implements SinkTask {
     }
     for (let lane = 0; lane < n; lane++)
       if (used[lane]! > 0) this.lanes[lane]!.enqueue({ state, plan, rows, index: index[lane]!, from: 0, to: used[lane]!, through });
-  }
-
-  private nullKey(plan: TablePlan, rows: SinkRows, row: number): string | undefined {
-    for (const c of plan.keyColumns) {
-      const value = columnValue(c, rows, row);
-      if (value === null || value === undefined) return `the primary key column ${c.name} is null`;
-    }
-    return undefined;
   }
 
   private async truncate(record: SinkRecord): Promise<void> {
@@ -235,6 +233,13 @@ export class JdbcSinkTask implements SinkTask {
     if (!state) throw new MillraceError("INTERNAL", `records of ${topic}-${partition}, which this task was not given`);
     return state;
   }
+}
+
+/** Why a row whose key is `id` is refused, if it is. */
+function nullKey(plan: TablePlan, rows: SinkRows, row: number, id: unknown): string | undefined {
+  if (id !== null && id !== undefined) return undefined;
+  const column = plan.keyColumns.find((c) => (rowReader(c, rows)(row) ?? null) === null);
+  return column && `the primary key column ${column.name} is null`;
 }
 
 /** Of a key's identity: spreads consecutive numbers, the same in every run. */

@@ -91,12 +91,12 @@ describe("a compiled reader reads what toConnect reads", () => {
           const bytes = c.fromConnect("t", schema, new Struct(schema, values))!;
           const b = Buffer.concat([Buffer.from("x"), bytes, Buffer.from("y")]);
           expect(reader.accepts(b, 1, b.length - 1)).toBe(true);
-          const columns: unknown[][] = schema.fields!.map(() => []);
+          const columns = reader.columns(4, [b, b, b, b]);
           reader.read(b, 1, b.length - 1, columns, 3);
           const whole = c.toConnect("t", bytes);
           const normal = JSON.stringify(schema.fields!.map((f) => [f.name, f.schema.type]));
           expect(JSON.stringify(reader.schema.fields!.map((f) => [f.name, f.schema.type]))).toBe(normal);
-          const read = columns.map((column) => plain(column[3]));
+          const read = columns.map((column) => plain(column.at(3) as Value));
           expect(read).toEqual((whole.value as Struct).values.map(plain));
           expect(read).toEqual(values.map(plain));
         }),
@@ -122,9 +122,12 @@ it.each<[string, Schema, Value]>([
   await c.prepareRead?.("k", [bytes]);
   const reader = c.compileReader!("k", bytes)!;
   expect(reader.accepts(bytes, 0, bytes.length)).toBe(true);
-  const columns: unknown[][] = [[]];
+  const columns = reader.columns(2, [bytes, bytes]);
   reader.read(bytes, 0, bytes.length, columns, 1);
-  expect(columns[0]![1]).toEqual(value);
+  expect(columns).toHaveLength(1);
+  expect(columns[0]!.at(1)).toEqual(value);
+  columns[0]!.set(1, null);
+  expect([columns[0]!.isNull(1), columns[0]!.at(1)]).toEqual([true, null]);
   expect(reader.schema.type).toBe(bare.type);
 });
 

@@ -1,34 +1,52 @@
 /**
- * Postgres' binary array format: the parameters of an `unnest`. Measured at half the CPU of text arrays.
- * int32 dimensions, int32 has-nulls, int32 element oid, int32 length, int32 lower bound, then int32 size (-1: null) and bytes
- * of each element.
+ * The parameters of an `unnest` in one buffer, as a Bind message has them: int16 count, then int32 size and bytes of each. Each is an
+ * array in Postgres' binary format, measured at half the CPU of text arrays: int32 dimensions, int32 has-nulls, int32 element oid,
+ * int32 length, int32 lower bound, then int32 size (-1: null) and bytes of each element.
  */
-export class BinaryArray {
-  /** Small to begin with, out of Node's pool: a commit a row makes one array a column. */
-  private buffer = Buffer.allocUnsafe(128);
-  private view: DataView;
+export class BinaryArrays {
+  private buffer = Buffer.allocUnsafe(4096);
+  private view = viewOf(this.buffer);
   private readonly digits: number[] = [];
-  private position = 20;
-  private count = 0;
+  private position = 2;
+  private arrays = 0;
+  /** where the open array begins, after its size */
+  private start = 0;
   private nulls = 0;
+  /** elements of the open array so far */
+  count = 0;
 
-  /** @param expected how many elements there will be, about */
-  constructor(
-    private readonly elementOid: number,
-    expected = 256,
-  ) {
-    this.buffer = Buffer.allocUnsafe(20 + expected * 16);
-    this.view = viewOf(this.buffer);
+  /** Begins the next parameter. */
+  open(elementOid: number): void {
+    this.room(24);
+    this.start = this.position + 4;
+    this.view.setInt32(this.start + 8, elementOid);
+    this.position += 24;
+    this.count = 0;
+    this.nulls = 0;
   }
-
+  close(): void {
+    const { view, start, count } = this;
+    if (count === 0) this.position = start + 12;
+    view.setInt32(start - 4, this.position - start);
+    view.setInt32(start, count === 0 ? 0 : 1);
+    view.setInt32(start + 4, this.nulls);
+    if (count > 0) {
+      view.setInt32(start + 12, count);
+      view.setInt32(start + 16, 1);
+    }
+    this.arrays++;
+  }
+  /** All parameters so far. No copy: valid until `reset`. */
   finish(): Buffer {
-    const b = this.buffer;
-    b.writeInt32BE(this.count === 0 ? 0 : 1, 0);
-    b.writeInt32BE(this.nulls, 4);
-    b.writeInt32BE(this.elementOid, 8);
-    b.writeInt32BE(this.count, 12);
-    b.writeInt32BE(1, 16);
-    return b.subarray(0, this.count === 0 ? 12 : this.position);
+    this.view.setInt16(0, this.arrays);
+    return this.buffer.subarray(0, this.position);
+  }
+  reset(): void {
+    this.position = 2;
+    this.arrays = 0;
+  }
+  get capacity(): number {
+    return this.buffer.length;
   }
 
   null(): void {
@@ -90,25 +108,40 @@ export class BinaryArray {
    * int16 decimals to show, then the digits as int16, without zeros at either end.
    */
   numeric(unscaled: bigint, scale: number): void {
-    const shift = (4 - (scale & 3)) & 3;
     const n = Number(unscaled);
-    const negative = n < 0;
-    // digits from the last to the first
-    let used = 0;
-    if (n <= 9_007_199_254_740 && n >= -9_007_199_254_740) {
-      let rest = Math.abs(n) * POWERS[shift]!;
-      for (; rest > 0; used++) {
-        const next = Math.floor(rest / 10_000);
-        this.digits[used] = rest - next * 10_000;
-        rest = next;
-      }
-    } else {
-      let rest = (negative ? -unscaled : unscaled) * BigInt(POWERS[shift]!);
-      for (; rest > 0n; used++) {
-        this.digits[used] = Number(rest % 10_000n);
-        rest /= 10_000n;
-      }
+    if (n <= SMALL && n >= -SMALL) {
+      this.smallNumeric(n, scale);
+      return;
     }
+    const shift = (4 - (scale & 3)) & 3;
+    let used = 0;
+    let rest = (n < 0 ? -unscaled : unscaled) * BigInt(POWERS[shift]!);
+    for (; rest > 0n; used++) {
+      this.digits[used] = Number(rest % 10_000n);
+      rest /= 10_000n;
+    }
+    this.putDigits(used, n < 0, scale, shift);
+  }
+
+  /** The same of an unscaled number that is a safe integer. */
+  smallNumeric(n: number, scale: number): void {
+    if (n > SMALL || n < -SMALL) {
+      this.numeric(BigInt(n), scale);
+      return;
+    }
+    const shift = (4 - (scale & 3)) & 3;
+    let used = 0;
+    let rest = Math.abs(n) * POWERS[shift]!;
+    for (; rest > 0; used++) {
+      const next = Math.floor(rest / 10_000);
+      this.digits[used] = rest - next * 10_000;
+      rest = next;
+    }
+    this.putDigits(used, n < 0, scale, shift);
+  }
+
+  /** `used` digits from the last to the first. */
+  private putDigits(used: number, negative: boolean, scale: number, shift: number): void {
     let from = 0;
     while (from < used && this.digits[from] === 0) from++;
     const size = used - from;
@@ -161,6 +194,19 @@ export class BinaryArray {
     this.count++;
   }
 
+  /** UTF-8 text or bytes as they are. */
+  span(bytes: Buffer, start: number, end: number): void {
+    const size = end - start;
+    this.room(4 + size);
+    this.view.setInt32(this.position, size);
+    const b = this.buffer;
+    const at = this.position + 4;
+    if (size <= 64) for (let i = 0; i < size; i++) b[at + i] = bytes[start + i]!;
+    else bytes.copy(b, at, start, end);
+    this.position = at + size;
+    this.count++;
+  }
+
   private room(bytes: number): void {
     if (this.position + bytes <= this.buffer.length) return;
     const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.position + bytes));
@@ -170,6 +216,23 @@ export class BinaryArray {
   }
 }
 
+/** Up to here three more zeros leave a safe integer. */
+const SMALL = 9_007_199_254_740;
 const POWERS = [1, 10, 100, 1000];
+
+/** What waits to be used again, and how large it may be: memory that was touched before costs a tenth. */
+const free: BinaryArrays[] = [];
+const KEPT = 6;
+const KEPT_BYTES = 8 * 1024 * 1024;
+
+export function takeArrays(): BinaryArrays {
+  return free.pop() ?? new BinaryArrays();
+}
+
+/** Its bytes are no longer needed. */
+export function giveBack(arrays: BinaryArrays): void {
+  arrays.reset();
+  if (free.length < KEPT && arrays.capacity <= KEPT_BYTES) free.push(arrays);
+}
 
 const viewOf = (buffer: Buffer) => new DataView(buffer.buffer, buffer.byteOffset, buffer.length);

@@ -5,6 +5,7 @@ import type { Dialect, Failure, Move, NewColumn, PlanColumn, Session, Statement,
 import { OffsetsTable } from "../offsets.js";
 import type { SinkSettings } from "../settings.js";
 import { toText } from "../text.js";
+import { queryBound } from "./bound-query.js";
 import { classify, existsAlready, openClient } from "./connection.js";
 import { postgresPlan } from "./plan.js";
 import { addColumns, createTable, readTable } from "./table.js";
@@ -74,9 +75,12 @@ class PostgresSession implements Session {
     const results = await Promise.allSettled([
       client.query("BEGIN"),
       ...(move ? [client.query(this.moveOffsets(move))] : []),
-      ...statements.map((s) => client.query(s as pg.QueryConfig)),
+      ...statements.map((s) =>
+        s.parameters ? queryBound(client, s.name!, s.text as string, s.parameters) : client.query(s.text as string),
+      ),
       client.query("COMMIT"),
     ]);
+    for (const s of statements) s.release?.();
     const failed = results.findIndex((r) => r.status === "rejected");
     if (failed >= 0) {
       const error = (results[failed] as PromiseRejectedResult).reason;

@@ -1,26 +1,30 @@
 import pg from "pg";
-import type { Value } from "../../../data/schema.js";
 import type { Changes } from "../changes.js";
 import type { PlanColumn, Statement, TablePlan } from "../dialect.js";
 import type { SinkSettings } from "../settings.js";
 import { zoneOf } from "../time-zone.js";
-import { BinaryArray } from "./binary-array.js";
+import { giveBack, takeArrays } from "./binary-array.js";
+import { type ColumnEncoder, columnEncoder } from "./column-encoder.js";
 import { type ColumnWriter, columnWriter } from "./types.js";
 
-interface WrittenColumn extends PlanColumn {
+interface EncodedColumn extends PlanColumn {
   readonly writer: ColumnWriter;
+  readonly encode: ColumnEncoder;
 }
 
 let planCount = 0;
 
 /** One statement for all rows: arrays in, unnested. The statements are prepared under names of their own. */
 export function postgresPlan(settings: SinkSettings, quoted: string, planned: readonly PlanColumn[]): TablePlan {
-  const columns = planned.map((c): WrittenColumn => ({ ...c, writer: columnWriter(c.kind, c.type, zoneOf(c, settings)) }));
+  const columns = planned.map((c): EncodedColumn => {
+    const writer = columnWriter(c, zoneOf(c, settings));
+    return { ...c, writer, encode: columnEncoder(c, writer) };
+  });
   const keyColumns = columns.filter((c) => c.isKey);
   const q = (c: PlanColumn) => pg.escapeIdentifier(c.name);
-  const unnest = (list: readonly WrittenColumn[]) => list.map((c, i) => `$${1 + i}::${c.writer.elementType}[]`).join(", ");
+  const unnest = (list: readonly EncodedColumn[]) => list.map((c, i) => `$${1 + i}::${c.writer.elementType}[]`).join(", ");
   const names = (list: readonly PlanColumn[]) => list.map(q).join(", ");
-  const cast = (c: WrittenColumn) => (c.writer.cast === null ? `u.${q(c)}` : `u.${q(c)}::${c.writer.cast}`);
+  const cast = (c: EncodedColumn) => (c.writer.cast === null ? `u.${q(c)}` : `u.${q(c)}::${c.writer.cast}`);
   const matches = keyColumns.map((c) => `t.${q(c)} = ${cast(c)}`).join(" AND ");
   const rest = columns.filter((c) => !c.isKey);
   const from = `unnest(${unnest(columns)}) AS u(${names(columns)})`;
@@ -44,22 +48,19 @@ export function postgresPlan(settings: SinkSettings, quoted: string, planned: re
   };
 }
 
-function encode(name: string, text: string, columns: readonly WrittenColumn[], changes: Changes, ordinals: Int32Array): Statement {
-  const values = columns.map((column) => {
-    const array = new BinaryArray(column.writer.elementOid, ordinals.length);
-    const { write } = column.writer;
-    const read = changes.reader(column);
-    let at = 0;
-    try {
-      for (; at < ordinals.length; at++) {
-        const value = read(ordinals[at]!);
-        if (value === null || value === undefined) array.null();
-        else write(array, value as Exclude<Value, null>);
-      }
-    } catch (error) {
-      throw changes.refused(ordinals[at]!, error);
+function encode(name: string, text: string, columns: readonly EncodedColumn[], changes: Changes, ordinals: Int32Array): Statement {
+  const { rows, runs } = changes.selection(ordinals);
+  const arrays = takeArrays();
+  try {
+    for (const { writer, encode } of columns) {
+      arrays.open(writer.elementOid);
+      for (const { of, from, to } of runs) encode(arrays, of, rows, from, to);
+      arrays.close();
     }
-    return array.finish();
-  });
-  return { name, text, values };
+  } catch (error) {
+    const refused = changes.refused(ordinals[arrays.count]!, error);
+    giveBack(arrays);
+    throw refused;
+  }
+  return { name, text, parameters: arrays.finish(), release: () => giveBack(arrays) };
 }

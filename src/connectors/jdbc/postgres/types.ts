@@ -1,9 +1,10 @@
 import type { ValueKind } from "../../../cdc/value-kind.js";
-import { Decimal, type Schema, type Value } from "../../../data/schema.js";
-import { INFINITY, inZone, MINUS_INFINITY, micros, parseInstant } from "../instant.js";
+import type { Decimal, Schema, Value } from "../../../data/schema.js";
+import type { PlanColumn } from "../dialect.js";
+import { INFINITY, inZone, MINUS_INFINITY, micros, parseInstant, parseInstantBytes } from "../instant.js";
 import { toText } from "../text.js";
 import type { TimeZone } from "../time-zone.js";
-import type { BinaryArray } from "./binary-array.js";
+import type { BinaryArrays } from "./binary-array.js";
 
 /** How a column's values go into an `unnest`: the array's element type, a writer, and the cast to the column's type if any. */
 export interface ColumnWriter {
@@ -11,7 +12,11 @@ export interface ColumnWriter {
   readonly elementOid: number;
   /** the type to cast to in the SELECT over the unnest; null where assignment does */
   readonly cast: string | null;
-  readonly write: (array: BinaryArray, value: Exclude<Value, null>) => void;
+  readonly write: (array: BinaryArrays, value: Exclude<Value, null>) => void;
+  /** Of a NumberColumn's number. */
+  readonly number?: (array: BinaryArrays, n: number) => void;
+  /** Of a SpanColumn's bytes. */
+  readonly span?: (array: BinaryArrays, bytes: Buffer, start: number, end: number) => void;
 }
 
 /** The column type that a created table gets for a field. @returns undefined where no column can hold it */
@@ -69,39 +74,57 @@ const ownTypes = new Set(
 );
 
 /** Values that the writer cannot encode are refused rows. `zone`: the wall clock of instants in columns without a zone. */
-export function columnWriter(kind: ValueKind, target: string, zone: TimeZone | null): ColumnWriter {
+export function columnWriter(
+  { kind, schema, type: target }: Pick<PlanColumn, "kind" | "schema" | "type">,
+  zone: TimeZone | null,
+): ColumnWriter {
   const to = (type: string) => (target === type ? null : target);
   switch (kind.kind) {
     case "int":
-      if (kind.bits === 64) return { elementType: "int8", elementOid: 20, cast: to("bigint"), write: (a, v) => a.int64(v as number) };
-      if (kind.bits === 32) return { elementType: "int4", elementOid: 23, cast: to("integer"), write: (a, v) => a.int32(v as number) };
-      return { elementType: "int2", elementOid: 21, cast: to("smallint"), write: (a, v) => a.int16(v as number) };
+      if (kind.bits === 64) return numberWriter("int8", 20, to("bigint"), (a, n) => a.int64(n));
+      if (kind.bits === 32) return numberWriter("int4", 23, to("integer"), (a, n) => a.int32(n));
+      return numberWriter("int2", 21, to("smallint"), (a, n) => a.int16(n));
     case "float":
-      if (kind.bits === 64)
-        return { elementType: "float8", elementOid: 701, cast: to("double precision"), write: (a, v) => a.float64(v as number) };
-      return { elementType: "float4", elementOid: 700, cast: to("real"), write: (a, v) => a.float32(v as number) };
+      if (kind.bits === 64) return numberWriter("float8", 701, to("double precision"), (a, n) => a.float64(n));
+      return numberWriter("float4", 700, to("real"), (a, n) => a.float32(n));
     case "boolean":
-      return { elementType: "bool", elementOid: 16, cast: to("boolean"), write: (a, v) => a.boolean(v as boolean) };
+      return {
+        elementType: "bool",
+        elementOid: 16,
+        cast: to("boolean"),
+        write: (a, v) => a.boolean(v as boolean),
+        number: (a, n) => a.boolean(n !== 0),
+      };
     case "date":
       if (target !== "date") break;
-      return { elementType: "date", elementOid: 1082, cast: null, write: (a, v) => a.int32((v as number) - 10957) };
+      return numberWriter("date", 1082, null, (a, n) => a.int32(n - 10957));
     case "timestamp": {
       const perUnit = kind.microsPerUnit;
       const zoned = target === "timestamp with time zone";
       const local = target === "timestamp without time zone";
-      if (zoned || local) return timestampWriter(zoned, (v) => inZone(micros(v as number | bigint, perUnit), local ? zone : null));
-      break;
+      if (!zoned && !local) break;
+      const shift = local ? zone : null;
+      const write = (a: BinaryArrays, v: number | bigint) => timestamp(a, inZone(micros(v, perUnit), shift));
+      return { ...timestampType(zoned), write: (a, v) => write(a, v as number | bigint), number: write };
     }
     case "timestamptz": {
       const zoned = target === "timestamp with time zone";
       const local = target === "timestamp without time zone";
-      if (zoned || local)
-        return timestampWriter(zoned, (v) => {
+      if (!zoned && !local) break;
+      const shift = local ? zone : null;
+      return {
+        ...timestampType(zoned),
+        write(a, v) {
           const at = parseInstant(v as string);
           if (at === undefined) throw new RangeError(`${v} is no timestamp with a time zone`);
-          return inZone(at, local ? zone : null);
-        });
-      break;
+          timestamp(a, inZone(at, shift));
+        },
+        span(a, b, start, end) {
+          const at = parseInstantBytes(b, start, end);
+          if (at === undefined) throw new RangeError(`${b.toString("utf8", start, end)} is no timestamp with a time zone`);
+          timestamp(a, inZone(at, shift));
+        },
+      };
     }
     case "array":
       // pgvector's types write theirs in brackets
@@ -110,48 +133,49 @@ export function columnWriter(kind: ValueKind, target: string, zone: TimeZone | n
       break;
     case "bytes":
       if (target !== "bytea") break;
-      return { elementType: "bytea", elementOid: 17, cast: null, write: (a, v) => a.bytes(v as Uint8Array) };
+      return { elementType: "bytea", elementOid: 17, cast: null, write: (a, v) => a.bytes(v as Uint8Array), span: copy };
     case "geometry":
       if (target !== "bytea") break;
       return { elementType: "text", elementOid: 25, cast: "bytea", write: (a, v) => a.text(`\\x${toText(kind, v)}`) };
-    case "string":
+    case "decimal": {
+      if (target !== "numeric") break;
+      const { scale } = kind;
       return {
-        elementType: "text",
-        elementOid: 25,
-        cast: textCast(target),
-        write: (a, v) => a.text(typeof v === "string" ? v : String(v)),
+        elementType: "numeric",
+        elementOid: 1700,
+        cast: null,
+        write: (a, v) => a.numeric((v as Decimal).unscaled, (v as Decimal).scale),
+        number: (a, n) => a.smallNumeric(n, scale),
       };
-    case "decimal":
-      if (target === "numeric")
-        return {
-          elementType: "numeric",
-          elementOid: 1700,
-          cast: null,
-          write: (a, v) => a.numeric((v as Decimal).unscaled, (v as Decimal).scale),
-        };
-      return {
-        elementType: "text",
-        elementOid: 25,
-        cast: textCast(target),
-        write: (a, v) => a.text(v instanceof Decimal ? v.toString() : String(v)),
-      };
+    }
     default:
   }
-  return { elementType: "text", elementOid: 25, cast: textCast(target), write: (a, v) => a.text(toText(kind, v)) };
+  const text: ColumnWriter = { elementType: "text", elementOid: 25, cast: textCast(target), write: (a, v) => a.text(toText(kind, v)) };
+  // a text is a text whatever it stands for
+  return schema.type === "string" ? { ...text, span: copy } : text;
 }
 
+const copy = (a: BinaryArrays, bytes: Buffer, start: number, end: number) => a.span(bytes, start, end);
+
+function numberWriter(
+  elementType: string,
+  elementOid: number,
+  cast: string | null,
+  number: (array: BinaryArrays, n: number) => void,
+): ColumnWriter {
+  return { elementType, elementOid, cast, write: (a, v) => number(a, v as number), number };
+}
+
+const timestampType = (zoned: boolean) => ({
+  elementType: zoned ? "timestamptz" : "timestamp",
+  elementOid: zoned ? 1184 : 1114,
+  cast: null,
+});
+
 /** Postgres counts µs from 2000-01-01. */
-function timestampWriter(zoned: boolean, microsOf: (value: Exclude<Value, null>) => number | bigint): ColumnWriter {
-  return {
-    elementType: zoned ? "timestamptz" : "timestamp",
-    elementOid: zoned ? 1184 : 1114,
-    cast: null,
-    write(a, v) {
-      const at = microsOf(v);
-      if (typeof at === "number") a.int64(at - 946_684_800_000_000);
-      else a.int64(at === INFINITY || at === MINUS_INFINITY ? at : at - 946_684_800_000_000n);
-    },
-  };
+function timestamp(a: BinaryArrays, at: number | bigint): void {
+  if (typeof at === "number") a.int64(at - 946_684_800_000_000);
+  else a.int64(at === INFINITY || at === MINUS_INFINITY ? at : at - 946_684_800_000_000n);
 }
 
 /** An explicit cast would cut a text to `varchar(n)` silently, and `bit` means one bit: there assignment checks the length. */

@@ -123,10 +123,17 @@ export function blocks(r: ByteReader, each: () => void): void {
 
 /** Big-endian two's complement; without a bigint's parsing for what fits a number. */
 export function decimalAt(b: Buffer, start: number, end: number, scale: number): Decimal {
-  const n = end - start;
-  if (n > 6) return Decimal.fromBytes(b.subarray(start, end), scale);
-  if (n === 0) return new Decimal(0n, scale);
+  if (end - start > SMALL_BYTES) return Decimal.fromBytes(b.subarray(start, end), scale);
+  return new Decimal(BigInt(unscaledAt(b, start, end)), scale);
+}
+
+/** Bytes of an unscaled value that a number holds exactly. */
+export const SMALL_BYTES = 6;
+
+/** Big-endian two's complement of up to SMALL_BYTES. */
+export function unscaledAt(b: Buffer, start: number, end: number): number {
+  if (start === end) return 0;
   let value = b[start]! >= 128 ? b[start]! - 256 : b[start]!;
   for (let p = start + 1; p < end; p++) value = value * 256 + b[p]!;
-  return new Decimal(BigInt(value), scale);
+  return value;
 }

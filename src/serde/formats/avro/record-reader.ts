@@ -2,12 +2,16 @@ import { MillraceError } from "../../../common/errors.js";
 import type { AvroRecord, AvroSchema } from "../../../schema-registry/avro/schema.js";
 import { ByteReader } from "../../byte-reader.js";
 import { utf8Text } from "../../text-cache.js";
-import { decimalAt } from "./decoder.js";
+import { decimalAt, SMALL_BYTES, unscaledAt } from "./decoder.js";
 
 /** How a field of the record is read: where its value goes and what is done for types without code of their own. */
 export interface FieldPlan {
   /** JavaScript that keeps the value, given the variable it is in. */
   readonly store: (variable: string) => string;
+  /** Instead of `store`, of a text or bytes: JavaScript that keeps where they lie. */
+  readonly storeSpan?: (start: string, end: string) => string;
+  /** Instead of `store`, of a decimal of up to 48 bits: JavaScript that keeps its unscaled number. */
+  readonly storeUnscaled?: (variable: string) => string;
   /** Reads a value that no code is generated for; null branches of a union are left out. */
   readonly general: (reader: ByteReader) => unknown;
   /** Changes what the generated code read, where it must be changed. */
@@ -17,7 +21,7 @@ export interface FieldPlan {
 }
 
 /** What the generated code is called with beside the bytes; returns what `result` says. */
-export type RecordReader = (bytes: Buffer, start: number, end: number, columns: unknown[][], row: number) => unknown;
+export type RecordReader = (bytes: Buffer, start: number, end: number, columns: readonly unknown[], row: number) => unknown;
 
 /**
  * Code that walks a record's bytes, keeps the fields that have a plan and steps over the others.
@@ -50,7 +54,14 @@ if (p > end) h.short(end);
 ${result}
 };`;
   const reader = new ByteReader();
-  return new Function("r", "h", source)(reader, { calls, converts, text: utf8Text, decimal: decimalAt, short }) as RecordReader;
+  return new Function("r", "h", source)(reader, {
+    calls,
+    converts,
+    text: utf8Text,
+    decimal: decimalAt,
+    unscaled: unscaledAt,
+    short,
+  }) as RecordReader;
 }
 
 function short(end: number): never {
@@ -79,14 +90,18 @@ function readCode(avro: AvroSchema, keep: (v: string) => string, plan: FieldPlan
     case "float":
       return `if (p + 4 > end) h.short(end); ${keep("b.readFloatLE(p)")} p += 4;`;
     case "string":
-      return `${length}\ns = p; p += n; ${keep("h.text(b, s, p)")}`;
+      return `${length}\ns = p; p += n; ${plan.storeSpan?.("s", "p") ?? keep("h.text(b, s, p)")}`;
     case "bytes":
-    case "fixed":
+    case "fixed": {
+      const size = avro.type === "fixed" ? `n = ${avro.size}; if (p + n > end) h.short(end);` : length;
       if (plan.decimalScale !== undefined) {
-        const size = avro.type === "fixed" ? `n = ${avro.size}; if (p + n > end) h.short(end);` : length;
-        return `${size}\ns = p; p += n; ${keep(`h.decimal(b, s, p, ${plan.decimalScale})`)}`;
+        const decimal = keep(`h.decimal(b, s, p, ${plan.decimalScale})`);
+        const small = plan.storeUnscaled && `if (n <= ${SMALL_BYTES}) { n = h.unscaled(b, s, p); ${plan.storeUnscaled("n")} } else`;
+        return `${size}\ns = p; p += n; ${small ?? ""} { ${decimal} }`;
       }
+      if (plan.storeSpan) return `${size}\ns = p; p += n; ${plan.storeSpan("s", "p")}`;
       break;
+    }
     case "union": {
       const others = avro.branches.filter((b) => b.type !== "null");
       const nullIndex = avro.branches.findIndex((b) => b.type === "null");

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { BinaryArray } from "../../../../src/connectors/jdbc/postgres/binary-array.js";
+import { BinaryArrays } from "../../../../src/connectors/jdbc/postgres/binary-array.js";
 import { Decimal } from "../../../../src/data/schema.js";
 import { startPostgres, type TestPostgres } from "../../../support/postgres.js";
 
@@ -23,14 +23,19 @@ test("Postgres reads every decimal as what it is", async () => {
     fc.tuple(digits, fc.integer({ min: -9, max: 25 })).map(([unscaled, scale]) => new Decimal(unscaled, scale)),
     2000,
   );
-  const array = new BinaryArray(1700, 1);
+  const array = new BinaryArrays();
+  array.open(1700);
   for (const d of decimals) array.numeric(d.unscaled, d.scale);
-  const { rows } = await db.query("SELECT n::text AS n FROM unnest($1::numeric[]) WITH ORDINALITY AS u(n, i) ORDER BY i", [array.finish()]);
+  array.close();
+  const { rows } = await db.query("SELECT n::text AS n FROM unnest($1::numeric[]) WITH ORDINALITY AS u(n, i) ORDER BY i", [
+    array.finish().subarray(6),
+  ]);
   expect(rows.map((r) => r.n)).toEqual(decimals.map((d) => d.toString().replace(/^-(0(\.0*)?)$/, "$1")));
 });
 
 test("numbers that a column cannot hold are refused here", () => {
-  const array = new BinaryArray(20);
+  const array = new BinaryArrays();
+  array.open(20);
   expect(() => array.int16(32768)).toThrow(RangeError);
   expect(() => array.int32(2147483648)).toThrow(RangeError);
   expect(() => array.int64(2 ** 53)).toThrow(RangeError);
