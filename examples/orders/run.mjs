@@ -1,17 +1,32 @@
 // Orders of two databases, MySQL and Postgres, enriched in streaming SQL and written to Cassandra. Everything but the databases runs
 // in this process; the connector and SQL files beside this one go in through the ports, as their users send them.
-//   npm run demo:orders [-- --keep] [-- --seconds 10] [-- --rate 50]
+//   npm run demo:orders [-- --keep] [-- --up] [-- --seconds 10] [-- --rate 50]
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { atEnd, bold, demo, folder, ksql, pause, placed, poll, running, say, startMillrace, untilInterrupted } from "../common/demo.mjs";
+import {
+  atEnd,
+  bold,
+  demo,
+  folder,
+  ksql,
+  pause,
+  placed,
+  poll,
+  running,
+  say,
+  startMillrace,
+  untilInterrupted,
+  upMillrace,
+} from "../common/demo.mjs";
 import { difference, hosts, loadMysql, loadPostgres, openDatabases, recompute, result, startDatabases } from "./databases.mjs";
 import { generate, randomOrder } from "./generator.mjs";
 
 const { values: options } = parseArgs({
   options: {
     keep: { type: "boolean" },
+    up: { type: "boolean" },
     "free-ports": { type: "boolean" },
     seconds: { type: "string", default: "10" },
     rate: { type: "string", default: "50" },
@@ -32,7 +47,9 @@ async function main() {
   );
   say("postgres holds 1,000 users, 100 stores and 200 orders");
 
-  const millrace = await startMillrace(Object.fromEntries(addresses), options["free-ports"]);
+  const millrace = await (options.up
+    ? upMillrace(path("docker-compose.yml"), Object.fromEntries(addresses), options["free-ports"])
+    : startMillrace(Object.fromEntries(addresses), options["free-ports"]));
   const connect = `http://127.0.0.1:${millrace.ports.connect}`;
   const put = (...names) => promisify(execFile)(path("connectors/put"), names, { env: { ...process.env, CONNECT_URL: connect } });
   await put("mysql-source", "postgres-source");

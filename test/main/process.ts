@@ -25,6 +25,8 @@ export interface Ran {
 interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** `start` if absent; or `up FILE` */
+  readonly command?: readonly string[];
 }
 
 export const freePorts = ["kafka", "registry", "rest-proxy", "connect", "sql", "console"].flatMap((name) => [`--${name}-port`, "0"]);
@@ -65,7 +67,7 @@ export class MillraceProcess {
   /** Without `dir` the folder and the ports are what the settings say. */
   static async start(dir: string | undefined, args: readonly string[] = [], options: RunOptions = {}): Promise<MillraceProcess> {
     const own = dir === undefined ? [] : ["--dir", dir, ...freePorts];
-    const child = launch(["start", ...own, "--log-format", "json", ...args], options);
+    const child = launch([...(options.command ?? ["start"]), ...own, "--log-format", "json", ...args], options);
     const started = new MillraceProcess(child);
     await until(
       "millrace is ready",
