@@ -168,12 +168,14 @@ async function addClients(): Promise<void> {
     import("./cli/migrations/command.js"),
   ]);
   const { backupCommands } = await import("./cli/backup.js");
+  const { codegenCommand } = await import("./cli/codegen.js");
   const clients = [
     sqlCommand(),
     topicsCommand(),
     connectorsCommand(),
     errorsCommand(),
     migrationsCommand(),
+    codegenCommand(async (inputs, options) => (await import("./serde/formats/avro/typescript.js")).avroToTypescript(inputs, options)),
     ...backupCommands({ backup: backupStopped, restore: restoreTo }),
   ];
   for (const command of clients) program.addCommand(command);
