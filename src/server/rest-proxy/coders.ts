@@ -58,14 +58,24 @@ export const jsonCoder: Coder = {
   },
 };
 
+/** A JSON text as its UTF-8. */
+export const stringCoder: Coder = {
+  schemaId: null,
+  read(b, p, end, out) {
+    const after = skip(b, p, end);
+    const text = parseSpan(b, { start: p, end: after });
+    if (typeof text !== "string") throw restErrors.unprocessable(`Expected a text at position ${p}`);
+    out.utf8(text);
+    return after;
+  },
+};
+
 /** What a request says of the schema of its keys or values. */
 export interface SchemaChoice {
   readonly id?: number;
   readonly text?: string;
-  /** API v3: the newest of the subject, or one of its versions. */
-  readonly version?: number | "latest";
+  /** to register the text under; that of the topic otherwise */
   readonly subject?: string;
-  readonly kind?: SchemaKind;
 }
 
 export const kindOf: Partial<Record<EmbeddedFormat, SchemaKind>> = { avro: "AVRO", jsonschema: "JSON", protobuf: "PROTOBUF" };
@@ -95,6 +105,11 @@ export class SchemaCoders {
       const probe = coderOf(0, kind, schema, []);
       return { ...probe, register: () => registryWords(() => this.register(key, subject, kind, schema)) };
     });
+  }
+
+  /** @throws 40801 */
+  kindOf(id: number): Promise<SchemaKind> {
+    return registryWords(async () => (this.registry.cached(id) ?? (await this.registry.getById(id))).schemaType);
   }
 
   private async register(key: string, subject: string, schemaType: SchemaKind, schema: string): Promise<Coder> {

@@ -11,6 +11,7 @@ import { consumerRoutes } from "./v2/consumer-routes.js";
 import { Consumers } from "./v2/consumers.js";
 import { produce } from "./v2/produce.js";
 import { topicRoutes } from "./v2/topics.js";
+import { v3Routes } from "./v3/routes.js";
 
 export interface RestProxyServices {
   readonly broker: Broker;
@@ -22,7 +23,7 @@ export interface RestProxyServices {
 }
 
 /** Confluent's REST Proxy, API v2 and v3: https://docs.confluent.io/platform/current/kafka-rest/api.html */
-export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry, logger, clock }: RestProxyServices): void {
+export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry, kafka, logger, clock }: RestProxyServices): void {
   // `GET …/offsets` names its partitions in a body.
   app.addHttpMethod("GET", { hasBody: true, overrideExisting: true });
   app.removeAllContentTypeParsers();
@@ -30,11 +31,11 @@ export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
   app.setNotFoundHandler((request, reply) => fail(restErrors.notFound(), request, reply));
 
-  const producing = { broker, clock, coders: new SchemaCoders(registry) };
+  const services = { broker, registry, clock, coders: new SchemaCoders(registry) };
   const answerProduce = async (request: FastifyRequest, reply: FastifyReply, topic: string, partition?: number) => {
     const type = answerType(request.headers.accept);
     const format = formatOfContent(request.headers["content-type"]);
-    return reply.type(type).send(await produce(producing, topic, partition, format, bodyBytes(request)));
+    return reply.type(type).send(await produce(services, topic, partition, format, bodyBytes(request)));
   };
   app.post<{ Params: { topic: string } }>("/topics/:topic", (request, reply) => answerProduce(request, reply, request.params.topic));
   app.post<{ Params: { topic: string; partition: string } }>("/topics/:topic/partitions/:partition", (request, reply) =>
@@ -44,6 +45,7 @@ export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry
   const consumers = new Consumers(broker, registry, logger);
   app.addHook("onClose", () => consumers.close());
   consumerRoutes(app, consumers);
+  v3Routes(app, services, kafka);
 }
 
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

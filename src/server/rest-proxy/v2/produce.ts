@@ -1,6 +1,5 @@
 import { isUtf8 } from "node:buffer";
 import type { Broker } from "../../../broker/api/broker.js";
-import { BrokerError } from "../../../broker/api/errors.js";
 import { partitionFor } from "../../../broker/api/partitioner.js";
 import type { Clock } from "../../../common/time.js";
 import { ByteWriter } from "../../../serde/byte-writer.js";
@@ -9,6 +8,7 @@ import { binaryCoder, type Coder, jsonCoder, kindOf, type SchemaChoice, type Sch
 import { restErrors } from "../errors.js";
 import type { EmbeddedFormat } from "../media-type.js";
 import { isNull, malformed, parseSpan, type Span, scanArray, scanObject, skip, skipSpace } from "../request-scanner.js";
+import { createWhereMissing, keylessPartition, partitionsOf } from "../target-topic.js";
 
 export interface Producing {
   readonly broker: Broker;
@@ -120,22 +120,6 @@ function schemaChoice(body: Buffer, spans: ReadonlyMap<string, Span>, part: "key
   return { text };
 }
 
-/** Of a topic that is not there: what it would be created with. */
-async function partitionsOf(broker: Broker, topic: string): Promise<number> {
-  const [found] = await broker.describeTopics([topic]);
-  if (found) return found.partitions;
-  const [made] = await broker.createTopics([{ name: topic, partitions: -1 }], { validateOnly: true });
-  if (made?.error instanceof BrokerError && made.error.kafka === "INVALID_TOPIC_EXCEPTION")
-    throw restErrors.unprocessable(made.error.message);
-  return made?.partitions ?? 1;
-}
-
-async function createWhereMissing(broker: Broker, topic: string): Promise<void> {
-  if ((await broker.describeTopics([topic])).length > 0) return;
-  const [made] = await broker.createTopics([{ name: topic, partitions: -1 }]);
-  if (made?.error && made.error.code !== "ALREADY_EXISTS") throw made.error;
-}
-
 interface Reading {
   readonly keys: Coder | undefined;
   readonly values: Coder | undefined;
@@ -145,12 +129,9 @@ interface Reading {
   readonly batches: RequestBatches;
 }
 
-/** Where records without a key go: one partition a request, the next one each time. */
-let sticky = 0;
-
 function readRecords(b: Buffer, records: Span, { keys, values, onlyPartition, count, batches }: Reading): number {
   const { end } = records;
-  const keyless = sticky++ % count;
+  const keyless = keylessPartition(count);
   let read = 0;
   let hasKey = false;
   let hasValue = false;
