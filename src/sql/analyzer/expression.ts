@@ -179,7 +179,7 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
           "Array constructor cannot be empty. Please supply at least one element (see https://github.com/confluentinc/ksql/issues/4239).",
           e.at,
         );
-      const items = e.items.map(go);
+      const items = asFirst(e.items.map(go), e.items, env);
       const element = unify(items, e.items, "Array", e, env);
       return { kind: "array", items: items.map((x) => coerce(x, element)), type: { base: "ARRAY", element } };
     }
@@ -189,8 +189,10 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
           "Map constructor cannot be empty. Please supply at least one key value pair (see https://github.com/confluentinc/ksql/issues/4239).",
           e.at,
         );
-      const keys = e.entries.map((p) => go(p.key));
-      const values = e.entries.map((p) => go(p.value));
+      const writtenKeys = e.entries.map((p) => p.key);
+      const writtenValues = e.entries.map((p) => p.value);
+      const keys = asFirst(writtenKeys.map(go), writtenKeys, env);
+      const values = asFirst(writtenValues.map(go), writtenValues, env);
       const key = unify(
         keys,
         e.entries.map((p) => p.key),
@@ -262,6 +264,12 @@ function analyzeListed(
 function noCommonType(a: SqlType, b: SqlType, item: ParsedExpression, whole: ParsedExpression, env: Environment): MillraceError {
   const text = `operator does not exist: ${plainType(a)} = ${plainType(b)} (${shown(item, env)})`;
   return invalid(`${text}\nHint: You might need to add explicit type casts`, whole, env);
+}
+
+/** Of a list whose items are of one kind: literals are read as the kind of the first that is not NULL. */
+function asFirst(items: readonly Expression[], written: readonly ParsedExpression[], env: Environment): Expression[] {
+  const first = items.find((item) => typeOf(item) !== null);
+  return first ? items.map((item, i) => (item === first ? item : listed(item, first.type, written[i]!, env))) : [...items];
 }
 
 /** A literal (or a constructor's literals), read as the wanted kind of value where it is written as another. */

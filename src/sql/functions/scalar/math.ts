@@ -29,10 +29,21 @@ const toWhole = (d: Decimal, up: boolean): Decimal => {
   return new Decimal(q * unit, d.scale);
 };
 
+/** To the nearest multiple of the unit, of two as near the greater one. */
+function roundUnits(v: bigint, unit: bigint): bigint {
+  const sum = v + unit / 2n;
+  const q = sum / unit;
+  return sum % unit < 0n ? q - 1n : q;
+}
+/** To a smaller scale, which may be negative. */
+function roundTo(d: Decimal, scale: number): Decimal {
+  return new Decimal(roundUnits(d.unscaled, 10n ** BigInt(d.scale - scale)), scale);
+}
+
 function shiftDecimal(text: string, places: number, mode: "round" | "trunc"): Decimal {
   const d = Decimal.parse(text)!;
   if (d.scale <= places) return d;
-  if (mode === "round") return d.rescale(places);
+  if (mode === "round") return roundTo(d, places);
   const unit = 10n ** BigInt(d.scale - places);
   return new Decimal(d.unscaled / unit, places);
 }
@@ -44,9 +55,7 @@ const longPlaces = (x: Long, n: number, mode: "round" | "trunc"): Long => {
   if (n >= 0) return x;
   const unit = 10n ** BigInt(-n);
   const v = BigInt(x);
-  const sign = v < 0n ? -1n : 1n;
-  const magnitude = v * sign;
-  return normalizeLong(sign * ((magnitude + (mode === "round" ? unit / 2n : 0n)) / unit) * unit);
+  return normalizeLong((mode === "round" ? roundUnits(v, unit) : v / unit) * unit);
 };
 const decimalPlaces = (d: Decimal, n: number, mode: "round" | "trunc"): Decimal => {
   const cut = shiftDecimal(d.toString(), n, mode);
@@ -75,7 +84,7 @@ function rounding(
         args: "DECIMAL",
         returns: ([t]) => decimalType(Math.max(1, (t as DecimalType).precision - (t as DecimalType).scale), 0),
         bind: (_, r) => (d: Decimal) =>
-          fitDecimal(mode === "round" ? d.rescale(0).unscaled : d.unscaled / 10n ** BigInt(d.scale), (r as DecimalType).precision, 0),
+          fitDecimal(mode === "round" ? roundTo(d, 0).unscaled : d.unscaled / 10n ** BigInt(d.scale), (r as DecimalType).precision, 0),
       },
       { args: "INTEGER, INTEGER", returns: "INTEGER", call: (x: number, n: number) => longPlaces(x, n, mode) },
       { args: "BIGINT, INTEGER", returns: "BIGINT", call: (x: Long, n: number) => longPlaces(x, n, mode) },

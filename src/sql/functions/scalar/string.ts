@@ -74,7 +74,7 @@ const concatBytes = (...parts: (Bytes | null)[]) => Buffer.concat(parts.filter((
 export const stringFunctions: readonly FunctionDeclaration[] = [
   text("UCASE", "In upper case.", (s) => s.toUpperCase(), ["UCASE('abc')", "ABC"]),
   text("LCASE", "In lower case.", (s) => s.toLowerCase(), ["LCASE('ABC')", "abc"]),
-  text("TRIM", "Without the spaces at both ends.", (s) => s.trim(), ["TRIM('  a ')", "a"]),
+  text("TRIM", "Without the spaces at both ends.", (s) => s.replace(/^[\0- ]+|[\0- ]+$/g, ""), ["TRIM('  a ')", "a"]),
   text(
     "INITCAP",
     "Each word with a capital letter and small ones after it.",

@@ -64,7 +64,7 @@ export const urlFunctions: readonly FunctionDeclaration[] = [
         call: (s: string, name: string) => {
           for (const pair of (parts(s)?.[3] ?? "").split("&")) {
             const at = pair.indexOf("=");
-            if (decoded(at < 0 ? pair : pair.slice(0, at)) === name) return at < 0 ? "" : decoded(pair.slice(at + 1));
+            if (decoded(at < 0 ? pair : pair.slice(0, at)) === name) return at < 0 ? null : decoded(pair.slice(at + 1));
           }
           return null;
         },
