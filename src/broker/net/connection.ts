@@ -18,6 +18,12 @@ import { UnansweredFailure } from "./handlers/produce.js";
 const beforeAuthentication = new Set([saslHandshake.key, apiVersions.key, saslAuthenticate.key]);
 /** Bytes of requests and answers under way beyond which nothing more is read from the socket. */
 const mostUnderWay = 32 * 1024 * 1024;
+/** What a request weighs beside its bytes: its objects and its place in the queue. */
+const requestWeight = 8 * 1024;
+/** Elements of all arrays of a request; a cluster's largest have some ten thousand partitions. */
+const mostElements = 100_000;
+/** Bytes of answers that a client has not read beyond which its next request waits. */
+const mostUnread = 1024 * 1024;
 
 interface Request {
   readonly handler: Handler;
@@ -71,7 +77,8 @@ export class Connection {
   private request(frame: Buffer): void {
     const request = this.parse(frame);
     if (!request) return;
-    this.underWay += frame.length;
+    const weight = frame.length + requestWeight;
+    this.underWay += weight;
     if (this.underWay > mostUnderWay) this.socket.pause();
     const produces = request.handler.api === produce;
     const before = this.last;
@@ -85,14 +92,14 @@ export class Connection {
       .finally(() => {
         // only of produce is nothing kept: a group keeps views of its members' metadata
         if (produces) giveMemory(frame);
-        this.underWay -= frame.length;
+        this.underWay -= weight;
         if (this.underWay <= mostUnderWay / 2 && this.socket.isPaused()) this.socket.resume();
       });
   }
 
   /** undefined where the answer was given already. @throws MalformedMessage */
   private parse(frame: Buffer): Request | undefined {
-    const from = new WireReader(frame);
+    const from = new WireReader(frame, 0, frame.length, mostElements);
     const key = from.int16();
     const version = from.int16();
     const correlationId = from.int32();
@@ -117,8 +124,23 @@ export class Connection {
     return handler.handle(message, { ...this.context, version, clientId, clientHost, signal: this.gone.signal, connection: state });
   }
 
-  private answer({ handler, version, correlationId }: Request, message: unknown): void {
-    if (message !== null) this.send(handler.api, version, correlationId, message);
+  private async answer({ handler, version, correlationId }: Request, message: unknown): Promise<void> {
+    if (message === null) return;
+    this.send(handler.api, version, correlationId, message);
+    // a client that asks on without reading would have its answers pile up here
+    if (this.socket.writableLength > mostUnread) await this.drained();
+  }
+
+  private drained(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.socket.off("drain", done);
+        this.gone.signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.socket.on("drain", done);
+      this.gone.signal.addEventListener("abort", done);
+    });
   }
 
   private send(api: Api, version: number, correlationId: number, message: unknown): void {

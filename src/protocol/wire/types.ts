@@ -135,8 +135,7 @@ export function array<T>(element: Type<T>): Type<readonly T[]> {
       read(from) {
         const length = readLength(from, flexible, true, nullable);
         if (length < 0) return null as unknown as T[];
-        // every element takes a byte at least, save for those of no fields at all, which the protocol does not have
-        if (length > from.left) throw new MalformedMessage(`an array of ${length} at ${from.position}, where ${from.left} bytes are left`);
+        from.elements(length);
         const out: T[] = [];
         for (let i = 0; i < length; i++) out.push(codec.read(from));
         return out;

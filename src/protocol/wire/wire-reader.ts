@@ -8,11 +8,21 @@ export class MalformedMessage extends Error {
 
 /** Reads the wire's primitive types one after another; never beyond `end`. @throws MalformedMessage */
 export class WireReader {
+  /** @param elementsLeft how many elements all arrays may have together: a byte on the wire becomes a hundred in memory */
   constructor(
     readonly buffer: Buffer,
     public position = 0,
     readonly end = buffer.length,
+    private elementsLeft = Number.POSITIVE_INFINITY,
   ) {}
+
+  /** Ahead of an array's elements. */
+  elements(count: number): void {
+    // every element takes a byte at least, save for those of no fields at all, which the protocol does not have
+    if (count > this.left) throw new MalformedMessage(`an array of ${count} at ${this.position}, where ${this.left} bytes are left`);
+    this.elementsLeft -= count;
+    if (this.elementsLeft < 0) throw new MalformedMessage(`more elements than are taken, at ${this.position}`);
+  }
 
   get left(): number {
     return this.end - this.position;

@@ -5,6 +5,9 @@ import { errorCodeOf, wireErrors } from "../error-codes.js";
 import { FetchSession, type SessionPartition, type Wanted } from "../fetch-session.js";
 import { type Handler, handler } from "../handler.js";
 
+/** bytes of records in one answer, as Kafka's own `fetch.max.bytes` of a broker */
+const mostBytes = 55 * 1024 * 1024;
+
 type Request = ReturnType<ReturnType<typeof fetch.request>["read"]>;
 
 const idle: Pick<FetchResult, "highWatermark" | "lastStableOffset" | "logStartOffset"> = {
@@ -65,7 +68,7 @@ export const fetchHandlers: readonly Handler[] = [
             partitions: known.map((p) => ({ topic: p.topic!, partition: p.partition, offset: p.offset, maxBytes: p.maxBytes })),
             maxWaitMs: request.maxWaitMs,
             minBytes: request.minBytes,
-            maxBytes: request.maxBytes,
+            maxBytes: Math.min(request.maxBytes, mostBytes),
             isolation: request.isolationLevel === 1 ? "read_committed" : "read_uncommitted",
             signal,
           });
