@@ -56,6 +56,12 @@ function formatsOf(properties: WithProperties, context: PlanContext) {
     throw refused(
       "Statement is missing the 'VALUE_FORMAT' property from the WITH clause. Either provide one or set a default via the 'ksql.persistence.default.format.value' config.",
     );
+  for (const [side, format] of [
+    ["KEY", properties.format("KEY") ?? set.keyFormat],
+    ["VALUE", value],
+  ] as const)
+    if (properties.has(`${side}_SCHEMA_ID`) && !hasRegistrySchema(format))
+      throw refused(`${side}_FORMAT should support schema inference when ${side}_SCHEMA_ID is provided. Current format is ${format}.`);
   const keyInfo = checkFormat(info(properties.format("KEY") ?? set.keyFormat, properties.formatProperties("KEY")));
   return { keyInfo, valueInfo: checkFormat(info(value, properties.formatProperties("VALUE"))) };
 }

@@ -17,8 +17,9 @@ export interface PlannedQuery extends Projected {
 }
 
 /** @param sink name of the source to be written; null for a query whose rows go to a client */
-export function planQuery(query: QualifiedQuery, tools: PlanTools, sink: string | null, defaultKeyFormat: string): PlannedQuery {
+export function planQuery(query: QualifiedQuery, given: PlanTools, sink: string | null, defaultKeyFormat: string): PlannedQuery {
   const { query: written } = query;
+  const tools = { ...given, joined: query.sources.length > 1 };
   if (written.having && !query.groupBy) throw fail("HAVING clause requires a GROUP BY clause.");
   if (written.emit === "FINAL" && !written.window) throw fail("EMIT FINAL is only supported for windowed aggregations.");
   if (query.groupBy && query.partitionBy) throw fail("PARTITION BY cannot be used with GROUP BY.");

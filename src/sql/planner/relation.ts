@@ -47,6 +47,8 @@ export interface Relation {
 }
 
 export interface PlanTools {
+  /** of several sources: in messages columns carry their source's name */
+  readonly joined?: boolean;
   readonly functions: FunctionRegistry;
   readonly types: CustomTypes;
   /** `ksql.new.query.planner.enabled`: a stream whose select list leaves out its key goes on without one */

@@ -29,7 +29,7 @@ export class JsonSchemaRowSerde extends RegistryRowSerde {
 
   protected ownSchema(): string {
     const { columns, unwrapped } = this.options;
-    return JSON.stringify(connectToJsonSchema(unwrapped ? sqlToConnect(columns[0]!.type) : withoutNames(columnsToConnect(columns))));
+    return JSON.stringify(connectToJsonSchema(withoutNames(unwrapped ? sqlToConnect(columns[0]!.type) : columnsToConnect(columns))));
   }
 
   protected writeWith(stored: StoredSchema): void {
