@@ -18,6 +18,10 @@ export interface RowSerde {
   serializeInto(topic: string, row: Row, out: Buffer, position: number): number;
   /** Only `needed` columns (positions given at creation) are decoded; the others are null. @throws DESERIALIZATION */
   deserialize(topic: string, bytes: Buffer, start: number, end: number): Row;
+  /** As `deserialize`, into `row[at]` and on; columns that are not needed are left as they are. For formats that save a copy so. */
+  deserializeInto?(topic: string, bytes: Buffer, start: number, end: number, row: Row, at: number): void;
+  /** As `serializeInto`, of the columns that stand in `row[at]` and on. */
+  serializeAt?(topic: string, row: Row, at: number, out: Buffer, position: number): number;
 }
 
 export interface RowSerdeRequest {

@@ -4,7 +4,7 @@ import { type CompiledRow, compilePredicate, compileRow } from "../../sql/evalua
 import type { EvalContext } from "../../sql/evaluate/context.js";
 import type { FunctionRegistry } from "../../sql/functions/registry.js";
 import type { Expression } from "../../sql/plan/expression.js";
-import type { Column, RowSchema } from "../../sql/plan/step.js";
+import type { Column, RowSchema, SelectStep } from "../../sql/plan/step.js";
 import type { ProcessorContext } from "../../streams/processor/processor.js";
 import type { Bind, RowMapper, RowPredicate } from "../../streams/processor/stateless.js";
 import { ByteWriter } from "../../streams/state/bytes.js";
@@ -49,6 +49,24 @@ export function evalContext(context: ProcessorContext, stage: string): EvalConte
 
 /** Outside a task (a pull query reading through a projection): failures are null and were logged when the row was written. */
 export const quietContext: EvalContext = { now: Date.now, random: Math.random, onError() {} };
+
+/** An expression over a projection's row as one over the row that it is made of. */
+export function throughSelect(e: Expression, select: SelectStep): Expression {
+  const keys = select.schema.key.length;
+  const width = keys + select.schema.value.length;
+  const below = select.source.schema.key.length + select.source.schema.value.length;
+  const replace = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(replace);
+    if (typeof node !== "object" || node === null) return node;
+    const column = node as Expression;
+    if (column.kind === "column" && typeof column.index === "number") {
+      if (column.index < keys) return column;
+      return column.index < width ? select.columns[column.index - keys]! : { ...column, index: column.index - width + below };
+    }
+    return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, name === "type" ? value : replace(value)]));
+  };
+  return replace(e) as Expression;
+}
 
 export interface CompiledMapper {
   readonly bind: Bind<RowMapper>;

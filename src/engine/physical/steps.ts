@@ -39,7 +39,7 @@ import type { BuildContext, Built, Wanted } from "./built.js";
 import { buildForeignKeyJoin } from "./foreign-key-join.js";
 import { buildStreamJoin, buildStreamTableJoin, buildTableJoin } from "./joins.js";
 import { referenced } from "./needed-columns.js";
-import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey } from "./row-functions.js";
+import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey, throughSelect } from "./row-functions.js";
 import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
 
 export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wanted): Built {
@@ -262,15 +262,22 @@ function buildFlatMap(step: FlatMapStep, context: BuildContext): Built {
   return { ...source, parents: [step.id] };
 }
 
-function buildGroupBy(step: GroupByStep, context: BuildContext): Built {
+/** @param used positions of the step's row that the aggregate looks at; the others are not carried along */
+function buildGroupBy(step: GroupByStep, context: BuildContext, used: ReadonlySet<number>): Built {
   const { topology, functions } = context;
   const table = step.step === "table-group-by";
-  const source = buildStep(step.source, context, { old: table });
+  // A projection ahead of the group is made in the same go: one row less for each that comes.
+  const inner = step.source.step === "select" ? step.source : undefined;
+  const from = inner === undefined ? step.source : inner.source;
+  const source = buildStep(from, context, { old: table });
   const { schema } = step.source;
+  const first = step.schema.key.length;
   const carried = schema.value.map(
-    (_, i) => ({ kind: "column", index: schema.key.length + i, name: "", type: schema.value[i]!.type }) as const,
+    ({ type }, i): Expression =>
+      used.has(first + i) ? { kind: "column", index: schema.key.length + i, name: "", type } : { kind: "literal", value: null, type },
   );
-  const { bind } = compileMapper(step.by, carried, schema, functions, step.id);
+  const through = (e: Expression) => (inner === undefined ? e : throughSelect(e, inner));
+  const { bind } = compileMapper(step.by.map(through), carried.map(through), from.schema, functions, step.id);
   const keys = step.schema.key.length;
   const same = sameKey(step.schema.key);
   topology.addProcessor(step.id, () => (table ? new TableGroupBy(bind, keys, same) : new StreamGroupBy(bind, keys)), source.parents);
@@ -281,7 +288,11 @@ function buildGroupBy(step: GroupByStep, context: BuildContext): Built {
 function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Wanted): Built {
   const { topology, coalesce } = context;
   const { window } = step;
-  const source = buildGroupBy(step.source, context);
+  const looked = [
+    ...step.aggregates.flatMap((a) => a.args),
+    ...step.carried.map((i) => ({ kind: "column", index: step.schema.key.length + i }) as Expression),
+  ];
+  const source = buildGroupBy(step.source, context, referenced(looked, new Set()));
   const compiled = compileAggregate(step, context.functions, window !== undefined);
   const { bind, result, stored } = compiled;
   const store = `${step.id}-Materialize`;

@@ -49,6 +49,10 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
       return row;
     },
     readValue(topic, bytes, start, end, row) {
+      if (skip === 0 && positions === undefined && value.deserializeInto !== undefined) {
+        value.deserializeInto(topic, bytes, start, end, row, keyColumns);
+        return;
+      }
       const decoded = value.deserialize(topic, bytes, start, end);
       if (positions !== undefined) {
         for (let i = 0; i < positions.length; i++) row[positions[i]!] = decoded[i + skip];
@@ -66,6 +70,7 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
     },
     ...(options.bareValue ? { isNullValue: (row: Row) => row[keyColumns] === null } : {}),
     valueInto(topic, row, out, position) {
+      if (value.serializeAt !== undefined) return value.serializeAt(topic, row, keyColumns - skip, out, position);
       return value.serializeInto(topic, row.slice(keyColumns - skip, columns), out, position);
     },
   };

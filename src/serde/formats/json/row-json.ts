@@ -42,10 +42,14 @@ export class JsonRowSerde implements RowSerde {
     }
   }
 
-  serializeInto(_topic: string, row: Row, out: Buffer, position: number): number {
+  serializeInto(topic: string, row: Row, out: Buffer, position: number): number {
+    return this.serializeAt(topic, row, 0, out, position);
+  }
+
+  serializeAt(_topic: string, row: Row, at: number, out: Buffer, position: number): number {
     const { puts, heads } = this;
     let p = position;
-    if (this.unwrapped) return puts[0]!(out, p, row[0]);
+    if (this.unwrapped) return puts[0]!(out, p, row[at]);
     if (puts.length === 0) {
       if (p + 2 > out.length) return -1;
       out[p++] = 0x7b;
@@ -55,7 +59,7 @@ export class JsonRowSerde implements RowSerde {
       const n = head.length;
       if (p + n + 1 > out.length) return -1;
       for (let j = 0; j < n; j++) out[p++] = head[j]!;
-      p = puts[i]!(out, p, row[i]);
+      p = puts[i]!(out, p, row[at + i]);
       if (p < 0) return -1;
     }
     if (p + 1 > out.length) return -1;
@@ -64,9 +68,17 @@ export class JsonRowSerde implements RowSerde {
   }
 
   deserialize(_topic: string, bytes: Buffer, start: number, end: number): Row {
-    if (!this.unwrapped) return this.reader.read(bytes, start, end);
+    return this.unwrapped ? [this.bare(bytes, start, end)] : this.reader.read(bytes, start, end);
+  }
+
+  deserializeInto(_topic: string, bytes: Buffer, start: number, end: number, row: Row, at: number): void {
+    if (this.unwrapped) row[at] = this.bare(bytes, start, end);
+    else this.reader.into(bytes, start, end, row, at);
+  }
+
+  private bare(bytes: Buffer, start: number, end: number): unknown {
     const { name, type } = this.columns[0]!;
-    return [sqlFromJson(type, parseJson(bytes.utf8Slice(start, end), holdsDecimal(type)), `$.${name}`)];
+    return sqlFromJson(type, parseJson(bytes.utf8Slice(start, end), holdsDecimal(type)), `$.${name}`);
   }
 }
 
@@ -90,7 +102,7 @@ function putOf(field: SqlField): Put {
     case "DOUBLE":
       return (out, p, value) => {
         if (typeof value !== "number" || !Number.isFinite(value)) return general(out, p, value);
-        return putAscii(out, p, javaDouble(value));
+        return putDouble(out, p, value);
       };
     case "DECIMAL":
       return (out, p, value) => (value instanceof Decimal ? putAscii(out, p, value.toString()) : general(out, p, value));
@@ -101,6 +113,28 @@ function putOf(field: SqlField): Put {
     default:
       return general;
   }
+}
+
+/** Amounts of at most two decimals digit by digit: their shortest text is known. */
+function putDouble(out: Buffer, p: number, value: number): number {
+  const magnitude = Math.abs(value);
+  if (magnitude >= 1e-2 && magnitude < 1e7) {
+    const hundredths = Math.round(magnitude * 100);
+    if (hundredths / 100 === magnitude) {
+      if (p + 24 > out.length) return -1;
+      const whole = Math.floor(hundredths / 100);
+      const rest = hundredths - whole * 100;
+      let at = p;
+      if (value < 0) out[at++] = 0x2d;
+      at = putDigits(out, at, whole);
+      const tenths = (rest / 10) | 0;
+      out[at++] = 0x2e;
+      out[at++] = 0x30 + tenths;
+      if (rest !== tenths * 10) out[at++] = 0x30 + rest - tenths * 10;
+      return at;
+    }
+  }
+  return putAscii(out, p, javaDouble(value));
 }
 
 function putAscii(out: Buffer, p: number, text: string): number {

@@ -18,11 +18,12 @@ import {
   stringCode,
 } from "./value-code.js";
 
-type Layout = (b: Buffer, start: number, end: number) => Row | undefined;
+/** Fills the row's columns from `at` on; false, and nothing touched, where the bytes lie in another way. */
+type Layout = (b: Buffer, start: number, end: number, row: Row, at: number) => boolean;
 
 /**
  * Reads objects whose members lie as in ones met before (same names, order and spaces) with code generated for that layout,
- * and everything else through a parsed document. Both give the same rows; a layout gives up (undefined) on any odd byte.
+ * and everything else through a parsed document. Both give the same rows; a layout gives up on any odd byte.
  */
 export class JsonRowReader {
   private readonly layouts: Layout[] = [];
@@ -44,26 +45,29 @@ export class JsonRowReader {
   }
 
   read(b: Buffer, start: number, end: number): Row {
-    for (let i = 0; i < this.layouts.length; i++) {
-      const row = this.layouts[i]!(b, start, end);
-      if (row !== undefined) return row;
-    }
-    return this.parse(b, start, end);
+    const row: Row = new Array(this.columns.length).fill(null);
+    this.into(b, start, end, row, 0);
+    return row;
   }
 
-  private parse(b: Buffer, start: number, end: number): Row {
+  /** The needed columns into `row[at]` and on. */
+  into(b: Buffer, start: number, end: number, row: Row, at: number): void {
+    const { layouts } = this;
+    for (let i = 0; i < layouts.length; i++) if (layouts[i]!(b, start, end, row, at)) return;
+    this.parse(b, start, end, row, at);
+  }
+
+  private parse(b: Buffer, start: number, end: number, row: Row, at: number): void {
     const json = parseJson(b.utf8Slice(start, end), this.exact);
-    const row: Row = new Array(this.columns.length).fill(null);
-    if (json === null) return row;
+    if (json === null) return;
     if (!isObject(json)) throw new MillraceError("DESERIALIZATION", "Can't convert type. The value is not a JSON object, path: $");
     const upper = new Map<string, Json>();
     for (const [k, v] of Object.entries(json)) upper.set(k.toUpperCase(), v);
     for (const c of this.needed) {
       const { name, type } = this.columns[c]!;
-      row[c] = sqlFromJson(type, Object.hasOwn(json, name) ? json[name] : upper.get(name.toUpperCase()), `$.${name}`);
+      row[at + c] = sqlFromJson(type, Object.hasOwn(json, name) ? json[name] : upper.get(name.toUpperCase()), `$.${name}`);
     }
     this.learn(b, start, end);
-    return row;
   }
 
   /** A layout that comes back is compiled; one that was compiled and gave up on a value is not compiled again. */
@@ -72,7 +76,7 @@ export class JsonRowReader {
     const found = membersOf(b, start, end);
     if (!found) return;
     const layout = this.compile(found);
-    if (layout?.(b, start, end) === undefined) return;
+    if (layout?.(b, start, end, new Array(this.columns.length), 0) !== true) return;
     this.compiled++;
     this.misses = 0;
     this.layouts.unshift(layout);
@@ -90,13 +94,14 @@ export class JsonRowReader {
       code.push(literal(member.literal));
       code.push(column !== undefined && wanted.has(column) ? valueCode(this.columns[column]!, column) : skipCode);
     }
-    code.push(literal(tail), "if (p !== end) return undefined;");
-    const values = this.columns.map((_, i) => `v${i}`);
-    const source = `return (b, p, end) => {
+    code.push(literal(tail), "if (p !== end) return false;");
+    const values = this.needed.map((i) => `v${i}`);
+    const source = `return (b, p, end, row, at) => {
 ${scanVariables}
-let ${values.map((v) => `${v} = null`).join(", ")};
-${code.join("\n")}
-return [${values.join(", ")}];
+${values.length > 0 ? `let ${values.map((v) => `${v} = null`).join(", ")};` : ""}
+${code.join("\n").replaceAll("return undefined", "return false")}
+${this.needed.map((i) => `row[at + ${i}] = v${i};`).join("\n")}
+return true;
 };`;
     return new Function("h", source)(helpers(this.columns)) as Layout;
   }
