@@ -19,10 +19,7 @@ export function idStrategy(config: Config): IdStrategy {
     case "UuidStrategy":
       return (d) => uuid(d.kafkaId.uuid());
     case "KafkaMetaDataStrategy":
-      return (d) => {
-        d.ownId = true;
-        return d.place("#");
-      };
+      return (d) => d.place("#");
     case "FullKeyStrategy":
       return (d) => d.key ?? {};
     case "PartialKeyStrategy": {

@@ -291,7 +291,7 @@ function concernFailed(error: MongoBulkWriteError): boolean {
  */
 function inOrder(bulk: readonly Write[], ordered: boolean): boolean {
   const byId = bulk.every((w) => w.id !== undefined);
-  if (!byId) return true;
+  if (!byId) return ordered || !bulk.every((w) => "insertOne" in w.operation);
   if (!ordered) return false;
   const first = kindOf(bulk[0]!);
   return bulk.every((w) => kindOf(w) === first);
