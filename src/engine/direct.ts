@@ -37,6 +37,7 @@ export class DirectStatements {
     private readonly queries: QuerySet,
     private readonly pushQueries: () => readonly { readonly id: string; readonly sql: string }[],
     private readonly sourcesOn: (topics: readonly string[]) => DataSource[],
+    private readonly closePushQuery: (queryId: string) => Promise<boolean>,
   ) {}
 
   /** What can be said of a statement before the request runs. @throws SQL_STATEMENT */
@@ -77,6 +78,8 @@ export class DirectStatements {
         return createConnector(maskStatement(text), statement, requireConnectors(connectorAdmin));
       case "drop-connector":
         return dropConnector(text, statement, requireConnectors(connectorAdmin));
+      case "terminate":
+        return this.terminate(statement.queryId!, text);
       case "assert-topic":
         return assertTopic(text, statement, broker, clock);
       case "assert-schema":
@@ -84,6 +87,15 @@ export class DirectStatements {
       default:
         throw new MillraceError("SQL_STATEMENT", `Statement not supported: ${statement.kind}`);
     }
+  }
+
+  private async terminate(queryId: string, text: string): Promise<Entity> {
+    await this.closePushQuery(queryId);
+    return entity("currentStatus", text, {
+      commandId: `terminate/${queryId}/execute`,
+      commandStatus: { status: "SUCCESS", message: "Query terminated.", queryId: null },
+      commandSequenceNumber: -1,
+    });
   }
 
   private async list(statement: Extract<Statement, { kind: "list" }>, text: string, scope: DirectScope): Promise<Entity> {

@@ -88,6 +88,7 @@ export class Engine {
       this.queries,
       () => [...this.transient].map(([id, { sql }]) => ({ id, sql })),
       (topics) => this.sourcesOn(topics),
+      (queryId) => this.closeQuery(queryId),
     );
   }
 
@@ -144,6 +145,7 @@ export class Engine {
           metastore: this.metastore,
           topics: await TopicView.load(this.services.broker),
           nextOffset: this.commands.nextOffset,
+          isPushQuery: (id) => this.pushQuery(id) !== undefined,
           checkDirect: (parsed, metastore) => this.direct.check(parsed, metastore),
         },
         this.services,
@@ -185,9 +187,15 @@ export class Engine {
 
   /** Ends a push query by its id; false where there is none. */
   async closeQuery(queryId: string): Promise<boolean> {
-    const found = this.transient.get(queryId);
+    const found = this.pushQuery(queryId);
     await found?.result.close();
     return found !== undefined;
+  }
+
+  /** Without case: a statement's names are in upper case, these ids are not. */
+  private pushQuery(queryId: string): { readonly result: QueryResult } | undefined {
+    for (const [id, query] of this.transient) if (id.toUpperCase() === queryId.toUpperCase()) return query;
+    return undefined;
   }
 
   /** Rows by column name into a source, as /inserts-stream sends them. @throws SQL_STATEMENT where there is no such source */

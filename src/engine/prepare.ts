@@ -31,6 +31,7 @@ export interface RequestScope {
   readonly variables: ReadonlyMap<string, string>;
   readonly metastore: Metastore;
   readonly topics: TopicView;
+  readonly isPushQuery?: (queryId: string) => boolean;
   /** the offset that the next command will get */
   readonly nextOffset: number;
   /** the failing statement's own check, for those that are not planned */
@@ -72,6 +73,7 @@ export async function prepare(
         properties,
         nextQueryId: (prefix) => `${prefix}_${nextOffset}`,
         topicPartitions: (topic) => topics.partitionsOf(topic),
+        ...(scope.isPushQuery ? { isPushQuery: scope.isPushQuery } : {}),
       };
       const planned = await planWithSchemas(parsed, context, schemas);
       switch (planned.kind) {

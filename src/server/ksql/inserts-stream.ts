@@ -27,19 +27,33 @@ export function parseLine(line: string): unknown {
   }
 }
 
-/** Each row is written and acknowledged in order; the first that is refused ends the stream with its error. */
-export async function insertRows(lines: AsyncGenerator<string>, writer: RowWriter, engine: Engine, out: Writable): Promise<void> {
+/**
+ * Each row is written and acknowledged in order; the first that is refused ends the stream with its error.
+ * @param asArray the acknowledgements are one JSON array, else one JSON a line
+ */
+export async function insertRows(
+  lines: AsyncGenerator<string>,
+  writer: RowWriter,
+  engine: Engine,
+  out: Writable,
+  asArray: boolean,
+): Promise<void> {
   let seq = 0;
+  const acknowledge = (ack: unknown) => {
+    const json = JSON.stringify(ack);
+    out.write(asArray ? `${seq === 0 ? "[" : ",\n"}${json}` : `${json}\n`);
+  };
   try {
     for await (const line of lines) {
       await writer.write(rowOf(parseLine(line), writer), engine.services.clock.now());
-      out.write(`${JSON.stringify({ status: "ok", seq })}\n`);
+      acknowledge({ status: "ok", seq });
       seq++;
     }
   } catch (error) {
-    out.write(`${JSON.stringify({ status: "error", seq, error_code: 50000, message: describeError(error) })}\n`);
+    acknowledge({ status: "error", seq, error_code: 50000, message: describeError(error) });
+    seq++;
   }
-  out.end();
+  out.end(asArray ? (seq === 0 ? "[]" : "]") : "");
 }
 
 /** Names match without case, as identifiers do. @throws DATA_INVALID naming the column */

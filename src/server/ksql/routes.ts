@@ -32,6 +32,11 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
       );
     }
   });
+  // Over HTTP/2 a body may come with neither its type nor its length, and Fastify takes it for none.
+  app.addHook("onRequest", (request, _reply, done) => {
+    if (request.method === "POST") request.raw.headers["content-type"] ??= v1;
+    done();
+  });
   app.setErrorHandler((error, _request, reply) => {
     const { status, body } = errorReply(error);
     return reply.code(status).type(v1).send(body);
@@ -135,7 +140,8 @@ function registerInserts(app: FastifyInstance, engine: Engine): void {
       const { target } = objectOf(parseLine(first.value));
       if (typeof target !== "string") throw new MillraceError("DATA_INVALID", "No target provided");
       const writer = engine.rowWriter(target);
-      void insertRows(lines, writer, engine, stream(reply, delimited));
+      const asArray = (request.headers.accept ?? "").includes("application/json");
+      void insertRows(lines, writer, engine, stream(reply, asArray ? "application/json" : delimited), asArray);
       return reply;
     });
   });

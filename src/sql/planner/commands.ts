@@ -187,6 +187,8 @@ export function planType(statement: Of<"create-type"> | Of<"drop-type">, text: s
 
 export function controlQuery(statement: Of<"terminate" | "pause" | "resume">, text: string, context: PlanContext): PlannedStatement {
   const { kind, queryId } = statement;
+  // it is on no topic, so neither is its end
+  if (kind === "terminate" && queryId !== null && context.isPushQuery?.(queryId)) return { kind: "direct" };
   if (queryId !== null && !context.metastore.query(queryId)) throw refused(`Unknown queryId: ${queryId}`);
   let { metastore } = context;
   if (kind === "terminate")

@@ -25,6 +25,8 @@ export interface PlanContext {
   readonly properties: Readonly<Record<string, string>>;
   /** `CTAS_NAME` gives `CTAS_NAME_7`; called once a persistent query */
   nextQueryId(prefix: string): string;
+  /** whether a push query of somebody's session has this id */
+  isPushQuery?(queryId: string): boolean;
   /** partitions of a topic that exists; undefined where it does not (or in a test) */
   topicPartitions?(topic: string): number | undefined;
   /** columns from the registry, where `schemaNeeded` said that they must be looked up */
