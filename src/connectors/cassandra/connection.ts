@@ -4,10 +4,13 @@ import type { CheckContext } from "../../connect/api/source.js";
 import type { CassandraSettings } from "./settings.js";
 import { tlsOptions } from "./tls.js";
 
+const HANDSHAKE_MS = 10_000;
+
 function clientOptions(settings: CassandraSettings, context: CheckContext): ClientOptions {
   const options: ClientOptions = {
     pooling: { coreConnectionsPerHost: { [types.distance.local]: settings.connectionsPerHost, [types.distance.remote]: 1 } },
-    socketOptions: { readTimeout: settings.timeoutMs, connectTimeout: 10_000 },
+    // rows have their own; a server that accepts connections and answers none (it starts, or hangs) is left and tried anew after this time
+    socketOptions: { readTimeout: Math.min(settings.timeoutMs, HANDSHAKE_MS), connectTimeout: HANDSHAKE_MS },
     // the sink's own retries are the only ones: they know what may be sent twice
     policies: {
       retry: new policies.retry.FallthroughRetryPolicy(),

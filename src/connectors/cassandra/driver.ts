@@ -102,8 +102,9 @@ export class Sender {
     private readonly client: Client,
     readonly consistency: number,
     keyspace: string,
+    timeoutMs: number,
   ) {
-    this.options = DefaultExecutionOptions.create({ prepare: true, consistency }, client);
+    this.options = DefaultExecutionOptions.create({ prepare: true, consistency, readTimeout: timeoutMs }, client);
     // token-aware routing asks the keyspace's replicas
     this.options.setKeyspace(keyspace);
     this.version = (client as unknown as { controlConnection: { protocolVersion: number } }).controlConnection.protocolVersion;

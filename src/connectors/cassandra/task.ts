@@ -20,7 +20,7 @@ import { type Request, Writer } from "./writer.js";
 const BATCH_BYTES = 128 * 1024;
 /** Rows that batches are gathered from. */
 const GATHER = 1024;
-const LONGEST_PAUSE_MS = 5000;
+const LONGEST_PAUSE_MS = 1500;
 /** How long the table is taken to be as it was read. */
 const RECHECK_MS = 1000;
 
@@ -61,6 +61,7 @@ export class CassandraSinkTask implements SinkTask {
       client: this.client,
       context,
       maxInFlight: this.settings.maxConcurrentRequests,
+      timeoutMs: this.settings.timeoutMs,
       refuse: (rows, row, error, byDriver) => this.refuse(rows, row, error, byDriver),
       recheck: (target) => this.recheck(target),
     });

@@ -25,6 +25,8 @@ export interface WriterEnvironment {
   readonly client: Client;
   readonly context: SinkTaskContext;
   readonly maxInFlight: number;
+  /** for the answer to one request */
+  readonly timeoutMs: number;
   /** Sets a row aside. @throws where that stops the task */
   refuse(rows: RowSource, row: number, error: unknown, byDriver: boolean): Promise<void>;
   /** The table is read again after the server refused a statement. @throws where the statement's setting is wrong by now */
@@ -46,7 +48,7 @@ interface Running extends Request {
 }
 
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 5000;
+const LONGEST_PAUSE_MS = 1500;
 /** how often a failure that may be the row's own fault is tried, at the least */
 const DOUBTFUL_ATTEMPTS = 5;
 /** A request beyond it may be what makes the server drop its connection. */
@@ -166,7 +168,8 @@ export class Writer {
 
   senderOf(target: Target): Sender {
     let sender = this.senders.get(target);
-    if (!sender) this.senders.set(target, (sender = new Sender(this.environment.client, target.consistency, target.keyspace)));
+    const { client, timeoutMs } = this.environment;
+    if (!sender) this.senders.set(target, (sender = new Sender(client, target.consistency, target.keyspace, timeoutMs)));
     return sender;
   }
 
