@@ -43,10 +43,10 @@ const interrupted = new Promise((resolve) => {
 export const untilInterrupted = () => interrupted;
 
 /** Everything in this process, on the standard ports or (for tests) on free ones. */
-export async function startMillrace(hosts, freePorts) {
+export async function startMillrace(hosts, freePorts, more = {}) {
   const before = performance.now();
   const ports = freePorts ? { kafka: 0, registry: 0, restProxy: 0, connect: 0, sql: 0, console: 0 } : {};
-  const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts, ports, logLevel: "error" });
+  const millrace = await Millrace.start({ dir: join(folder, "millrace"), hosts, ports, logLevel: "error", ...more });
   atEnd(() => millrace.close());
   say(
     `Millrace is up after ${Math.round(performance.now() - before)} ms: Connect on ${millrace.ports.connect}, SQL on ${millrace.ports.sql}, registry on ${millrace.ports.registry}`,
@@ -55,11 +55,12 @@ export async function startMillrace(hosts, freePorts) {
 }
 
 /** `millrace up` with the old stack's compose file, a process of its own, as its users start it; resolves to `{ ports }`. */
-export async function upMillrace(compose, hosts, freePorts) {
+export async function upMillrace(compose, hosts, freePorts, { services } = {}) {
   const before = performance.now();
   const main = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
   const args = [main, "up", compose, "--dir", join(folder, "millrace"), "--log-format", "json"];
   for (const [name, address] of Object.entries(hosts)) args.push("--host", `${name}=${address}`);
+  if (services) args.push("--services", services);
   if (freePorts) for (const name of ["kafka", "registry", "rest-proxy", "connect", "sql", "console"]) args.push(`--${name}-port`, "0");
   const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
   const gone = once(child, "exit");

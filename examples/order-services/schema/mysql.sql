@@ -1,0 +1,15 @@
+CREATE DATABASE IF NOT EXISTS ecommerce;
+USE ecommerce;
+CREATE TABLE IF NOT EXISTS products (
+  id INT PRIMARY KEY,
+  product_name VARCHAR(100) NOT NULL,
+  product_cost DOUBLE NOT NULL
+);
+CREATE TABLE IF NOT EXISTS customers (
+  id INT PRIMARY KEY,
+  name VARCHAR(100) NOT NULL,
+  email VARCHAR(100) NOT NULL,
+  address VARCHAR(200) NOT NULL,
+  card_number VARCHAR(20) NOT NULL,
+  level VARCHAR(10) NOT NULL
+);
