@@ -2,6 +2,7 @@ import { MillraceError } from "../common/errors.js";
 import type { DataSource } from "../sql/metastore/data-source.js";
 import type { Metastore } from "../sql/metastore/metastore.js";
 import type { Statement } from "../sql/parser/ast.js";
+import { maskStatement } from "../sql/parser/mask.js";
 import type { ParsedStatement } from "../sql/parser/parse.js";
 import { type PlanContext, planStatement } from "../sql/planner/plan-statement.js";
 import { assertSchema, assertTopic } from "./assert.js";
@@ -17,7 +18,6 @@ import { queryDescription, runningPushQuery, runningQuery, sourceDescription } f
 import { type Entity, entity, schemaInfo } from "./entities.js";
 import { describeFunction, listFunctions } from "./functions.js";
 import { listTopics } from "./list-topics.js";
-import { maskStatement } from "./mask.js";
 import type { QuerySet } from "./persistent/query-set.js";
 import { listProperties } from "./properties.js";
 import type { EngineServices } from "./services.js";

@@ -1,6 +1,6 @@
 import { asError, MillraceError } from "../common/errors.js";
+import { maskStatement } from "../sql/parser/mask.js";
 import type { Entity } from "./entities.js";
-import { maskStatement } from "./mask.js";
 
 /** A statement of a request failed; `entities` are the results of those ahead of it that did run. */
 export class StatementError extends MillraceError {

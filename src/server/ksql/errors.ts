@@ -1,7 +1,7 @@
 import { describeError, MillraceError } from "../../common/errors.js";
-import { maskStatement } from "../../engine/mask.js";
 import { QueryEndpointError } from "../../engine/prepare.js";
 import { StatementError } from "../../engine/statement-error.js";
+import { maskStatement } from "../../sql/parser/mask.js";
 
 export interface ErrorReply {
   readonly status: number;

@@ -2,6 +2,7 @@ import { MillraceError } from "../../common/errors.js";
 import type { Position } from "./ast.js";
 import { reserved } from "./keywords.js";
 import type { Token } from "./lexer.js";
+import { maskStatement } from "./mask.js";
 
 /** A cursor over tokens that remembers what would have been accepted at its place, for the error. */
 export class TokenStream {
@@ -119,7 +120,7 @@ export class TokenStream {
     const found = token.type === "end" ? "the end of the statement" : `'${this.text.slice(token.start, token.end)}'`;
     const expected = [...this.expected].sort();
     const wanted = expected.length === 0 ? "" : `Expecting ${expected.length === 1 ? expected[0] : `{${expected.join(", ")}}`}`;
-    const statement = `Statement: ${this.text.trim()}`;
+    const statement = `Statement: ${maskStatement(this.text.trim())}`;
     if (token.type === "word" && reserved.has(token.value) && this.expected.has("a name"))
       return `Syntax Error\nSyntax error at or near ${found} at line ${line}:${column}\n${statement}\n${wanted}`;
     // a long list comes last
