@@ -17,6 +17,7 @@ it("knows the old stack's own names, and leaves others alone", () => {
   expect(resolveHost(hosts, "schema-registry", 8081)).toEqual({ host: "127.0.0.1", port: 18081 });
   expect(resolveHost(hosts, "kafka", 29092)).toEqual({ host: "127.0.0.1", port: 19092 });
   expect(resolveHost({}, "schema-registry", 8081)).toEqual({ host: "schema-registry", port: 8081 });
+  expect(resolveHost({ ...hosts, names: { "my-registry": 8081 } }, "My-Registry", 8081)).toEqual({ host: "127.0.0.1", port: 18081 });
   expect(resolveHost(hosts, "example.org", 443)).toEqual({ host: "example.org", port: 443 });
 });
 
