@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { silentLogger } from "../../../src/common/logger.js";
 import { Metrics } from "../../../src/common/metrics.js";
 import { Engine } from "../../../src/engine/engine.js";
-import { maskStatement } from "../../../src/engine/mask.js";
 import { SchemaRegistry } from "../../../src/schema-registry/registry.js";
 import { registerKsqlRoutes } from "../../../src/server/ksql/routes.js";
 import { type Listener, listen } from "../../../src/server/listen.js";
+import { maskStatement } from "../../../src/sql/parser/mask.js";
 import { ConnectBed, until } from "../../support/connect.js";
 
 type Json = Record<string, unknown>;
