@@ -14,7 +14,6 @@ import { silentLogger } from "../dist/common/logger.js";
 import { Metrics } from "../dist/common/metrics.js";
 import { systemClock } from "../dist/common/time.js";
 import { createConverterPlugins } from "../dist/connect/converters/plugins.js";
-import { PackedRows } from "../dist/connect/runtime/packed-rows.js";
 import { SinkDecoder } from "../dist/connect/runtime/sink-decoder.js";
 import { cassandraSink } from "../dist/connectors/cassandra/connector.js";
 import { optional, primitive, Struct, structOf } from "../dist/data/schema.js";
@@ -138,8 +137,8 @@ async function sink(task, partition) {
   reader.seek("orders", partition, 0);
   for (let rows = 0; rows < SHARE; ) {
     for (const polled of await reader.poll(100)) {
-      for (const run of await decoder.rows(polled)) {
-        await task.putRows(new PackedRows(run));
+      for (const { rows: run } of await decoder.rows(polled)) {
+        await task.putRows(run);
         rows += run.count;
       }
     }
