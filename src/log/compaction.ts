@@ -8,8 +8,8 @@ import { OffsetMap } from "./offset-map.js";
 import type { Segment } from "./segment.js";
 import type { TransactionIndexEntry } from "./transaction-index.js";
 
-/** Keys of one round; what a round cannot hold waits for the next. */
-const MAX_KEYS = 1_500_000;
+/** Keys of one round, in a map of 12.6 MB; what a round cannot hold waits for the next. */
+const MAX_KEYS = 838_860;
 const CHUNK = 1024 * 1024;
 const SLICE_MS = 4;
 
@@ -37,8 +37,29 @@ class Slices {
 
 export class Cancelled extends Error {}
 
-/** Calls `visit` for each batch of the segment from an offset on; stops when it returns false. */
+/** What chunks are read into and written from, by the round that has taken it: memory that is used again is not touched for the first time. */
+const rooms: Buffer[] = [];
+const takeRoom = () => rooms.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+const giveRoom = (room: Buffer) => void (rooms.length < 2 && rooms.push(room));
+
+/** Calls `visit` for each batch of the segment from an offset on, whose bytes are there until it returns; stops when it returns false. */
 async function eachBatch(
+  segment: Segment,
+  from: number,
+  round: CompactionRound,
+  slices: Slices,
+  visit: (b: Buffer, at: number) => boolean,
+): Promise<boolean> {
+  const room = takeRoom();
+  try {
+    return await eachBatchIn(room, segment, from, round, slices, visit);
+  } finally {
+    giveRoom(room);
+  }
+}
+
+async function eachBatchIn(
+  room: Buffer,
   segment: Segment,
   from: number,
   round: CompactionRound,
@@ -47,7 +68,7 @@ async function eachBatch(
 ): Promise<boolean> {
   let position = from > segment.baseOffset ? segment.positionOf(from) : 0;
   while (position < segment.size) {
-    let chunk = segment.readAt(position, CHUNK);
+    let chunk = segment.readInto(room, position);
     if (batches.batchEnd(chunk, 0) < 0) chunk = segment.readBatch(position);
     let at = 0;
     for (let end = batches.batchEnd(chunk, 0); end >= 0; end = batches.batchEnd(chunk, at)) {
@@ -92,7 +113,9 @@ export interface LatestOffsets {
 
 /** First pass: the latest offset of every key in the dirty part. */
 export async function mapLatest(dirty: readonly Segment[], from: number, round: CompactionRound): Promise<LatestOffsets> {
-  const map = new OffsetMap(MAX_KEYS);
+  let records = 0;
+  for (const s of dirty) records += s.nextOffset - Math.max(from, s.baseOffset);
+  let map = new OffsetMap(Math.min(records, MAX_KEYS));
   const walk = new AbortedWalk(round.aborted);
   const cursor = new RecordCursor();
   const slices = new Slices();
@@ -100,6 +123,11 @@ export async function mapLatest(dirty: readonly Segment[], from: number, round: 
   for (const segment of dirty) {
     const whole = await eachBatch(segment, from, round, slices, (b, at) => {
       if (map.isFull) return false;
+      const count = batches.recordCount(b, at);
+      if (!map.holds(count)) {
+        if (map.size > 0) return false;
+        map = new OffsetMap(count);
+      }
       const aborted = walk.isAborted(b, at);
       if (!aborted && !batches.isControl(b, at)) {
         cursor.open(b, at);
@@ -117,11 +145,11 @@ export async function mapLatest(dirty: readonly Segment[], from: number, round: 
 
 /** Second pass: writes what stays of the segments, oldest of the log first; one walk goes over all groups of a round. */
 export class Rewriter {
-  private readonly walk: AbortedWalk;
+  private walk: AbortedWalk;
   private readonly cursor = new RecordCursor();
   private readonly slices = new Slices();
   /** producers with a transaction that still has data batches */
-  private readonly withData = new Set<number>();
+  private withData = new Set<number>();
   private readonly abortedByMarker: ReadonlyMap<number, TransactionIndexEntry>;
 
   constructor(
@@ -132,52 +160,77 @@ export class Rewriter {
     this.abortedByMarker = new Map(round.aborted.map((e) => [e.lastOffset, e]));
   }
 
+  /** Whether all of the segment stays as it is: then it need not be written again, as a snapshot's first rounds need not. */
+  async leaves(segment: Segment): Promise<boolean> {
+    const { latest, round, slices } = this;
+    const withData = new Set(this.withData);
+    let unchanged = true;
+    await eachBatch(segment, segment.baseOffset, round, slices, (b, at) => {
+      if (batches.baseOffset(b, at) >= latest.end) return false;
+      const whole = b.subarray(at, batches.batchEnd(b, at));
+      unchanged = this.filter(whole, undefined) === whole;
+      return unchanged;
+    });
+    if (unchanged) return true;
+    // the segment is walked once more, to be written
+    this.withData = withData;
+    this.walk = new AbortedWalk(round.aborted);
+    return false;
+  }
+
   /** Writes `target` (a `.cleaned` segment) from the group. */
   async rewrite(group: readonly Segment[], target: Segment): Promise<void> {
-    let pending: Buffer[] = [];
-    let pendingBytes = 0;
+    const room = takeRoom();
+    let used = 0;
     let position = 0;
-    const writeOut = () => {
-      writeFully(target.fd, pending.length === 1 ? pending[0]! : Buffer.concat(pending, pendingBytes), position);
-      position += pendingBytes;
-      pending = [];
-      pendingBytes = 0;
+    const write = (bytes: Buffer) => {
+      writeFully(target.fd, bytes, position);
+      position += bytes.length;
     };
-    for (const segment of group)
-      await eachBatch(segment, segment.baseOffset, this.round, this.slices, (b, at) => {
-        const kept = this.filter(b, at, target);
-        if (kept) {
+    const writeOut = () => {
+      if (used > 0) write(room.subarray(0, used));
+      used = 0;
+    };
+    try {
+      for (const segment of group)
+        await eachBatch(segment, segment.baseOffset, this.round, this.slices, (b, at) => {
+          const kept = this.filter(b.subarray(at, batches.batchEnd(b, at)), target);
+          if (!kept) return true;
           target.noted(kept, 0, kept.length, this.round.indexIntervalBytes);
-          pending.push(kept);
-          pendingBytes += kept.length;
-          if (pendingBytes >= CHUNK / 2) writeOut();
-        }
-        return true;
-      });
-    if (pendingBytes > 0) writeOut();
+          if (used + kept.length > room.length) writeOut();
+          if (kept.length > room.length) write(kept);
+          else {
+            room.set(kept, used);
+            used += kept.length;
+          }
+          return true;
+        });
+      writeOut();
+    } finally {
+      giveRoom(room);
+    }
     target.nextOffset = group.at(-1)!.nextOffset;
   }
 
-  /** What stays of a batch; undefined where nothing does. */
-  private filter(b: Buffer, at: number, target: Segment): Buffer | undefined {
-    const whole = b.subarray(at, batches.batchEnd(b, at));
-    if (batches.baseOffset(b, at) >= this.latest.end) return Buffer.from(whole);
-    const producerId = batches.producerId(b, at);
-    const aborted = this.walk.isAborted(b, at);
-    if (batches.isControl(b, at)) return this.filterMarker(whole, target);
-    if (batches.isTransactional(b, at)) this.withData.add(producerId);
+  /** What stays of a batch, itself where all of it does; undefined where nothing does. */
+  private filter(whole: Buffer, target: Segment | undefined): Buffer | undefined {
+    if (batches.baseOffset(whole) >= this.latest.end) return whole;
+    const producerId = batches.producerId(whole);
+    const aborted = this.walk.isAborted(whole, 0);
+    if (batches.isControl(whole)) return this.filterMarker(whole, target);
+    if (batches.isTransactional(whole)) this.withData.add(producerId);
     const empty = batches.recordCount(whole) === 0;
     const kept = aborted || empty ? { chunks: [], tombstones: false, all: false } : this.select(whole);
     if (kept.chunks.length === 0) {
       if (this.round.lastOffsets.get(producerId) !== batches.lastOffset(whole)) return undefined;
-      return empty && !batches.isTransactional(whole) ? Buffer.from(whole) : headerOnly(whole);
+      return empty && !batches.isTransactional(whole) ? whole : headerOnly(whole);
     }
     const horizon = kept.tombstones && !hasHorizon(whole) ? this.round.now + this.round.deleteRetentionMs : undefined;
-    if (kept.all && horizon === undefined) return Buffer.from(whole);
+    if (kept.all && horizon === undefined) return whole;
     return this.rebuild(whole, kept.chunks, horizon);
   }
 
-  private filterMarker(whole: Buffer, target: Segment): Buffer | undefined {
+  private filterMarker(whole: Buffer, target: Segment | undefined): Buffer | undefined {
     const producerId = batches.producerId(whole);
     const last = batches.lastOffset(whole);
     const hadData = this.withData.delete(producerId);
@@ -186,8 +239,8 @@ export class Rewriter {
     const expired = !hadData && hasHorizon(whole) && batches.baseTimestamp(whole) <= this.round.now;
     if (!marker || expired) return undefined;
     const entry = this.abortedByMarker.get(last);
-    if (entry) target.aborted.push(entry);
-    if (hadData || hasHorizon(whole)) return Buffer.from(whole);
+    if (entry) target?.aborted.push(entry);
+    if (hadData || hasHorizon(whole)) return whole;
     this.cursor.open(whole);
     const chunks: number[] = [];
     while (this.cursor.next()) chunks.push(this.cursor.recordStart);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { MillraceError } from "../common/errors.js";
 import { encodeOffsetCheckpoint, readOffsetCheckpoint } from "./checkpoint-files.js";
-import { Cancelled, type CompactionRound, groupSegments, mapLatest, Rewriter } from "./compaction.js";
+import { Cancelled, type CompactionRound, groupSegments, type LatestOffsets, mapLatest, Rewriter } from "./compaction.js";
 import { diskError, fdatasync, replaceFile, syncFolder } from "./files.js";
 import type { LogConfig } from "./log-config.js";
 import type { ProducerState } from "./producer-state.js";
@@ -90,6 +90,7 @@ export class Compactor {
   private async compact(all: readonly Segment[], now: number): Promise<number> {
     const { log } = this;
     let target: Segment | undefined;
+    let latest: LatestOffsets | undefined;
     try {
       await log.settle();
       const round: CompactionRound = {
@@ -101,11 +102,13 @@ export class Compactor {
         cancelled: () => log.isClosed,
       };
       const dirty = all.filter((s) => s.nextOffset > this.firstDirty);
-      const latest = await mapLatest(dirty, Math.max(this.firstDirty, log.logStartOffset), round);
+      latest = await mapLatest(dirty, Math.max(this.firstDirty, log.logStartOffset), round);
       const rewriter = new Rewriter(latest, round);
-      const covered = all.filter((s) => s.baseOffset < latest.end);
+      const { end } = latest;
+      const covered = all.filter((s) => s.baseOffset < end);
       let freed = 0;
       for (const group of groupSegments(covered, log.config.segmentBytes)) {
+        if (group.length === 1 && (await rewriter.leaves(group[0]!))) continue;
         target = new Segment(log.dir, group[0]!.baseOffset, now, ".cleaned");
         await rewriter.rewrite(group, target);
         await this.finish(target);
@@ -116,13 +119,15 @@ export class Compactor {
           throw log.fail(diskError(error, "compact", log.dir));
         });
       }
-      this.firstDirty = latest.end;
-      await replaceFile(join(log.dir, CLEANER_CHECKPOINT), encodeOffsetCheckpoint(log.dir, latest.end));
+      this.firstDirty = end;
+      await replaceFile(join(log.dir, CLEANER_CHECKPOINT), encodeOffsetCheckpoint(log.dir, end));
       return freed;
     } catch (error) {
       target?.remove();
       if (error instanceof Cancelled) return 0;
       throw diskError(error, "compact", log.dir);
+    } finally {
+      latest?.map.release();
     }
   }
 

@@ -1,19 +1,21 @@
-const TABLES = 256;
-const FIRST_SLOTS = 16;
-/** 32-bit words of a slot: three of the key's hash, then the offset from the first one, plus one; 0 where the slot is empty. */
-const SLOT = 4;
-const OFFSET = 3;
+const LEAST_SLOTS = 1024;
+/** 32-bit words of a slot: two of the key's hash, then the offset from the first one, plus one; 0 where the slot is empty. */
+const SLOT = 3;
+const OFFSET = 2;
 /** Kept well below the 32 bits of a slot's offset: `isFull` is asked once a batch. */
 const LARGEST_DISTANCE = 2 ** 31;
 
+/** The table of the last map that was given back: what is used again is not touched for the first time again. */
+let spare: Uint32Array | undefined;
+
 /**
- * Latest offset by key, for compaction. Keys are known by 96 bits of their hash alone (MurmurHash3 x86_128, Appleby, public domain; its fourth
- * word says nothing new of keys of up to 8 bytes): as in Kafka's cleaner, two keys of one hash would count as one, which at a million keys has
- * a chance of 10^-17. 256 small open-addressing tables that grow one by one: no step takes long.
+ * Latest offset by key, for compaction: open addressing in one table of bounded size. Keys are known by 64 bits of their hash and by
+ * where they lie, which a third word says (MurmurHash3 x86_128, Appleby, public domain): as in Kafka's cleaner, two keys of one hash
+ * would count as one, which at 800,000 keys has a chance of 10^-13.
  */
 export class OffsetMap {
-  private readonly tables = Array.from({ length: TABLES }, () => new Uint32Array(FIRST_SLOTS * SLOT));
-  private readonly counts = new Uint32Array(TABLES);
+  private table: Uint32Array;
+  private mask: number;
   size = 0;
   private first = -1;
   private last = -1;
@@ -21,11 +23,29 @@ export class OffsetMap {
   private h2 = 0;
   private h3 = 0;
 
-  /** @param capacity keys; 21 to 43 bytes of memory each */
-  constructor(private readonly capacity: number) {}
+  /** @param capacity keys; 15 to 30 bytes of memory each */
+  constructor(private readonly capacity: number) {
+    let slots = LEAST_SLOTS;
+    while (slots * 4 < capacity * 5) slots *= 2;
+    if (spare?.length === slots * SLOT) this.table = spare.fill(0);
+    else this.table = new Uint32Array(slots * SLOT);
+    spare = undefined;
+    this.mask = slots - 1;
+  }
 
   get isFull(): boolean {
     return this.size >= this.capacity || this.last - this.first >= LARGEST_DISTANCE;
+  }
+
+  /** Whether so many keys more find a place. */
+  holds(count: number): boolean {
+    return (this.size + count) * 8 <= (this.mask + 1) * 7;
+  }
+
+  /** Nothing is asked of it any more. */
+  release(): void {
+    spare = this.table;
+    this.table = new Uint32Array(0);
   }
 
   /** Offsets must come in rising order. */
@@ -33,18 +53,12 @@ export class OffsetMap {
     if (this.first < 0) this.first = offset;
     this.last = offset;
     this.hash(key, start, end);
-    const number = this.h1 & (TABLES - 1);
-    let table: Uint32Array = this.tables[number]!;
-    let slot = this.slot(table);
+    const { table } = this;
+    const slot = this.slot(table);
     if (table[slot + OFFSET] === 0) {
-      if ((this.counts[number]! + 1) * SLOT * 4 > table.length * 3) {
-        table = this.grow(number);
-        slot = this.slot(table);
-      }
+      if (this.size === this.mask) throw new RangeError("no slot is left"); // a table without an empty one would be searched for ever
       table[slot] = this.h1;
       table[slot + 1] = this.h2;
-      table[slot + 2] = this.h3;
-      this.counts[number]!++;
       this.size++;
     }
     table[slot + OFFSET] = offset - this.first + 1;
@@ -53,31 +67,16 @@ export class OffsetMap {
   /** -1 where the key is not known */
   get(key: Uint8Array, start: number, end: number): number {
     this.hash(key, start, end);
-    const table = this.tables[this.h1 & (TABLES - 1)]!;
-    const distance = table[this.slot(table) + OFFSET]!;
+    const distance = this.table[this.slot(this.table) + OFFSET]!;
     return distance === 0 ? -1 : this.first + distance - 1;
   }
 
   private slot(table: Uint32Array): number {
-    const mask = table.length - 1;
-    for (let slot = (this.h2 * SLOT) & mask; ; slot = (slot + SLOT) & mask) {
-      if (table[slot + OFFSET] === 0) return slot;
-      if (table[slot] === this.h1 && table[slot + 1] === this.h2 && table[slot + 2] === this.h3) return slot;
+    const { mask, h1, h2 } = this;
+    for (let number = this.h3 & mask; ; number = (number + 1) & mask) {
+      const slot = number * SLOT;
+      if (table[slot + OFFSET] === 0 || (table[slot] === h1 && table[slot + 1] === h2)) return slot;
     }
-  }
-
-  private grow(number: number): Uint32Array {
-    const old = this.tables[number]!;
-    const grown = new Uint32Array(old.length * 2);
-    const mask = grown.length - 1;
-    for (let i = 0; i < old.length; i += SLOT) {
-      if (old[i + OFFSET] === 0) continue;
-      let slot = (old[i + 1]! * SLOT) & mask;
-      while (grown[slot + OFFSET] !== 0) slot = (slot + SLOT) & mask;
-      for (let w = 0; w < SLOT; w++) grown[slot + w] = old[i + w]!;
-    }
-    this.tables[number] = grown;
-    return grown;
   }
 
   private hash(b: Uint8Array, start: number, end: number): void {

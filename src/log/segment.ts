@@ -270,7 +270,12 @@ export class Segment {
 
   /** Up to `length` bytes; less only at the file's end. @throws MillraceError DISK_FAILED */
   readAt(position: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, this.size - position)));
+    return this.readInto(Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, this.size - position))), position);
+  }
+
+  /** As many bytes as there is room for, in the room; less only at the file's end. @throws MillraceError DISK_FAILED */
+  readInto(room: Buffer, position: number): Buffer {
+    const bytes = room.subarray(0, Math.max(0, Math.min(room.length, this.size - position)));
     try {
       const n = readFully(this.fd, bytes, 0, bytes.length, position);
       return n === bytes.length ? bytes : bytes.subarray(0, n);

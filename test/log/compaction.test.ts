@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -48,6 +48,31 @@ test("random histories: every key's latest record stays, at its offset, through 
     }),
     { numRuns: 40 },
   );
+});
+
+test("a segment of which everything stays is not written again", async () => {
+  const dir = tempDir();
+  const log = await PartitionLog.open(dir, { config: compacted({ "segment.bytes": "4000" }) });
+  const write = (from: number, to: number, value: string) => {
+    for (let i = from; i < to; i++) log.append(batchOf([{ key: `k${i}`, value: value.repeat(30) }]));
+  };
+  const files = () => readdirSync(dir).filter((f) => f.endsWith(".log"));
+  const inodes = () => new Map(files().map((f) => [f, statSync(join(dir, f)).ino]));
+  write(0, 150, "a");
+  const before = inodes();
+  expect(before.size).toBeGreaterThan(3);
+  expect(await log.compact(5000)).toBe(0);
+  expect(inodes()).toEqual(before);
+  write(0, 40, "b");
+  write(1000, 1060, "c");
+  const first = files()[0]!;
+  expect(await log.compact(5000)).toBeGreaterThan(0);
+  expect(inodes().get(first)).not.toBe(before.get(first));
+  const seen = latestByKey(readAll(log));
+  expect(seen.size).toBe(210);
+  expect(seen.get("k7")!.value).toBe("b".repeat(30));
+  expect(seen.get("k77")!.value).toBe("a".repeat(30));
+  await log.close();
 });
 
 test("a tombstone hides older values and goes after delete.retention.ms", async () => {
