@@ -1,6 +1,6 @@
 // W3: a stream joined with a table of 100,000 rows.
 //   node bench/sql/w3.mjs [orders]
-import { fill, intKey, orders, orderText, run, scattered, start } from "./workload.mjs";
+import { fill, intKey, orders, orderText, orderTime, run, scattered, start } from "./workload.mjs";
 
 const count = Number(process.argv[2] ?? 1_000_000);
 const customers = 100_000;
@@ -28,9 +28,5 @@ await run({
 });
 
 async function fillKeyedOrders(bench) {
-  await fill(bench, "orders", count, (i) => [
-    intKey(scattered(i, customers)),
-    orderText(i, count, customers),
-    start + Math.floor((i / count) * 86_400_000),
-  ]);
+  await fill(bench, "orders", count, (i) => [intKey(scattered(i, customers)), orderText(i, customers), orderTime(i)]);
 }

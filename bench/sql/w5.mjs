@@ -18,7 +18,7 @@ await run({
   records: count,
   async prepare(bench) {
     await fill(bench, "products", products, (i) => [intKey(i), product(i, 0), start - 1]);
-    await fill(bench, "orders", count, (i) => [intKey(i), orderText(i, count, 10_000, products), start + i]);
+    await fill(bench, "orders", count, (i) => [intKey(i), orderText(i, 10_000, products), start + i]);
   },
   mustReach: 0.08,
   mostCpu: 12,

@@ -10,16 +10,19 @@ export const orders = `CREATE STREAM orders (order_id INT, customer_id INT, prod
   WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON', PARTITIONS=1);`;
 const words = ["NEW", "PAID", "SENT", "DONE", "BACK"];
 const note = "n".repeat(40);
-const day = 86_400_000;
+/** ms between two orders: five million a day, however many there are */
+const apart = 86_400_000 / 5_000_000;
 export const start = 1_700_006_400_000;
 
 /** Keys in no order: i times a prime that divides none of the counts used. */
 export const scattered = (i, n) => (i * 7_368_787) % n;
 
-export function orderText(i, count, customers = 10_000, products = 1_000) {
-  const at = start + Math.floor((i / count) * day);
+/** ms since the epoch */
+export const orderTime = (i) => start + Math.floor(i * apart);
+
+export function orderText(i, customers = 10_000, products = 1_000) {
   const price = ((i * 7919) % 10_000) / 100;
-  return `{"order_id":${i},"customer_id":${scattered(i, customers)},"product_id":${scattered(i, products)},"qty":${(i % 10) + 1},"price":${price},"status":"${words[i % 5]}","note":"${note}","ts":${at}}`;
+  return `{"order_id":${i},"customer_id":${scattered(i, customers)},"product_id":${scattered(i, products)},"qty":${(i % 10) + 1},"price":${price},"status":"${words[i % 5]}","note":"${note}","ts":${orderTime(i)}}`;
 }
 
 export function intKey(value) {
@@ -41,7 +44,7 @@ export async function fill({ broker }, topic, count, record) {
 }
 
 export const fillOrders = (bench, count, customers, products) =>
-  fill(bench, "orders", count, (i) => [null, orderText(i, count, customers, products), start + Math.floor((i / count) * day)]);
+  fill(bench, "orders", count, (i) => [null, orderText(i, customers, products), orderTime(i)]);
 
 /** With BENCH_PROFILE=file a CPU profile of the work is written there. */
 async function profiled(work) {

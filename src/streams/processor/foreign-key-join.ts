@@ -247,11 +247,17 @@ class Subscribers {
   }
 
   add(foreignKey: unknown, leftKey: Row, timestamp: number): void {
-    if (this.store.get([foreignKey, ...leftKey]) !== null) return;
-    const first = this.next(this.store.get([foreignKey, ...this.nobody]));
-    this.write(foreignKey, leftKey, first, this.nobody, timestamp);
-    if (first !== undefined) this.write(foreignKey, first, this.next(this.store.get([foreignKey, ...first])), leftKey, timestamp);
-    this.write(foreignKey, this.nobody, leftKey, this.nobody, timestamp);
+    const { store, nobody } = this;
+    const first = this.next(store.get([foreignKey, ...nobody]));
+    const key: Row = [foreignKey, ...leftKey];
+    if (store.get(key) !== null) return;
+    store.putCurrent(this.entry(key, first, nobody), timestamp, -1);
+    if (first !== undefined) {
+      const firstKey: Row = [foreignKey, ...first];
+      const second = this.next(store.get(firstKey));
+      store.putCurrent(this.entry(firstKey, second, leftKey), timestamp, -1);
+    }
+    this.write(foreignKey, nobody, leftKey, nobody, timestamp);
   }
 
   remove(foreignKey: unknown, leftKey: Row, timestamp: number): void {
@@ -285,6 +291,10 @@ class Subscribers {
 
   private write(foreignKey: unknown, leftKey: Row, next: Row | undefined, before: Row, timestamp: number): void {
     const key: Row = [foreignKey, ...leftKey];
-    this.store.put(key, [...key, ...(next ?? this.nobody), ...before, null, null, null, null, null], timestamp, -1);
+    this.store.put(key, this.entry(key, next, before), timestamp, -1);
+  }
+
+  private entry(key: Row, next: Row | undefined, before: Row): Row {
+    return [...key, ...(next ?? this.nobody), ...before, null, null, null, null, null];
   }
 }
