@@ -170,13 +170,14 @@ function decimalCodec(scale: number): ValueCodec {
   const safe = BigInt(Number.MAX_SAFE_INTEGER);
   return {
     write(value, writer) {
-      const { unscaled } = value as Decimal;
+      const decimal = (value as Decimal).rescale(scale); // GREATEST and LEAST answer at the scale of the winner
+      const { unscaled } = decimal;
       if (unscaled <= safe && unscaled >= -safe) {
         writer.byte(0);
         writer.long(Number(unscaled));
       } else {
         writer.byte(1);
-        writer.blob((value as Decimal).toBytes());
+        writer.blob(decimal.toBytes());
       }
     },
     read(reader) {

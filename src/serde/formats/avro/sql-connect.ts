@@ -222,6 +222,10 @@ export function connectFromSql(type: SqlType, schema: Schema): ((value: unknown)
           }),
         );
     }
+    case "DECIMAL": {
+      const { scale } = type;
+      return (v) => (v as Decimal).rescale(scale); // GREATEST and LEAST answer at the scale of the winner
+    }
     default:
       return undefined;
   }
@@ -252,6 +256,10 @@ export function connectByName(type: SqlType, schema: Schema): ((value: unknown) 
             return x === null || !convert ? (x as Value) : convert(x);
           }),
         );
+    }
+    case "DECIMAL": {
+      const { scale } = type;
+      return (v) => (v as Decimal).rescale(scale); // GREATEST and LEAST answer at the scale of the winner
     }
     default:
       return undefined;

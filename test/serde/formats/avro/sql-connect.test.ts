@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { primitive } from "../../../../src/data/schema.js";
+import { Decimal, primitive } from "../../../../src/data/schema.js";
 import type { SqlType } from "../../../../src/data/sql-type.js";
-import { sqlFromConnect } from "../../../../src/serde/formats/avro/sql-connect.js";
+import { connectFromSql, sqlFromConnect, sqlToConnect } from "../../../../src/serde/formats/avro/sql-connect.js";
 
 const read = (base: "TIMESTAMP" | "TIME" | "DATE" | "BIGINT", type: "int64" | "int32" | "string", name: string, value: unknown) => {
   const convert = sqlFromConnect({ base } as SqlType, primitive(type, { name }), "C");
@@ -25,5 +25,14 @@ describe("Debezium's times as SQL's", () => {
 
   it("refuses a text that is no time", () => {
     expect(() => read("TIMESTAMP", "string", "io.debezium.time.ZonedTimestamp", "soon")).toThrow("soon is no time, path: C");
+  });
+});
+
+describe("SQL's decimals as Connect's", () => {
+  const type: SqlType = { base: "DECIMAL", precision: 4, scale: 2 };
+
+  it("writes at the scale of the type", () => {
+    const convert = connectFromSql(type, sqlToConnect(type))!;
+    expect(convert(new Decimal(15n, 1))).toEqual(new Decimal(150n, 2));
   });
 });
