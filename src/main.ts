@@ -199,7 +199,7 @@ async function restoreTo(source: string, dir: string) {
 }
 
 try {
-  if (process.argv[2] !== "start") await addClients(); // `start` needs none of them, and starts sooner without
+  if (!["start", "up"].includes(process.argv[2] ?? "")) await addClients(); // those two need none of them, and start sooner without
   await program.parseAsync();
 } catch (error) {
   console.error(`millrace: ${error instanceof MillraceError ? error.message : describeError(error)}`);
