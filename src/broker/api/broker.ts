@@ -69,8 +69,8 @@ export interface BrokerInsight {
   transactions(): TransactionDescription[];
   /** Producers that have written to the partition. @throws UNKNOWN_TOPIC_OR_PARTITION */
   producers(tp: TopicPartition): Promise<ProducerDescription[]>;
-  /** Bytes of every partition's log, in its one folder. */
-  logs(): Promise<LogFolder>;
+  /** Bytes of the partitions' logs, all or those wanted, in their one folder. */
+  logs(wanted?: (tp: TopicPartition) => boolean): Promise<LogFolder>;
 }
 export interface TransactionDescription extends Txn {
   readonly state: "Empty" | "Ongoing" | "PrepareCommit" | "CompleteCommit" | "CompleteAbort";

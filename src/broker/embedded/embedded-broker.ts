@@ -328,14 +328,11 @@ export class EmbeddedBroker implements Broker {
   readonly insight: BrokerInsight = {
     transactions: () => this.transactions.describe(),
     producers: async ({ topic, partition }) => (await this.topics.get(topic, partition).open()).describeProducers(),
-    logs: async () => {
+    logs: async (wanted) => {
       const { blocks, bavail, bsize } = await statfs(this.dir);
       const partitions = [];
-      for (const p of this.topics.allPartitions()) {
-        // a partition that cannot be opened has no size to tell
-        const log = await p.open().catch(() => undefined);
-        if (log) partitions.push({ topic: p.topic, partition: p.partition, bytes: log.size });
-      }
+      for (const p of this.topics.allPartitions())
+        if (!wanted || wanted(p)) partitions.push({ topic: p.topic, partition: p.partition, bytes: await p.bytesOnDisk() });
       return { path: this.dir, totalBytes: blocks * bsize, usableBytes: bavail * bsize, partitions };
     },
   };

@@ -1,3 +1,6 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { Logger } from "../../common/logger.js";
 import type { Clock } from "../../common/time.js";
 import type { LogConfig } from "../../log/log-config.js";
@@ -19,6 +22,9 @@ export interface PartitionContext {
   readonly logger: Logger;
   readonly metrics: BrokerMetrics;
 }
+
+/** Logs open one at a time, each in a turn of its own: somebody who asks for ten thousand at once would stop everybody else. */
+let turn = Promise.resolve();
 
 /** One partition: its log, opened when first used, and the fetches that wait for it. */
 export class Partition {
@@ -55,24 +61,28 @@ export class Partition {
   }
 
   open(): Promise<PartitionLog> {
-    return (this.opening ??= PartitionLog.open(this.dir, {
-      config: this.config,
-      topicId: this.topicId,
-      clock: this.context.clock,
-      logger: this.context.logger,
-    }).then(
-      (log) => {
-        log.config = this.config;
-        this.opened = log;
-        this.openFailure = undefined;
-        return log;
-      },
-      (error) => {
-        this.opening = undefined;
-        this.openFailure = asBrokerError(error, `cannot open ${this.name}`);
-        throw this.openFailure;
-      },
-    ));
+    return (this.opening ??= (turn = turn.then(() => setImmediate()))
+      .then(() =>
+        PartitionLog.open(this.dir, {
+          config: this.config,
+          topicId: this.topicId,
+          clock: this.context.clock,
+          logger: this.context.logger,
+        }),
+      )
+      .then(
+        (log) => {
+          log.config = this.config;
+          this.opened = log;
+          this.openFailure = undefined;
+          return log;
+        },
+        (error) => {
+          this.opening = undefined;
+          this.openFailure = asBrokerError(error, `cannot open ${this.name}`);
+          throw this.openFailure;
+        },
+      ));
   }
 
   get logConfig(): LogConfig {
@@ -104,6 +114,16 @@ export class Partition {
     } catch (error) {
       throw asBrokerError(error, `cannot put ${this.name} on disk`);
     }
+  }
+
+  /** Bytes of its segments, without opening the log. */
+  async bytesOnDisk(): Promise<number> {
+    if (this.opened) return this.opened.size;
+    // no folder yet: nothing was written
+    const names = await readdir(this.dir).catch(() => []);
+    let bytes = 0;
+    for (const name of names) if (name.endsWith(".log")) bytes += (await stat(join(this.dir, name)).catch(() => undefined))?.size ?? 0;
+    return bytes;
   }
 
   wait(waiting: Waiting): void {

@@ -16,6 +16,8 @@ import { UnansweredFailure } from "./handlers/produce.js";
 
 /** What a client may do before it has authenticated. */
 const beforeAuthentication = new Set([saslHandshake.key, apiVersions.key, saslAuthenticate.key]);
+/** Bytes of a request of somebody who has not, as Kafka's `sasl.server.max.receive.size`. */
+const mostBeforeAuthentication = 512 * 1024;
 /** Bytes of requests and answers under way beyond which nothing more is read from the socket. */
 const mostUnderWay = 32 * 1024 * 1024;
 /** What a request weighs beside its bytes: its objects and its place in the queue. */
@@ -45,6 +47,7 @@ export class Connection {
   private lastProduce = false;
   private underWay = 0;
   private readonly clientHost: string;
+  private readonly maxRequestBytes: number;
 
   constructor(
     private readonly socket: Socket,
@@ -57,7 +60,10 @@ export class Connection {
       sasl: options.credentials ? new SaslExchange(options.credentials) : undefined,
       fetchSessions: new Map(),
     };
-    this.frames = new FrameReader(options.maxRequestBytes, (frame) => this.request(frame));
+    const { maxRequestBytes } = options;
+    const most = this.state.principal === null ? Math.min(maxRequestBytes, mostBeforeAuthentication) : maxRequestBytes;
+    this.frames = new FrameReader(most, (frame) => this.request(frame));
+    this.maxRequestBytes = maxRequestBytes;
     socket.setNoDelay(true);
     socket.on("data", (chunk: Buffer) => {
       try {
@@ -111,7 +117,8 @@ export class Connection {
       this.last = this.last.then(() => this.send(apiVersions, 0, correlationId, unknownVersion()));
       return undefined;
     }
-    if (this.state.principal === null && !beforeAuthentication.has(key)) throw new MalformedMessage(`${api.name} before authentication`);
+    if (this.state.principal !== null) this.frames.maxBytes = this.maxRequestBytes;
+    else if (!beforeAuthentication.has(key)) throw new MalformedMessage(`${api.name} before authentication`);
     const length = from.int16();
     const clientId = length < 0 ? "" : from.text(length);
     if (version >= api.flexibleSince) for (let n = from.uvarint(); n > 0; n--) skipTag(from);

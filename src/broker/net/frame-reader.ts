@@ -11,7 +11,7 @@ export class FrameReader {
   private filled = 0;
 
   constructor(
-    private readonly maxBytes: number,
+    public maxBytes: number,
     private readonly take: (frame: Buffer) => void,
   ) {}
 

@@ -17,7 +17,7 @@ import org.apache.kafka.common.quota.*;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.*;
 
-/** Apache's Java client against a listener: `Clients BOOTSTRAP DATA_FOLDER [PROPERTIES_FILE]`. */
+/** Apache's Java client against a listener: `Clients BOOTSTRAP DATA_FOLDER [NAME PROPERTIES_FILE ...]`. */
 public final class Clients {
     static String bootstrap;
     static final Properties security = new Properties();
@@ -426,9 +426,33 @@ public final class Clients {
         }
     }
 
+    /** Ordinary work, and none with a wrong password. */
+    static void secured() throws Exception {
+        String topic = "secured-" + security.get("sasl.mechanism");
+        create(topic, 1);
+        try (KafkaProducer<String, String> producer = producer()) {
+            producer.send(new ProducerRecord<>(topic, "k", "v")).get();
+        }
+        try (KafkaConsumer<String, String> consumer = consumer("group.id", topic)) {
+            consumer.subscribe(List.of(topic));
+            Checks.equal(read(consumer, 1).get(0).value(), "v", "value");
+        }
+        security.put("sasl.jaas.config", security.getProperty("sasl.jaas.config").replace("s3cret", "wrong"));
+        Checks.fails(SaslAuthenticationException.class, () -> { create("refused", 1); return null; }).run();
+    }
+
     public static void main(String[] args) throws Exception {
         bootstrap = args[0];
         Checks checks = new Checks();
+        if (args.length > 2) {
+            // NAME and a file of client properties for each way to authenticate
+            for (int i = 2; i < args.length; i += 2) {
+                security.clear();
+                try (java.io.Reader file = new java.io.FileReader(args[i + 1])) { security.load(file); }
+                Checks.run(args[i], Clients::secured);
+            }
+            System.exit(0);
+        }
         checks.start("admin: topics", (Checks.Body) Clients::topics, "admin: configs", (Checks.Body) Clients::configs,
             "admin: cluster", (Checks.Body) Clients::cluster, "admin: groups", (Checks.Body) Clients::groups,
             "transactions", (Checks.Body) Clients::transactions,

@@ -89,16 +89,15 @@ export const insightHandlers: readonly Handler[] = [
 
   handler(describeLogDirs, async ({ topics }, { broker }) => {
     if (!broker.insight) return { errorCode: notHere };
-    const folder = await broker.insight.logs();
     const asked = topics && new Map(topics.map((t) => [t.topic, new Set(t.partitions)]));
-    const wanted = folder.partitions.filter((p) => !asked || asked.get(p.topic)?.has(p.partition));
+    const folder = await broker.insight.logs(asked ? (p) => asked.get(p.topic)?.has(p.partition) === true : undefined);
     return {
       results: [
         {
           logDir: folder.path,
           totalBytes: folder.totalBytes,
           usableBytes: folder.usableBytes,
-          topics: byTopic(wanted).map(([name, list]) => ({
+          topics: byTopic(folder.partitions).map(([name, list]) => ({
             name,
             partitions: list.map((p) => ({ partitionIndex: p.partition, partitionSize: p.bytes, offsetLag: 0, isFutureKey: false })),
           })),
