@@ -1,17 +1,18 @@
 // Orders with their customers and products, and each customer's total, by two services on millrace/streams; the tables come from MySQL
 // and the totals go to MongoDB. The services run inside of Millrace or, with --processes, each as a process of its own.
-//   examples/order-services/run [--keep] [--processes] [--orders 5000]
+//   examples/order-services/run [--keep] [--processes] [--up] [--orders 5000]
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { atEnd, bold, demo, pause, poll, running, say, startMillrace, untilInterrupted } from "../common/demo.mjs";
+import { atEnd, bold, demo, pause, poll, running, say, startMillrace, untilInterrupted, upMillrace } from "../common/demo.mjs";
 import { cardOf, difference, hosts, loadDatabases, recompute, startDatabases } from "./databases.mjs";
 
 const { values: options } = parseArgs({
   options: {
     keep: { type: "boolean" },
     processes: { type: "boolean" },
+    up: { type: "boolean" },
     "free-ports": { type: "boolean" },
     orders: { type: "string", default: "5000" },
   },
@@ -33,7 +34,9 @@ async function main() {
   say("mysql holds 100 products and 200 customers");
 
   const services = options.processes ? {} : { services: path("dist/services") };
-  const millrace = await startMillrace(hosts(databases), options["free-ports"], services);
+  const millrace = options.up
+    ? await upFromCompose(hosts(databases), services)
+    : await startMillrace(hosts(databases), options["free-ports"], services);
   const address = {
     MILLRACE_BOOTSTRAP_SERVERS: `127.0.0.1:${millrace.ports.kafka}`,
     MILLRACE_SCHEMA_REGISTRY_URL: `http://127.0.0.1:${millrace.ports.registry}`,
@@ -92,6 +95,15 @@ async function main() {
     say("running until Ctrl-C");
     await untilInterrupted();
   }
+}
+
+/** The old stack's compose file in place of an empty start: a process of its own, looked into as any client would. */
+async function upFromCompose(hosts, services) {
+  const { ports } = await upMillrace(path("docker-compose.yml"), hosts, options["free-ports"], services);
+  const { connect } = await import("../../dist/embed/connection.js");
+  const { broker, close } = await connect({ "bootstrap.servers": `127.0.0.1:${ports.kafka}` });
+  atEnd(close);
+  return { ports, broker };
 }
 
 function start(file, env, ...args) {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { readComposeFile } from "../../src/compose/compose-file.js";
 import { imageName, roleOf } from "../../src/compose/images.js";
@@ -207,4 +208,20 @@ services:
   expect(() => read("services: [")).toThrow("is not YAML");
   expect(() => read("services: { a: { image: '${V:?set V}' } }")).toThrow(/service a: the variable V is required: set V/);
   expect(() => read("services: { a: { image: x, env_file: gone.env } }")).toThrow(/service a: the env_file .*gone\.env is not there/);
+});
+
+it.each([
+  ["admissions", "kafka registry connect sql", "postgres"],
+  ["orders", "kafka kafka kafka registry connect connect sql", "mysql postgres cassandra"],
+  ["tote-pool", "kafka registry rest-proxy connect sql", "postgres"],
+  ["order-services", "kafka registry connect", "mysql mongodb"],
+  ["json-orders", "kafka registry rest-proxy connect sql", "postgres"],
+])("takes over the stack of the example %s, and leaves its databases", (name, parts, databases) => {
+  const file = fileURLToPath(new URL(`../../examples/${name}/docker-compose.yml`, import.meta.url));
+  const t = takeOver(readComposeFile(file, {}));
+  expect(t.taken.map((s) => s.part).join(" ")).toBe(parts);
+  expect(t.stays.map((s) => s.service.name).join(" ")).toBe(databases);
+  for (const [database, { reached }] of t.stays.map((s) => [s.service.name, s] as const))
+    expect([database, reached.length]).toEqual([database, 1]);
+  expect(t.file.notes).toEqual([]);
 });
