@@ -6,10 +6,14 @@ import { partitionFor } from "../dist/broker/api/partitioner.js";
 import { EmbeddedBroker } from "../dist/broker/embedded/embedded-broker.js";
 import { silentLogger } from "../dist/common/logger.js";
 import { Metrics } from "../dist/common/metrics.js";
+import { Struct } from "../dist/data/schema.js";
 import { Engine } from "../dist/engine/engine.js";
 import { RecordBatchBuilder } from "../dist/protocol/record-batch-builder.js";
+import { parseProtobuf } from "../dist/schema-registry/protobuf/parse.js";
 import { SchemaRegistry } from "../dist/schema-registry/registry.js";
 import { MemorySchemaStore } from "../dist/schema-registry/store.js";
+import { compileProtoDecoder } from "../dist/serde/formats/protobuf/decoder.js";
+import { protoToConnect } from "../dist/serde/formats/protobuf/proto-to-connect.js";
 import { registerKsqlRoutes } from "../dist/server/ksql/routes.js";
 import { listen } from "../dist/server/listen.js";
 import { parse } from "../dist/sql/parser/parse.js";
@@ -72,13 +76,15 @@ async function run(test, { broker, registry, engine, url }) {
   };
   const late = test.json.get("inputConditions")?.get("waitForActivePushQuery") === true;
   if (!late) await inputs();
+  const asProtobuf = [];
   for (const [index, sql] of selects.entries()) {
     const answer = await query(`${url}/query`, { ksql: sql, streamsProperties }, late && index === 0 ? inputs : undefined);
     if (answer.error) return done({ ...answer.error, statement: admin.length + index });
     responses.push(`{"query":${answer.items}}`);
     if (test.json.get("testPullWithProtoFormat") === true)
-      responses.push(`{"queryProto":${await protobufQuery(`${url}/query-stream`, { sql, properties: streamsProperties })}}`);
+      asProtobuf.push(`{"queryProto":${await protobufQuery(`${url}/query-stream`, { sql, properties: streamsProperties })}}`);
   }
+  responses.push(...asProtobuf);
   const topics = {};
   for (const name of test.outputTopics) topics[name] = await reportTopic(name, await records(name, broker), codecs);
   return { ...done(null), topics: JSON.stringify(topics) };
@@ -196,8 +202,36 @@ async function protobufQuery(url, body) {
     body: JSON.stringify(body),
   });
   const text = await response.text();
-  return response.status === 200 ? arrayOf(text) : "[]";
+  if (response.status !== 200) return "[]";
+  const items = JSON.parse(arrayOf(text));
+  const file = items[0]?.header && parseProtobuf(items[0].header.protoSchema);
+  const [message] = file?.messages ?? [];
+  const decode = message && compileProtoDecoder(message, protoToConnect(message));
+  const shown = items.map((item) => {
+    if (!item.row) return item;
+    const bytes = Buffer.from(item.row.protobufBytes, "base64");
+    return { row: textOfMessage(message, decode(bytes, 0, bytes.length), "") };
+  });
+  return JSON.stringify(shown);
 }
+
+/** Protobuf's text format, in which fields that have their default are left out. */
+function textOfMessage(message, struct, indent) {
+  let text = "";
+  for (const field of message.fields) {
+    const value = struct.values[struct.schema.fields.find((f) => f.name === field.name).index];
+    const values = value == null ? [] : Array.isArray(value) ? value : [value];
+    for (const v of values) {
+      if (v instanceof Struct) text += `${indent}${field.name} {\n${textOfMessage(field.type.message(), v, `${indent}  `)}${indent}}\n`;
+      else if (field.repeated || !isDefault(v)) text += `${indent}${field.name}: ${textOfScalar(v)}\n`;
+    }
+  }
+  return text;
+}
+
+const isDefault = (v) => v === "" || v === 0 || v === 0n || v === false || (v instanceof Uint8Array && v.length === 0);
+const textOfScalar = (v) =>
+  typeof v === "string" ? JSON.stringify(v) : v instanceof Uint8Array ? JSON.stringify(Buffer.from(v).toString("latin1")) : String(v);
 
 async function records(name, broker) {
   const memory = new MemoryBroker();

@@ -7,12 +7,13 @@ import { topicDetails } from "../../engine/list-topics.js";
 import { isProhibited } from "../../engine/properties.js";
 import { errorReply, generic } from "./errors.js";
 import { bodyLines, insertRows, parseLine } from "./inserts-stream.js";
-import { type Layout, writePrint, writeQuery } from "./stream-reply.js";
+import { type Layout, protobufRows, type RowEncoding, writePrint, writeQuery } from "./stream-reply.js";
 import { sendQuery } from "./web-socket.js";
 
 /** The version of ksqlDB whose REST API this is: clients compare it. */
 const apiVersion = "7.9.0";
 const v1 = "application/vnd.ksql.v1+json";
+const protobuf = "application/vnd.ksql.v1+protobuf";
 const delimited = "application/vnd.ksqlapi.delimited.v1";
 
 /** The ksqlDB REST API: https://docs.ksqldb.io/en/latest/developer-guide/api/. */
@@ -74,6 +75,17 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
       throw new MillraceError("SQL_STATEMENT", "PRINT is answered by /query");
     }
     const accept = request.headers.accept ?? "";
+    if (accept.includes(protobuf)) {
+      let rows: RowEncoding;
+      try {
+        rows = protobufRows(result);
+      } catch (error) {
+        await result.close();
+        throw error;
+      }
+      void writeQuery(stream(reply, protobuf), result, "array", rows);
+      return reply;
+    }
     const layout: Layout = accept.includes("application/json") ? "json" : accept.includes("vnd.ksql.v") ? "array" : "delimited";
     const out = stream(reply, layout === "json" ? "application/json" : layout === "array" ? v1 : delimited);
     void writeQuery(out, result, layout);

@@ -3,20 +3,49 @@ import type { Writable } from "node:stream";
 import { describeError } from "../../common/errors.js";
 import { formatSqlType } from "../../data/sql-type.js";
 import { jsonRowWriter } from "../../engine/json-values.js";
-import type { PrintResult, QueryResult } from "../../engine/query-result.js";
+import type { PrintResult, QueryResult, ResultRow } from "../../engine/query-result.js";
+import { PlainProtobufRowSerde, protobufText } from "../../serde/formats/protobuf/row-protobuf.js";
 
 /**
  * How a query's answer is laid out. `array`: `[{"header":…},\n{"row":…},\n{"finalMessage":…}]` of /query; `delimited`: a header and rows,
- * one JSON a line, of /query-stream; `json`: the same as one array.
+ * one JSON a line, of /query-stream; `json`: the same as one array. An `encoding` lays out the header and the rows.
  */
 export type Layout = "array" | "delimited" | "json";
+
+export interface RowEncoding {
+  readonly header: string;
+  row(row: ResultRow): string;
+}
+
+/** Rows as Protobuf messages, with their schema in the header. @throws SCHEMA_INVALID where Protobuf has no such columns */
+export function protobufRows(query: QueryResult): RowEncoding {
+  const { columns } = query;
+  const nullable = "none" as const;
+  const serde = new PlainProtobufRowSerde({ columns, nullable, needed: [] });
+  const protoSchema = protobufText({ columns, nullable, mapsAsEntries: true });
+  return {
+    header: JSON.stringify({ header: { queryId: query.queryId, protoSchema } }),
+    row({ values, tombstone }) {
+      const bytes = serde.serialize("", [...values])!.toString("base64");
+      return JSON.stringify({ row: { protobufBytes: bytes, ...(tombstone ? { tombstone } : {}) } });
+    },
+  };
+}
+
+function jsonRows(query: QueryResult, layout: Layout): RowEncoding {
+  const writeRow = jsonRowWriter(query.columns.map((c) => c.type));
+  return {
+    header: header(query, layout),
+    row: ({ values, tombstone }) =>
+      layout === "array" ? `{"row":{"columns":${writeRow(values)}${tombstone ? ',"tombstone":true' : ""}}}` : writeRow(values),
+  };
+}
 
 /**
  * Writes the answer as it comes. The query is pulled only while the socket takes more: a slow reader holds back its own query
  * alone. A closed connection ends it.
  */
-export async function writeQuery(out: Writable, query: QueryResult, layout: Layout): Promise<void> {
-  const writeRow = jsonRowWriter(query.columns.map((c) => c.type));
+export async function writeQuery(out: Writable, query: QueryResult, layout: Layout, encoding = jsonRows(query, layout)): Promise<void> {
   const onClose = () => void query.close();
   out.once("close", onClose);
   let first = true;
@@ -34,13 +63,10 @@ export async function writeQuery(out: Writable, query: QueryResult, layout: Layo
     return text;
   };
   try {
-    await write(out, item(header(query, layout)));
+    await write(out, item(encoding.header));
     for await (const batch of query.batches) {
       let text = "";
-      for (const row of batch) {
-        const values = writeRow(row.values);
-        text += item(layout === "array" ? `{"row":{"columns":${values}${row.tombstone ? ',"tombstone":true' : ""}}}` : values);
-      }
+      for (const row of batch) text += item(encoding.row(row));
       if (text !== "") await write(out, text);
     }
     const message = finalMessage(query);

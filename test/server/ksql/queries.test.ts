@@ -52,6 +52,40 @@ describe("queries", () => {
     ]);
   });
 
+  test("rows come as Protobuf messages to who accepts them", async () => {
+    const response = await fetch(`${server.url}/query-stream`, {
+      method: "POST",
+      headers: { accept: "application/vnd.ksql.v1+protobuf" },
+      body: JSON.stringify({ sql: "SELECT id, AS_MAP(ARRAY[item], ARRAY[1]) AS m FROM orders LIMIT 1;" }),
+    });
+    expect(response.headers.get("content-type")).toBe("application/vnd.ksql.v1+protobuf");
+    const [header, row, end] = (await response.json()) as [{ header: Json }, { row: { protobufBytes: string } }, Json];
+    expect(header.header["protoSchema"]).toBe(
+      [
+        'syntax = "proto3";\n',
+        "message ConnectDefault1 {",
+        "  int32 ID = 1;",
+        "  repeated ConnectDefault2Entry M = 2;\n",
+        "  message ConnectDefault2Entry {",
+        "    string key = 1;",
+        "    int32 value = 2;",
+        "  }",
+        "}\n",
+      ].join("\n"),
+    );
+    expect(Buffer.from(row.row.protobufBytes, "base64").toString("latin1")).toBe("\x08\x01\x12\x07\x0a\x03tea\x10\x01");
+    expect(end).toEqual({ finalMessage: "Limit Reached" });
+  });
+
+  test("columns that Protobuf has no types for are refused to who accepts it", async () => {
+    const response = await fetch(`${server.url}/query-stream`, {
+      method: "POST",
+      headers: { accept: "application/vnd.ksql.v1+protobuf" },
+      body: JSON.stringify({ sql: "SELECT ARRAY[ARRAY[id]] AS a FROM orders LIMIT 1;" }),
+    });
+    expect([response.status, ((await response.json()) as Json)["message"]]).toEqual([400, "A: Protobuf has no array of arrays"]);
+  });
+
   test("a push query from the beginning, with LIMIT", async () => {
     const items = await server.query("SELECT id, item FROM orders EMIT CHANGES LIMIT 2;", earliest);
     expect(items[0]).toMatchObject({ header: { schema: "`ID` INTEGER, `ITEM` STRING" } });

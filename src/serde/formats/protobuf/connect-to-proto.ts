@@ -1,5 +1,5 @@
 import { MillraceError } from "../../../common/errors.js";
-import type { Schema } from "../../../data/schema.js";
+import { type Schema, structOf } from "../../../data/schema.js";
 import { DATE, DECIMAL, PRECISION_PARAMETER, TIME, TIMESTAMP } from "../avro/connect-names.js";
 
 /** How a value that may be null is told from its type's default: not at all, as an `optional` field, or in a wrapper message. */
@@ -9,6 +9,8 @@ export interface ProtoTextOptions {
   /** full name of the outer message; ConnectDefault1 by default */
   readonly name?: string;
   readonly nullable: NullableRepresentation;
+  /** maps as the repeated messages that they are on the wire, as ksqlDB shows them in answers */
+  readonly mapsAsEntries?: boolean;
 }
 
 interface TypeText {
@@ -21,8 +23,8 @@ interface TypeText {
 }
 
 /** The text of a .proto file for a struct, with the names that Confluent's converter gives. @throws SCHEMA_INVALID */
-export function connectToProto(schema: Schema, { name, nullable }: ProtoTextOptions): string {
-  const writer = new Writer(nullable);
+export function connectToProto(schema: Schema, { name, nullable, mapsAsEntries = false }: ProtoTextOptions): string {
+  const writer = new Writer(nullable, mapsAsEntries);
   const full = name ?? writer.nextName();
   const at = full.lastIndexOf(".");
   const body = writer.message(schema, full.slice(at + 1), "");
@@ -35,7 +37,10 @@ class Writer {
   readonly imports = new Set<string>();
   private names = 0;
 
-  constructor(private readonly nullable: NullableRepresentation) {}
+  constructor(
+    private readonly nullable: NullableRepresentation,
+    private readonly mapsAsEntries: boolean,
+  ) {}
 
   nextName(): string {
     return `ConnectDefault${++this.names}`;
@@ -60,6 +65,15 @@ class Writer {
         throw new MillraceError("SCHEMA_INVALID", `${name}: Protobuf has no array of ${item.type}s`);
       const { type, options = "" } = this.type(item, nested, indent);
       return `repeated ${type} ${name} = ${number}${options};`;
+    }
+    if (schema.type === "map" && this.mapsAsEntries) {
+      const type = `${this.nextName()}Entry`;
+      const entry = structOf([
+        ["key", schema.keySchema!],
+        ["value", schema.valueSchema!],
+      ]);
+      nested.push(this.message(entry, type, indent));
+      return `repeated ${type} ${name} = ${number};`;
     }
     if (schema.type === "map") {
       const key = this.type({ ...schema.keySchema!, optional: false }, nested, indent).type;

@@ -132,12 +132,22 @@ export class PlainProtobufRowSerde implements RowSerde {
 }
 
 /** The text of the columns' .proto file. */
-export function protobufText(options: Pick<ProtobufRowOptions, "columns" | "nullable" | "messageName">): string {
-  return textOf(columnsToConnect(options.columns), options);
+export function protobufText({
+  columns,
+  ...options
+}: Pick<ProtobufRowOptions, "columns" | "nullable" | "messageName"> & { readonly mapsAsEntries?: boolean }): string {
+  return textOf(columnsToConnect(columns), options);
 }
 
-function textOf(schema: Schema, { messageName, nullable }: Pick<ProtobufRowOptions, "nullable" | "messageName">): string {
-  return connectToProto(schema, { nullable, ...(messageName === undefined ? {} : { name: messageName }) });
+function textOf(
+  schema: Schema,
+  {
+    messageName,
+    nullable,
+    mapsAsEntries = false,
+  }: Pick<ProtobufRowOptions, "nullable" | "messageName"> & { readonly mapsAsEntries?: boolean },
+): string {
+  return connectToProto(schema, { nullable, mapsAsEntries, ...(messageName === undefined ? {} : { name: messageName }) });
 }
 
 type RowConverter = (row: Row) => readonly Value[];
