@@ -168,6 +168,7 @@ async function addClients(): Promise<void> {
     import("./cli/migrations/command.js"),
   ]);
   const { backupCommands } = await import("./cli/backup.js");
+  const { testCommand } = await import("./cli/test.js");
   const { codegenCommand } = await import("./cli/codegen.js");
   const clients = [
     sqlCommand(),
@@ -175,10 +176,16 @@ async function addClients(): Promise<void> {
     connectorsCommand(),
     errorsCommand(),
     migrationsCommand(),
+    testCommand(testActions),
     codegenCommand(async (inputs, options) => (await import("./serde/formats/avro/typescript.js")).avroToTypescript(inputs, options)),
     ...backupCommands({ backup: backupStopped, restore: restoreTo }),
   ];
   for (const command of clients) program.addCommand(command);
+}
+
+async function testActions() {
+  const [{ runTestFiles }, { runSqlTests }] = await Promise.all([import("./testing/run-files.js"), import("./testing/sql-test.js")]);
+  return { files: runTestFiles, sql: runSqlTests };
 }
 
 async function backupStopped(dir: string, target: string) {

@@ -5,9 +5,10 @@ import { createInterface, type Interface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { Command } from "commander";
 import { asError } from "../common/errors.js";
+import { splitStatements, withoutComments } from "../common/split-statements.js";
 import { renderEntity } from "./render.js";
 import { SqlClient, SqlError } from "./sql-client.js";
-import { isQuery, Session, splitStatements, withoutComments } from "./sql-text.js";
+import { isQuery, Session } from "./sql-text.js";
 import { line, table } from "./table.js";
 
 export interface Terminal {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { rowCells } from "../../src/cli/sql-client.js";
-import { isQuery, Session, splitStatements } from "../../src/cli/sql-text.js";
+import { isQuery, Session } from "../../src/cli/sql-text.js";
+import { splitStatements } from "../../src/common/split-statements.js";
 
 describe("splitStatements", () => {
   test("splits at semicolons outside of strings, names and comments", () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { asError, MillraceError } from "../../common/errors.js";
+import { splitStatements, withoutComments } from "../../common/split-statements.js";
 import type { SqlClient } from "../sql-client.js";
-import { isQuery, Session, splitStatements, withoutComments } from "../sql-text.js";
+import { isQuery, Session } from "../sql-text.js";
 import { type Metadata, noVersion, type Version } from "./metadata.js";
 import { checksum, type MigrationFile } from "./project.js";
 
