@@ -21,6 +21,7 @@ import { checkAddress, type Listener, listen } from "../server/listen.js";
 import { registerRestProxyRoutes } from "../server/rest-proxy/routes.js";
 import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.js";
 import { backup } from "./backup.js";
+import { bootstrapServers } from "./connection.js";
 import { openDataFolder } from "./data-folder.js";
 import { loadPlugins } from "./plugin-folder.js";
 import { sinks, sources } from "./plugins.js";
@@ -30,6 +31,8 @@ import type { Services } from "./services-folder.js";
 export interface MillraceOptions {
   /** The data folder; made where it is missing. */
   readonly dir: string;
+  /** `host:port, …` of an Apache Kafka cluster that holds topics, groups, transactions and changelogs instead of the data folder. */
+  readonly bootstrapServers?: string | undefined;
   /** 0 picks a free one; by default the ports of the stack that this replaces. */
   readonly ports?: Partial<Ports>;
   /** Address to bind; loopback by default. Another needs `insecure`, as long as no credentials are configured. */
@@ -116,14 +119,7 @@ async function open(
   const wanted = { ...standardPorts, ...options.ports };
   const metrics = new Metrics();
   keep(processMetrics(metrics));
-  const broker = keep(
-    await EmbeddedBroker.open({
-      dir: join(dir, "log"),
-      logger: logger.child({ part: "broker" }),
-      metrics,
-      ...(options.brokerDefaults ? { defaults: options.brokerDefaults } : {}),
-    }),
-  );
+  const broker = keep(await openBroker(options, dir, logger, metrics));
   const registry = await SchemaRegistry.open({ broker, logger: logger.child({ part: "registry" }) });
   const errorStore = await ErrorStore.open({ broker, metrics });
   const surface = async (port: number, what: string, build: Parameters<typeof listen>[0], http2 = false): Promise<Listener> =>
@@ -196,11 +192,17 @@ async function open(
       registerErrorRoutes(app, errorStore);
     })
   ).port;
-  const kafka = keep(await KafkaListener.open(kafkaOptions(options, wanted.kafka, broker, logger)));
+  const kafka =
+    options.bootstrapServers === undefined
+      ? {
+          host: advertisedHost(options.listen ?? "127.0.0.1"),
+          port: keep(await KafkaListener.open(kafkaOptions(options, wanted.kafka, broker, logger))).port,
+        }
+      : firstServer(options.bootstrapServers);
   const restProxy = {
     broker,
     registry,
-    kafka: { host: advertisedHost(options.listen ?? "127.0.0.1"), port: kafka.port },
+    kafka,
     logger: logger.child({ part: "rest-proxy" }),
     clock: systemClock,
   };
@@ -209,6 +211,28 @@ async function open(
     { kafka: kafka.port, registry: registryPort, restProxy: restProxyPort, connect: connectPort, sql: sqlPort, console: consolePort },
     broker,
   );
+}
+
+/** The log of the data folder, or a cluster's client: everything above knows no difference. */
+async function openBroker(options: MillraceOptions, dir: string, logger: Logger, metrics: Metrics): Promise<Broker> {
+  if (options.bootstrapServers === undefined)
+    return EmbeddedBroker.open({
+      dir: join(dir, "log"),
+      logger: logger.child({ part: "broker" }),
+      metrics,
+      ...(options.brokerDefaults ? { defaults: options.brokerDefaults } : {}),
+    });
+  const { KafkaBroker } = await import("../kafka/kafka-broker.js");
+  const broker = await KafkaBroker.open({ bootstrapServers: bootstrapServers(options.bootstrapServers) });
+  logger.info("topics are on a cluster: the Kafka port is not opened", { cluster: broker.clusterId, servers: options.bootstrapServers });
+  return broker;
+}
+
+/** Where clients of the cluster begin. */
+function firstServer(servers: string): { host: string; port: number } {
+  const [first] = bootstrapServers(servers);
+  const colon = first!.lastIndexOf(":");
+  return { host: first!.slice(0, colon), port: Number(first!.slice(colon + 1)) };
 }
 
 function kafkaOptions(options: MillraceOptions, port: number, broker: Broker, logger: Logger): KafkaListenerOptions {

@@ -15,6 +15,12 @@ const port = (name: string, standard: number, what: string): Setting => ({
 /** The settings of a Millrace process: flag over environment (`MILLRACE_KAFKA_PORT`) over `millrace.yaml` (`kafka.port`). */
 export const settingsDef = new ConfigDef([
   { name: "dir", type: "STRING", default: "millrace-data", doc: "The data folder; one process at a time." },
+  {
+    name: "bootstrap.servers",
+    type: "STRING",
+    default: null,
+    doc: "host:port, comma separated, of an Apache Kafka cluster that holds topics, groups, transactions and changelogs instead of the data folder (docs/reference/cluster.md).",
+  },
   port("kafka.port", 9092, "the Kafka protocol"),
   port("registry.port", 8081, "the schema registry"),
   port("rest-proxy.port", 8082, "the REST proxy"),
