@@ -59,7 +59,7 @@ export class SqlClient {
     );
     for await (const text of lines(response, request.signal)) {
       if (text.startsWith("[")) {
-        yield { row: rowCells(text) };
+        yield { row: rowCells(text), json: text };
         continue;
       }
       const value = JSON.parse(text) as unknown;
@@ -121,8 +121,9 @@ export interface QueryHeader {
   readonly columnTypes: readonly string[];
 }
 export type QueryLine =
-  | { readonly header: QueryHeader; readonly row?: undefined }
-  | { readonly row: readonly string[]; readonly header?: undefined };
+  | { readonly header: QueryHeader; readonly row?: undefined; readonly json?: undefined }
+  /** `json`: the row as it came */
+  | { readonly row: readonly string[]; readonly json: string; readonly header?: undefined };
 
 async function* lines(response: Response, signal?: AbortSignal): AsyncGenerator<string> {
   const decoder = new TextDecoder();

@@ -6,7 +6,9 @@ import type { Readable, Writable } from "node:stream";
 import { Command } from "commander";
 import { asError } from "../common/errors.js";
 import { splitStatements, withoutComments } from "../common/split-statements.js";
+import { Completion } from "./completion.js";
 import { renderEntity } from "./render.js";
+import { Spool } from "./spool.js";
 import { SqlClient, SqlError } from "./sql-client.js";
 import { isQuery, Session } from "./sql-text.js";
 import { line, table } from "./table.js";
@@ -32,7 +34,8 @@ const help = `Statements end with ; and may span lines. Some to begin with:
   SELECT * FROM name EMIT CHANGES;     every change from now on; Ctrl-C ends it
   SELECT * FROM a_table WHERE id = 1;  the table as it stands
   SET 'auto.offset.reset'='earliest';  begin with the oldest record
-Of this shell: help, exit (or Ctrl-D), clear, run script 'file'`;
+Of this shell: help, exit (or Ctrl-D), clear, run script 'file', spool 'file' and spool off, output json and output tabular,
+history, server URL, version. Tab completes keywords, sources, columns and functions.`;
 
 /** `millrace sql [url]`: the statements of a file, of `-e`, of a pipe, or of whoever types. */
 export function sqlCommand(terminal: () => Terminal = processTerminal): Command {
@@ -70,12 +73,19 @@ function collect(pair: string, all: Record<string, string>): Record<string, stri
 export class Shell {
   readonly session = new Session();
   private running: AbortController | undefined;
+  /** what was typed of a statement that has not ended */
+  private pending = "";
   private readonly colours: boolean;
+  private readonly spool = new Spool();
+  /** answers as the server sends them, and rows as JSON */
+  private json = false;
+  private completion: Completion;
 
   constructor(
-    private readonly client: SqlClient,
+    private client: SqlClient,
     private readonly terminal: Terminal,
   ) {
+    this.completion = new Completion(client);
     this.colours = Boolean(terminal.output.isTTY) && process.env["NO_COLOR"] === undefined;
   }
 
@@ -129,6 +139,9 @@ export class Shell {
     const rl = createInterface({
       input,
       output,
+      completer: (line: string, done: (error: null, found: [string[], string]) => void) => {
+        void this.completion.complete(this.pending + line).then((found) => done(null, found));
+      },
       terminal: Boolean(input.isTTY),
       history: readHistory(history),
       historySize: 1000,
@@ -136,30 +149,31 @@ export class Shell {
     });
     rl.on("history", (lines: string[]) => writeHistory(history, lines));
     await this.read(rl);
+    this.spool.close();
     return 0;
   }
 
   private read(rl: Interface): Promise<void> {
-    let pending = "";
     const prompt = () => {
-      rl.setPrompt(pending === "" ? this.paint(36, "sql> ") : "...> ");
+      rl.setPrompt(this.pending === "" ? this.paint(36, "sql> ") : "...> ");
       rl.prompt();
     };
     // Lines that arrive while a statement runs wait for it: readline does not.
     let chain = Promise.resolve();
     rl.on("SIGINT", () => {
       if (this.interrupt()) return;
-      if (pending === "" && rl.line === "") this.say("(Ctrl-D or exit; leaves the shell)");
-      pending = "";
+      if (this.pending === "" && rl.line === "") this.say("(Ctrl-D or exit; leaves the shell)");
+      this.pending = "";
       rl.write(null, { ctrl: true, name: "u" });
       this.say("");
       prompt();
     });
     rl.on("line", (typed) => {
       chain = chain.then(async () => {
-        if (pending === "" && (await this.builtIn(typed, rl))) return prompt();
-        const { statements, rest } = splitStatements(`${pending}${typed}\n`);
-        pending = rest.trim() === "" ? "" : rest;
+        this.spool.write(`${this.pending === "" ? "sql> " : "...> "}${typed}\n`);
+        if (this.pending === "" && (await this.builtIn(typed, rl))) return prompt();
+        const { statements, rest } = splitStatements(`${this.pending}${typed}\n`);
+        this.pending = rest.trim() === "" ? "" : rest;
         for (const statement of statements) {
           const said = this.session.apply(statement);
           if (said !== undefined) this.say(said);
@@ -182,15 +196,36 @@ export class Shell {
     if (word === "exit" || word === "quit") rl.close();
     else if (word === "help" || word === "?") this.say(help);
     else if (word === "clear") this.terminal.output.write("\x1b[2J\x1b[H");
-    else if (word.startsWith("run script ")) {
-      const file = /^run\s+script\s+'?([^']+?)'?\s*;?$/i.exec(typed.trim())?.[1] ?? "";
+    else if (word === "history") this.say([...(rl as unknown as { history: string[] }).history].reverse().join("\n"));
+    else if (word === "version" || word === "server") await this.greet();
+    else {
+      const [, command, argument = ""] = /^(run\s+script|spool|output|server)\s+'?([^']+?)'?\s*;?$/i.exec(typed.trim()) ?? [];
+      if (command === undefined) return false;
       try {
-        await this.script(readFileSync(file, "utf8"));
+        await this.shellCommand(command.toLowerCase().split(/\s+/)[0]!, argument);
       } catch (error) {
         this.fail(asError(error).message);
       }
-    } else return false;
+    }
     return true;
+  }
+
+  private async shellCommand(command: string, argument: string): Promise<void> {
+    if (command === "run") await this.script(readFileSync(argument, "utf8"));
+    else if (command === "server") {
+      this.client = new SqlClient(argument);
+      this.completion = new Completion(this.client);
+      await this.greet();
+    } else if (command === "output") {
+      const word = argument.toUpperCase();
+      if (word !== "JSON" && word !== "TABULAR") throw new Error(`OUTPUT is JSON or TABULAR, not ${argument}`);
+      this.json = word === "JSON";
+      this.say(`Output format set to ${word}`);
+    } else if (argument.toLowerCase() === "off") this.say(this.spool.close() ? "Spooling ended." : "Nothing is spooled.");
+    else {
+      this.spool.open(argument);
+      this.say(`What is shown goes to ${argument} too, until: spool off;`);
+    }
   }
 
   private async greet(): Promise<void> {
@@ -238,7 +273,11 @@ export class Shell {
     let widths: number[] = [];
     let right: boolean[] = [];
     let rows = 0;
-    for await (const { header, row } of this.client.select(request)) {
+    for await (const { header, row, json } of this.client.select(request)) {
+      if (this.json) {
+        this.say(header ? JSON.stringify(header) : json);
+        continue;
+      }
       if (header) {
         names = header.columnNames;
         const width = this.terminal.output.columns ?? 0;
@@ -270,15 +309,21 @@ export class Shell {
 
   private show(entities: readonly Record<string, unknown>[]): void {
     for (const e of entities) {
+      if (this.json) {
+        this.say(JSON.stringify(e, null, 2));
+        continue;
+      }
       const text = renderEntity(e, this.terminal.output.columns ?? 0);
       if (text !== "") this.say(`${text}\n`);
     }
   }
 
   private say(text: string): void {
+    this.spool.write(`${text}\n`);
     this.terminal.output.write(`${text}\n`);
   }
   private fail(text: string): void {
+    this.spool.write(`${text}\n`);
     this.terminal.errors.write(`${this.paint(31, text)}\n`);
   }
   private paint(code: number, text: string): string {

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { Completion } from "../../src/cli/completion.js";
 import { sqlCommand, type Terminal } from "../../src/cli/sql.js";
+import { SqlClient } from "../../src/cli/sql-client.js";
 import { topicsCommand } from "../../src/cli/topics.js";
 import { SqlServer } from "../server/ksql/support.js";
 
@@ -108,6 +110,55 @@ describe("millrace sql", () => {
     input.write("exit\n");
     await done;
     expect(await readFile(join(dir, "history"), "utf8")).toContain("SHOW\nTOPICS;\n");
+  });
+});
+
+describe("the shell's own commands", () => {
+  test("Tab completes, OUTPUT and SPOOL change where and how answers go, RUN SCRIPT runs a file", async () => {
+    await server.ksql("CREATE STREAM clicks (who STRING KEY, page STRING) WITH (kafka_topic='clicks', partitions=1, value_format='JSON');");
+    const { terminal: t, input, shown } = terminal(true);
+    const done = sqlCommand(() => t).parseAsync([server.url], { from: "user" });
+    await appears(shown, "Connected to");
+    input.write("sel\t");
+    await appears(shown, "select");
+    input.write(" pag\x15"); // begun anew
+    input.write("DESCRIBE cli\t");
+    await appears(shown, "clicks");
+    input.write(";\n");
+    await appears(shown, "PAGE");
+    const spooled = join(dir, "spooled.txt");
+    input.write(`spool '${spooled}'\n`);
+    await appears(shown, "spooled.txt too");
+    input.write("output json\n");
+    await appears(shown, "Output format set to JSON");
+    const script = join(dir, "script.sql");
+    await writeFile(script, "INSERT INTO clicks VALUES ('ann', '/home'); SELECT * FROM clicks EMIT CHANGES LIMIT 1;");
+    input.write("SET 'auto.offset.reset'='earliest';\n");
+    input.write(`run script '${script}'\n`);
+    await appears(shown, '["ann","/home"]');
+    input.write("spool off\n");
+    await appears(shown, "Spooling ended");
+    input.write("run script 'no.sql'\noutput xml\n");
+    await expect.poll(() => shown.err, { timeout: 30_000 }).toContain("OUTPUT is JSON or TABULAR");
+    input.write("exit\n");
+    await done;
+    const text = await readFile(spooled, "utf8");
+    expect(text).toContain("sql> output json\nOutput format set to JSON\n");
+    expect(text).toContain('["ann","/home"]');
+    expect(text).not.toContain("\x1b");
+    expect(shown.err).toContain("no.sql");
+  });
+
+  test.each([
+    ["a source's columns", "SELECT * FROM clicks WHERE pa", ["page"]],
+    ["columns behind a dot", "SELECT c.w FROM clicks c WHERE c.wh", ["c.who"]],
+    ["sources only", "SELECT * FROM C", ["CLICKS"]],
+    ["topics", "PRINT ord", ["orders"]],
+    ["functions", "SELECT LATEST_BY_O", ["LATEST_BY_OFFSET"]],
+    ["keywords in the case that is typed", "EMIT ch", ["changes", "chr"]],
+  ])("completes %s", async (_, text, expected) => {
+    const [found] = await new Completion(new SqlClient(server.url)).complete(text);
+    expect(found).toEqual(expect.arrayContaining(expected));
   });
 });
 
