@@ -1,4 +1,5 @@
 import { MillraceError } from "../../common/errors.js";
+import type { SqlType } from "../../data/sql-type.js";
 import type { SchemaClient } from "../../schema-registry/client.js";
 import type { Row } from "../../serde/row-serde.js";
 import type { FunctionRegistry } from "../../sql/functions/registry.js";
@@ -55,7 +56,7 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
   };
   const isSink = root.step === "stream-sink" || root.step === "table-sink";
   const sourceTable = root.step === "table-source" && options.materialize !== false;
-  const built = buildStep(isSink ? root.source : root, context, { old: sourceTable || (!isSink && filtered(root)) });
+  const built = buildStep(isSink ? root.source : root, context, { old: sourceTable });
   // CREATE SOURCE TABLE: the source's own store answers pull queries, and nothing is written.
   if (sourceTable)
     return { topology, materialization: { store: `${root.id}-Materialize`, schema: root.schema, rowOf: (stored) => stored } };
@@ -77,11 +78,47 @@ function addSink(root: SinkStep, built: Built, context: BuildContext, options: B
       topology.addStore({ name: store, kind: "key-value", schema: root.schema, changelog: { type: "sink", sink: root.id } });
       topology.addProcessor(store, () => new MaterializeSink(store, context.coalesce), parents, [store]);
       parents = [store];
-      materialization = { store, schema: root.schema, rowOf: (stored) => stored };
+      materialization = { store, schema: root.schema, rowOf: asWritten(root) };
     }
   }
   topology.addSink({ name: root.id, topic: root.topic, format, ...(timestampOf ? { timestampOf } : {}) }, parents);
   return { topology, ...(materialization ? { materialization } : {}) };
+}
+
+/** A row as the sink's topic has it: Protobuf by itself has no nulls, they become its defaults. */
+function asWritten({ formats, schema }: SinkStep): (stored: Row) => Row {
+  const { format, properties } = formats.value;
+  if (!format.startsWith("PROTOBUF") || properties?.["nullableRepresentation"] !== undefined) return (stored) => stored;
+  const first = schema.key.length;
+  const defaults = schema.value.map(({ type }) => protobufDefault(type));
+  return (stored) => {
+    const row = stored.slice();
+    defaults.forEach((value, i) => {
+      row[first + i] ??= value;
+    });
+    return row;
+  };
+}
+
+function protobufDefault({ base }: SqlType): unknown {
+  switch (base) {
+    case "INTEGER":
+    case "BIGINT":
+    case "DOUBLE":
+      return 0;
+    case "BOOLEAN":
+      return false;
+    case "STRING":
+      return "";
+    case "BYTES":
+      return Buffer.alloc(0);
+    case "ARRAY":
+      return [];
+    case "MAP":
+      return new Map();
+    default:
+      return null;
+  }
 }
 
 /** A push query: what reaches the root goes to whoever subscribes. */
@@ -89,13 +126,6 @@ function addSubscribers(root: ExecutionStep, built: Built, { topology }: BuildCo
   const format = { ...internalFormat(root.schema), ...(built.window ? { window: built.window } : {}) };
   topology.addSink({ name: "Subscribers", topic: "", subscribersOnly: true, format }, built.parents);
   return { topology };
-}
-
-/** A filter over a table that does not know the old row would send a deletion for every row that it drops. */
-function filtered(step: ExecutionStep, seen = false): boolean {
-  if (step.step === "filter") return filtered(step.source, true);
-  if (step.step === "select") return filtered(step.source, seen);
-  return seen && !(step.step === "table-source" && step.window !== undefined);
 }
 
 /** `cache.max.bytes.buffering` (or its newer name) of 0 turns coalescing off. */

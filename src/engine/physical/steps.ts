@@ -30,7 +30,7 @@ import {
   TableGroupBy,
   TableSource,
 } from "../../streams/processor/stateless.js";
-import { MappedGetter, MaterializeTable, StoreGetter } from "../../streams/processor/table.js";
+import { MappedGetter, MaterializeTable, MaterializeWindowedTable, StoreGetter } from "../../streams/processor/table.js";
 import { WindowedAggregate } from "../../streams/processor/windowed-aggregate.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
 import type { Topology } from "../../streams/topology/topology.js";
@@ -48,7 +48,7 @@ export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wa
     case "table-source":
       return buildSource(step, context, wanted);
     case "filter":
-      return buildFilter(step, context, wanted);
+      return buildFilter(step, context);
     case "select":
       return buildSelect(step, context, wanted);
     case "select-key":
@@ -121,11 +121,15 @@ function buildSource(step: SourceStep, { topology, needed, registry, timestampRe
     return { ...plain, parents: [keyed] };
   }
   if (!table) return plain;
-  if (window)
-    throw new MillraceError("UNSUPPORTED", "joins and aggregations of windowed tables are not supported yet", {
-      context: { step: step.id },
-    });
   const store = `${step.id}-Materialize`;
+  if (window) {
+    const bounds = ["WINDOWSTART", "WINDOWEND"].map((name) => ({ name, type: { base: "BIGINT" } as const }));
+    const schema = { key: [...step.schema.key, ...bounds], value: step.schema.value };
+    topology.addStore({ name: store, kind: "key-value", schema, changelog: { type: "own" } });
+    const [keys, values] = [step.schema.key.length, step.schema.value.length];
+    topology.addProcessor(store, () => new MaterializeWindowedTable(store, keys, values), [step.id], [store]);
+    return { ...plain, parents: [store], knowsOld: true, stores: [store] };
+  }
   topology.addStore({
     name: store,
     kind: "key-value",
@@ -137,14 +141,9 @@ function buildSource(step: SourceStep, { topology, needed, registry, timestampRe
   return { ...plain, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
 }
 
-function canKnowOld(step: ExecutionStep): boolean {
-  if (step.step === "filter" || step.step === "select" || step.step === "suppress") return canKnowOld(step.source);
-  return !(step.step === "table-source" && step.window !== undefined);
-}
-
-function buildFilter(step: FilterStep, context: BuildContext, wanted: Wanted): Built {
+function buildFilter(step: FilterStep, context: BuildContext): Built {
   // A table's filter must know whether a row passed before: what never did is not deleted.
-  const source = buildStep(step.source, context, canKnowOld(step.source) ? { old: true } : wanted);
+  const source = buildStep(step.source, context, { old: true });
   const { bind, quiet } = compileFilter(step.predicate, context.functions, step.id);
   const stream = source.kind === "stream";
   context.topology.addProcessor(step.id, () => (stream ? new StreamFilter(bind) : new TableFilter(bind, source.knowsOld)), source.parents);

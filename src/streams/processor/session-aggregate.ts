@@ -75,6 +75,8 @@ export class SessionAggregate implements Processor {
     const { keyColumns, gap, grace, retention, final } = this.options;
     const observed = Math.max(store.maxTimestamp, timestamp);
     const closed = observed - grace - gap;
+    // Ahead of the group's own sessions being read: those that have closed are dropped from them below.
+    if (final) this.emitClosed(closed);
     const before = (store.get(key)?.[keyColumns] ?? []) as readonly Session[];
     const touched = before.filter((s) => (s[1] as number) >= timestamp - gap && (s[0] as number) <= timestamp + gap);
     let start = timestamp;
@@ -93,7 +95,6 @@ export class SessionAggregate implements Processor {
         stage: this.options.store,
         message: `late record: a session that ends at ${end} is closed at stream time ${observed}`,
       });
-      if (final) this.emitClosed(closed);
       return;
     }
     const stored = aggregator.add(merged, row, start);
@@ -113,7 +114,6 @@ export class SessionAggregate implements Processor {
     context.sourceTime = sourceTime;
     if (final) {
       if (!touched.some((s) => s[1] === end)) this.open.push(list.slice(0, keyColumns), end);
-      this.emitClosed(closed);
       return;
     }
     // A former session goes even where the new one is as long: what is downstream of it sees it end and begin.

@@ -37,6 +37,42 @@ export class MaterializeTable implements Processor {
   }
 }
 
+/**
+ * The same of a table with windowed keys: its store's key is `[...key, WINDOWSTART, WINDOWEND]`, while rows show their window in the
+ * pseudo columns.
+ */
+export class MaterializeWindowedTable implements Processor {
+  private store!: KeyedStore;
+  private next!: Processor;
+  private context!: ProcessorContext;
+
+  constructor(
+    private readonly storeName: string,
+    private readonly keyColumns: number,
+    private readonly valueColumns: number,
+  ) {}
+
+  init(context: ProcessorContext): void {
+    this.context = context;
+    this.next = context.next;
+    this.store = context.store(this.storeName);
+  }
+
+  process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
+    const { keyColumns, valueColumns, store } = this;
+    if (!hasKey(key, keyColumns)) return;
+    const window = key.slice(-2);
+    const storeKey: Row = [...key.slice(0, keyColumns), ...window];
+    const before = store.get(storeKey);
+    const values = row?.slice(keyColumns, keyColumns + valueColumns) ?? [];
+    const { timestamp: time } = store;
+    store.putCurrent(row === null ? null : [...storeKey, ...values, null, null, null, null, null], timestamp, this.context.sourceTime);
+    const stored = before?.slice(keyColumns + 2, keyColumns + 2 + valueColumns);
+    const old = stored === undefined ? null : [...key.slice(0, keyColumns), ...stored, time, null, null, ...window];
+    this.next.process(key, row, old, timestamp);
+  }
+}
+
 /** Keeps what a table's sink writes, and hands it on when a commit is near: the last change of each key alone. */
 export class MaterializeSink implements Processor {
   private store!: KeyedStore;

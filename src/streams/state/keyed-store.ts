@@ -285,7 +285,8 @@ export class KeyedStore implements KeyValueStore {
    */
   tidy(streamTime: number, retention: number | undefined): void {
     if (this.scans > 0 || this.positions.length > 0) return;
-    if (retention !== undefined) this.expire(streamTime - retention);
+    // By its own records' time where that is behind: what still waits to be handed on goes by it.
+    if (retention !== undefined) this.expire(Math.min(streamTime, this.maxTimestamp) - retention);
     this.table.compactOne();
   }
 
