@@ -22,7 +22,7 @@ import { installed, startService } from "../examples/common/services.mjs";
 import { measure, report } from "./support.mjs";
 
 const COUNT = Math.round(500_000 * Number(process.env.BENCH_SCALE ?? 1));
-const TURNS = 10;
+const TURNS = 4;
 const SHARE = Math.ceil(COUNT / TURNS);
 /** every document is written twice: made, then replaced */
 const KEYS = Math.ceil(SHARE / 2);

@@ -91,11 +91,12 @@ export class MongoSinkTask implements SinkTask {
         if (!(error instanceof MillraceError) || error.code !== "RECORD_REFUSED") throw error;
         refused.push(this.refuse(topic, source.record(row), error));
       }
+      if ((row & 63) !== 63) continue;
+      if (writer.pending >= MOST_WAITING / 2) writer.go();
       if (writer.pending >= MOST_WAITING) {
-        writer.go();
         await writer.room(MOST_WAITING / 2);
         until = sliceEnd();
-      } else if ((row & 63) === 63 && performance.now() >= until) {
+      } else if (performance.now() >= until) {
         await nextTurn();
         until = sliceEnd();
       }

@@ -41,6 +41,17 @@ class Lane {
     readonly collection: Collection,
     readonly topic: TopicWrites,
   ) {}
+
+  /** The first of the queue, so many at the most. */
+  take(most: number): readonly Write[] {
+    const { queue } = this;
+    if (queue.length <= most) {
+      this.queue = [];
+      return queue;
+    }
+    this.queue = queue.slice(most);
+    return queue.slice(0, most);
+  }
 }
 
 /** Bulk writes, each sent again until it passes or its document is refused. While one is under way the next ones gather. */
@@ -99,19 +110,15 @@ export class Writer {
   private async run(lane: Lane): Promise<void> {
     const { topic } = lane;
     while (lane.queue.length > 0 && !this.failed) {
-      const writes = lane.queue;
-      lane.queue = [];
-      for (let from = 0; from < writes.length && !this.failed; from += topic.maxBatch) {
-        const bulk = writes.length <= topic.maxBatch ? writes : writes.slice(from, from + topic.maxBatch);
-        if (lane.bulks === 0) await this.passing(lane, () => this.prepare(lane));
-        await this.write(lane, latestOfEach(bulk));
-        lane.done += bulk.length;
-        this.pending -= bulk.length;
-        this.wake();
-        lane.bulks++;
-        if (topic.rate && lane.bulks % topic.rate.every === 0)
-          await this.environment.context.clock.sleep(topic.rate.pauseMs, this.environment.context.signal);
-      }
+      const bulk = lane.take(topic.maxBatch);
+      if (lane.bulks === 0) await this.passing(lane, () => this.prepare(lane));
+      await this.write(lane, latestOfEach(bulk));
+      lane.done += bulk.length;
+      this.pending -= bulk.length;
+      this.wake();
+      lane.bulks++;
+      if (topic.rate && lane.bulks % topic.rate.every === 0)
+        await this.environment.context.clock.sleep(topic.rate.pauseMs, this.environment.context.signal);
     }
     lane.running = false;
   }
