@@ -14,7 +14,7 @@ export function digits(column: number): Node {
     kind: "column",
     schema: optionalInt64,
     column,
-    text: { as: "int" },
+    text: { as: "int", repeats: true },
     decode: (b, s, e) => {
       const big = BigInt(b.toString("latin1", s, e));
       return big <= 9007199254740991n ? Number(big) : big;

@@ -40,7 +40,9 @@ export interface ColumnNode {
  * `decode`; other: always `decode`.
  */
 export type ColumnText =
-  | { readonly as: "int" | "float" | "bool" | "utf8" | "decimal" | "date" | "other" }
+  | { readonly as: "float" | "bool" | "utf8" | "decimal" | "date" | "other" }
+  /** `repeats`: at most 20 digits, the same in many rows one after the other */
+  | { readonly as: "int"; readonly repeats?: boolean }
   | { readonly as: "timestamptz-utc"; readonly fraction?: number }
   | { readonly as: "timestamp"; readonly unit: "ms" | "us" | "ns" }
   | { readonly as: "number"; readonly read: (buffer: Buffer, start: number, end: number) => number }
@@ -50,11 +52,16 @@ export type ColumnText =
       readonly write: (out: Buffer, position: number, buffer: Buffer, start: number, end: number) => number;
     };
 
-/** A number of the row beside its columns (a position, a time): `slots[row * slotCount + slot]`, NaN for null. */
+/**
+ * A number of the row beside its columns (a position, a time): `slots[row * slotCount + slot]`, NaN for null. Most are the same in many rows
+ * one after the other, and encoders keep what they have made of them.
+ */
 export interface SlotNode {
   readonly kind: "slot";
   readonly schema: Schema;
   readonly slot: number;
+  /** another in nearly every row: not worth keeping */
+  readonly varies?: boolean;
 }
 
 export interface StructNode {
@@ -68,7 +75,7 @@ export interface StructNode {
 export interface TemplateNode {
   readonly kind: "template";
   readonly schema: Schema;
-  readonly parts: readonly (string | { readonly slot: number })[];
+  readonly parts: readonly (string | { readonly slot: number; readonly varies?: boolean })[];
 }
 
 export interface RecordShape {

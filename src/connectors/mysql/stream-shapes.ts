@@ -91,6 +91,7 @@ export class StreamShapes {
     const { table } = this;
     const { settings, model } = table;
     const at = (s: number, schema = int64): Node => ({ kind: "slot", schema, slot: s });
+    const varying = (s: number, schema = int64): Node => ({ kind: "slot", schema, slot: s, varies: true });
     const gtid: Node | null =
       variant.gtid === null ? null : { kind: "template", schema: optionalString, parts: [variant.gtid, { slot: slot.number }] };
     const statement: Node = {
@@ -108,8 +109,8 @@ export class StreamShapes {
       server_id: at(slot.serverId),
       gtid,
       file: variant.file,
-      pos: at(slot.pos),
-      row: at(slot.row, primitive("int32")),
+      pos: varying(slot.pos),
+      row: varying(slot.row, primitive("int32")),
       thread: at(slot.thread, optionalInt64),
       query: variant.query ? statement : null,
     });
@@ -118,7 +119,7 @@ export class StreamShapes {
       ? {
           kind: "struct",
           schema: transactionBlock,
-          fields: [{ kind: "template", schema: string, parts }, at(slot.total), at(slot.order)],
+          fields: [{ kind: "template", schema: string, parts }, varying(slot.total), varying(slot.order)],
         }
       : constant(transactionBlock, null);
     return {

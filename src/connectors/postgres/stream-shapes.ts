@@ -79,18 +79,19 @@ export class StreamShapes {
     const { table } = this;
     const { settings } = table;
     const at = (s: number, schema = int64): Node => ({ kind: "slot", schema, slot: s });
+    const lsn = { slot: slot.lsn, varies: true };
     const source = sourceNode(settings.prefix, settings.dbname, table.schema, table.name, {
       ts_ms: at(slot.tsMs),
       snapshot: "false",
       sequence: {
         kind: "template",
         schema: optionalString,
-        parts: variant.first ? ['[null,"', { slot: slot.lsn }, '"]'] : ['["', { slot: slot.lastCommit }, '","', { slot: slot.lsn }, '"]'],
+        parts: variant.first ? ['[null,"', lsn, '"]'] : ['["', { slot: slot.lastCommit }, '","', lsn, '"]'],
       },
       ts_us: at(slot.tsUs, optionalInt64),
       ts_ns: digits(rows),
       txId: at(slot.txId, optionalInt64),
-      lsn: at(slot.lsn, optionalInt64),
+      lsn: { kind: "slot", schema: optionalInt64, ...lsn },
       origin: variant.origin,
       origin_lsn: variant.origin === null ? null : at(slot.originLsn, optionalInt64),
     });
@@ -99,9 +100,9 @@ export class StreamShapes {
           kind: "struct",
           schema: transactionBlock,
           fields: [
-            { kind: "template", schema: string, parts: [{ slot: slot.txId }, ":", { slot: slot.lsn }] },
-            at(slot.total),
-            at(slot.order),
+            { kind: "template", schema: string, parts: [{ slot: slot.txId }, ":", lsn] },
+            { kind: "slot", schema: int64, slot: slot.total, varies: true },
+            { kind: "slot", schema: int64, slot: slot.order, varies: true },
           ],
         }
       : constant(transactionBlock, null);
