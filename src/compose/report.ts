@@ -21,12 +21,12 @@ export function report(takeover: Takeover, ports: Readonly<Record<Part, number>>
   for (const { service, part, port, settings, notes } of taken) {
     const first = !main.has(part);
     main.add(part);
-    const where =
-      port === null
-        ? first
-          ? `${addressOf(part)} (the file publishes no port)`
-          : `${addressOf(part)}, as the first one`
-        : `${listen}:${port}${port === ports[part] ? "" : `, which leads to ${ports[part]}`}`;
+    const own = takeover.ports[part] === port;
+    const where = own
+      ? `${addressOf(part)}${port === ports[part] ? "" : ` instead of ${port}, as the settings say`}`
+      : port === null
+        ? `${addressOf(part)} (${first ? "the file publishes no port" : "as the first one"})`
+        : `${listen}:${port}, which leads to ${ports[part]}`;
     lines.push(`  ${service.name} (${service.image}): ${what[part]} on ${where}`);
     if (settings.length) lines.push(`      settings: ${settings.join(", ")}`);
     for (const note of notes) lines.push(`      ${note}`);
