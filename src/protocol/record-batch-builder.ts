@@ -28,6 +28,12 @@ export interface FinishOptions {
   readonly compression?: CompressionType;
 }
 
+export interface BatchMark {
+  readonly position: number;
+  readonly count: number;
+  readonly maxTimestamp: number;
+}
+
 /**
  * Writes records one after another into one growing Buffer, behind room for the batch's header. Either whole with
  * `append`, or piece by piece without a copy:
@@ -156,6 +162,18 @@ export class RecordBatchBuilder {
   /** Takes back the record that was begun and not ended. */
   rollback(): void {
     this.position = this.recordStart;
+  }
+
+  /** Between two records: where `restore` goes back to. */
+  mark(): BatchMark {
+    return { position: this.position, count: this.count, maxTimestamp: this.maxTimestamp };
+  }
+
+  /** Takes back the records after the mark. */
+  restore({ position, count, maxTimestamp }: BatchMark): void {
+    this.position = this.recordStart = position;
+    this.count = count;
+    this.maxTimestamp = maxTimestamp;
   }
 
   /**

@@ -21,6 +21,18 @@ export function scanObject(b: Buffer, p: number, end: number, visit: (name: stri
   if (b[p] !== 0x7b) throw malformed(b, "expected an object", p);
   p = skipSpace(b, p + 1);
   if (b[p] === 0x7d) return p + 1;
+  return scanMembers(b, p, end, visit);
+}
+
+/** What follows the first member's value in an object, as `scanObject` walks it. */
+export function scanRest(b: Buffer, p: number, end: number, visit: (name: string, p: number) => number): number {
+  p = skipSpace(b, p);
+  if (b[p] === 0x7d) return p + 1;
+  if (b[p] !== 0x2c) throw malformed(b, 'expected "," or "}"', p);
+  return scanMembers(b, skipSpace(b, p + 1), end, visit);
+}
+
+function scanMembers(b: Buffer, p: number, end: number, visit: (name: string, p: number) => number): number {
   for (;;) {
     if (b[p] !== 0x22) throw malformed(b, "expected a name", p);
     const from = p;
@@ -70,13 +82,13 @@ export function isNull(b: Buffer, p: number): boolean {
 }
 
 /** V8's words where it refuses the body too: it knows more of JSON than the scanner. */
-export function malformed(b: Buffer, what: string, p: number) {
+export function malformed(b: Buffer, what: string, p?: number) {
   try {
     JSON.parse(b.toString());
   } catch (error) {
     return restErrors.badJson((error as Error).message);
   }
-  return restErrors.unprocessable(`${what} at position ${p} of the request's body`);
+  return restErrors.unprocessable(p === undefined ? what : `${what} at position ${p} of the request's body`);
 }
 
 function nameAt(b: Buffer, from: number, to: number): string {

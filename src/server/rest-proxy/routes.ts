@@ -7,6 +7,7 @@ import { SchemaCoders } from "./coders.js";
 import { errorAnswer, restErrors } from "./errors.js";
 import { answerType, formatOfContent } from "./media-type.js";
 import { bodyBytes, pathNumber } from "./request.js";
+import { TopicAppenders } from "./topic-appender.js";
 import { consumerRoutes } from "./v2/consumer-routes.js";
 import { Consumers } from "./v2/consumers.js";
 import { produce } from "./v2/produce.js";
@@ -31,7 +32,7 @@ export function registerRestProxyRoutes(app: FastifyInstance, { broker, registry
   app.setErrorHandler((error, request, reply) => fail(error, request, reply));
   app.setNotFoundHandler((request, reply) => fail(restErrors.notFound(), request, reply));
 
-  const services = { broker, registry, clock, coders: new SchemaCoders(registry) };
+  const services = { broker, registry, clock, coders: new SchemaCoders(registry), appenders: new TopicAppenders(broker) };
   const answerProduce = async (request: FastifyRequest, reply: FastifyReply, topic: string, partition?: number) => {
     const type = answerType(request.headers.accept);
     const format = formatOfContent(request.headers["content-type"]);

@@ -3,15 +3,16 @@ import type { Broker } from "../../../broker/api/broker.js";
 import { partitionFor } from "../../../broker/api/partitioner.js";
 import type { Clock } from "../../../common/time.js";
 import { ByteWriter } from "../../../serde/byte-writer.js";
-import { type RecordAnswer, RequestBatches } from "../batches.js";
 import { binaryCoder, type Coder, jsonCoder, kindOf, type SchemaChoice, type SchemaCoders } from "../coders.js";
 import { restErrors } from "../errors.js";
 import type { EmbeddedFormat } from "../media-type.js";
-import { isNull, malformed, parseSpan, type Span, scanArray, scanObject, skip, skipSpace } from "../request-scanner.js";
+import { isNull, malformed, parseSpan, type Span, scanArray, scanObject, scanRest, skip, skipSpace } from "../request-scanner.js";
 import { createWhereMissing, keylessPartition, partitionsOf } from "../target-topic.js";
+import type { RequestRecords, TopicAppenders } from "../topic-appender.js";
 
 export interface Producing {
   readonly broker: Broker;
+  readonly appenders: TopicAppenders;
   readonly coders: SchemaCoders;
   readonly clock: Clock;
 }
@@ -25,7 +26,7 @@ const valueBytes = new ByteWriter(64 * 1024);
  * Returns the answer's JSON text.
  */
 export async function produce(
-  { broker, coders, clock }: Producing,
+  { broker, appenders, coders, clock }: Producing,
   topic: string,
   onlyPartition: number | undefined,
   format: EmbeddedFormat,
@@ -36,20 +37,19 @@ export async function produce(
   if (!records || isNull(body, records.start)) throw restErrors.unprocessable("records may not be null");
   let keys = await coderOf(coders, topic, true, format, body, spans);
   let values = await coderOf(coders, topic, false, format, body, spans);
-  const count = await partitionsOf(broker, topic);
+  const { count, missing } = await partitionsOf(broker, topic);
   if (onlyPartition !== undefined && !(onlyPartition < count)) throw restErrors.partitionNotFound();
 
   const read = () => {
-    const batches = new RequestBatches(topic, clock.now());
-    // Nothing waits while the records are read: the two writers are shared by all requests.
+    const added = appenders.of(topic).begin(clock.now(), body.length);
     try {
-      const found = readRecords(body, records, { keys, values, onlyPartition, count, batches });
-      if (found === 0) throw restErrors.unprocessable("records may not be empty");
+      readRecords(body, records, { keys, values, onlyPartition, count, added });
+      if (added.count === 0) throw restErrors.unprocessable("records may not be empty");
     } catch (error) {
-      batches.discard();
+      added.discard();
       throw error;
     }
-    return batches;
+    return added;
   };
   if (keys?.register || values?.register) {
     // Values that do not fit must not leave their schema behind.
@@ -57,14 +57,21 @@ export async function produce(
     keys = (await keys?.register?.()) ?? keys;
     values = (await values?.register?.()) ?? values;
   }
-  const batches = read();
-  try {
+  if (missing) {
+    // nor records that cannot be read their topic
+    read().discard();
     await createWhereMissing(broker, topic);
-  } catch (error) {
-    batches.discard();
-    throw error;
   }
-  return answerText(await batches.produce(broker), keys?.schemaId ?? null, values?.schemaId ?? null);
+  let offsets = "";
+  // Nothing waits from reading the records to sending them: batches and writers are shared by all requests.
+  await read().send((partition, offset, error) => {
+    offsets += offsets === "" ? "" : ",";
+    offsets +=
+      error === undefined
+        ? `{"partition":${partition},"offset":${offset},"error_code":null,"error":null}`
+        : `{"partition":null,"offset":null,"error_code":${error.retriable ? 2 : 1},"error":${JSON.stringify(error.message)}}`;
+  });
+  return `{"offsets":[${offsets}],"key_schema_id":${keys?.schemaId ?? null},"value_schema_id":${values?.schemaId ?? null}}`;
 }
 
 function topLevel(body: Buffer): Map<string, Span> {
@@ -73,19 +80,13 @@ function topLevel(body: Buffer): Map<string, Span> {
   const start = skipSpace(body, 0);
   if (start === body.length) throw restErrors.unprocessable("Payload error. Request body is empty. Produce request must contain records");
   const end = scanObject(body, start, body.length, (name, p) => {
-    if (!fields.has(name)) throw unrecognized(body, name);
+    if (!fields.has(name)) throw malformed(body, `Unrecognized field: ${name}`);
     const after = skip(body, p, body.length);
     spans.set(name, { start: p, end: after });
     return after;
   });
   if (skipSpace(body, end) !== body.length) throw malformed(body, "unexpected text", end);
   return spans;
-}
-
-function unrecognized(body: Buffer, name: string) {
-  return malformed(body, `Unrecognized field: ${name}`, 0).errorCode === 400
-    ? malformed(body, "", 0)
-    : restErrors.unprocessable(`Unrecognized field: ${name}`);
 }
 
 /** undefined where the format needs a schema and the request has none. */
@@ -126,13 +127,12 @@ interface Reading {
   readonly onlyPartition: number | undefined;
   /** of the topic's partitions */
   readonly count: number;
-  readonly batches: RequestBatches;
+  readonly added: RequestRecords;
 }
 
-function readRecords(b: Buffer, records: Span, { keys, values, onlyPartition, count, batches }: Reading): number {
+function readRecords(b: Buffer, records: Span, { keys, values, onlyPartition, count, added }: Reading): void {
   const { end } = records;
   const keyless = keylessPartition(count);
-  let read = 0;
   let hasKey = false;
   let hasValue = false;
   let partition = -1;
@@ -167,23 +167,17 @@ function readRecords(b: Buffer, records: Span, { keys, values, onlyPartition, co
   scanArray(b, records.start, (p) => {
     hasKey = hasValue = false;
     partition = onlyPartition ?? -1;
-    const after = scanObject(b, p, end, member);
-    const key = hasKey ? keyBytes.buffer.subarray(0, keyBytes.position) : null;
-    const value = hasValue ? valueBytes.buffer.subarray(0, valueBytes.position) : null;
-    batches.add(partition >= 0 ? partition : partitionFor(key, count, keyless), key, value);
-    read++;
+    // `{"value":` alone, as most records begin, without a name made of it
+    const after = valueFirst(b, p) ? scanRest(b, member("value", skipSpace(b, p + 9)), end, member) : scanObject(b, p, end, member);
+    if (partition < 0) partition = hasKey ? partitionFor(keyBytes.buffer.subarray(0, keyBytes.position), count) : keyless;
+    added.addWritten(partition, hasKey ? keyBytes : undefined, hasValue ? valueBytes : undefined);
     return after;
   });
-  return read;
 }
 
-function answerText(answers: readonly RecordAnswer[], keyId: number | null, valueId: number | null): string {
-  let offsets = "";
-  for (const { partition, offset, result } of answers) {
-    offsets += offsets === "" ? "" : ",";
-    if (result.error)
-      offsets += `{"partition":null,"offset":null,"error_code":${result.error.retriable ? 2 : 1},"error":${JSON.stringify(result.error.message)}}`;
-    else offsets += `{"partition":${partition},"offset":${offset},"error_code":null,"error":null}`;
-  }
-  return `{"offsets":[${offsets}],"key_schema_id":${keyId},"value_schema_id":${valueId}}`;
+const valueName = Buffer.from('{"value":');
+/** Whether `{"value":` stands at p. */
+function valueFirst(b: Buffer, p: number): boolean {
+  for (let i = 0; i < valueName.length; i++) if (b[p + i] !== valueName[i]) return false;
+  return true;
 }

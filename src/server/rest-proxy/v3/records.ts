@@ -3,17 +3,18 @@ import { Readable } from "node:stream";
 import type { FastifyInstance } from "fastify";
 import type { Broker } from "../../../broker/api/broker.js";
 import { partitionFor } from "../../../broker/api/partitioner.js";
+import type { MillraceError } from "../../../common/errors.js";
 import type { Clock } from "../../../common/time.js";
 import type { RecordHeader } from "../../../data/headers.js";
 import type { SchemaClient, SchemaKind } from "../../../schema-registry/client.js";
 import { ByteWriter } from "../../../serde/byte-writer.js";
 import { topicNameStrategy } from "../../../serde/subject-name.js";
-import { RequestBatches } from "../batches.js";
 import { binaryCoder, type Coder, jsonCoder, type SchemaChoice, type SchemaCoders, stringCoder } from "../coders.js";
 import { errorAnswer, restErrors } from "../errors.js";
 import { bodyBytes, type JsonObject, list, object, text, whole } from "../request.js";
 import { isNull, malformed, parseSpan, type Span, scanArray, scanObject, skip, skipSpace } from "../request-scanner.js";
 import { createWhereMissing, keylessPartition, partitionsOf } from "../target-topic.js";
+import type { TopicAppenders } from "../topic-appender.js";
 import { jsonDocuments } from "./json-documents.js";
 import { notFound } from "./route.js";
 
@@ -45,6 +46,7 @@ export interface RecordServices {
   readonly broker: Broker;
   readonly registry: SchemaClient;
   readonly coders: SchemaCoders;
+  readonly appenders: TopicAppenders;
   readonly clock: Clock;
 }
 
@@ -119,38 +121,39 @@ class RecordWriter {
 
   /** A report for each, in order. */
   async write(documents: readonly Buffer[]): Promise<Report[]> {
-    const { broker, clock } = this.services;
+    const { broker, appenders, clock } = this.services;
     const { topic } = this;
     const prepared: Prepared[] = [];
-    let batches: RequestBatches | undefined;
+    const answers: { partition: number; offset: number; error: MillraceError | undefined }[] = [];
     try {
-      const count = await partitionsOf(broker, topic);
+      const { count, missing } = await partitionsOf(broker, topic);
       const keyless = keylessPartition(count);
       for (const document of documents) prepared.push(await this.prepare(document, count, keyless).catch((error) => ({ error })));
       const good = prepared.filter((p): p is Ready => !("error" in p));
       if (good.length > 0) {
-        await createWhereMissing(broker, topic);
-        batches = new RequestBatches(topic, clock.now());
-        for (const p of good) batches.add(p.partition, p.key, p.value, p.timestamp, p.headers);
+        if (missing) await createWhereMissing(broker, topic);
+        const added = appenders.of(topic).begin(
+          clock.now(),
+          documents.reduce((n, d) => n + d.length, 0),
+        );
+        for (const p of good) added.add(p.partition, p.key, p.value, p.timestamp, p.headers);
+        await added.send((partition, offset, error) => answers.push({ partition, offset, error }));
       }
     } catch (error) {
-      batches?.discard();
-      const { status: _status, ...report } = errorAnswer(error, true);
-      return documents.map(() => report);
+      return documents.map(() => reportOf(error));
     }
-    const answers = batches ? await batches.produce(broker) : [];
     let next = 0;
     return prepared.map((p) => {
       if ("error" in p) return reportOf(p.error);
-      const { partition, offset, result } = answers[next++]!;
-      if (result.error) return reportOf(result.error);
+      const { partition, offset, error } = answers[next++]!;
+      if (error) return reportOf(error);
       return {
         error_code: 200,
         cluster_id: broker.clusterId,
         topic_name: topic,
         partition_id: partition,
         offset,
-        timestamp: new Date(result.logAppendTime >= 0 ? result.logAppendTime : p.timestamp).toISOString(),
+        timestamp: new Date(p.timestamp).toISOString(),
         ...p.parts,
       };
     });
