@@ -16,6 +16,8 @@ export function analyzeCall(e: Call, env: Environment): Expression {
       throw fail(`Use of aggregate function ${e.name} requires a GROUP BY clause.`, e.at);
     throw fail(`${env.clause} does not support aggregate functions: ${e.name} is an aggregate function.`, e.at);
   }
+  if (env.clause !== "SELECT" && env.functions.kind(e.name) === "table")
+    throw fail(`${env.clause} does not support table functions: ${e.name} is a table function.`, e.at);
   const early = e.args.map((arg) => (arg.kind === "lambda" ? null : analyzeExpression(arg, env)));
   const shapes: Argument[] = e.args.map((arg, i) => {
     if (arg.kind === "lambda") return { lambda: arg.parameters.length };

@@ -60,6 +60,13 @@ export class Metastore {
   withoutSource(name: string): Metastore {
     const readers = this.queriesReading(name);
     const writers = this.queriesWriting(name);
+    const made = readers.flatMap((id) => (/^C[ST]AS_/.test(id) ? (this.query(id)?.sink ?? []) : []));
+    if (made.length > 0)
+      throw new MillraceError(
+        "SQL_STATEMENT",
+        `Cannot drop ${name}.\nThe following streams and/or tables read from this source: [${made.join(", ")}].\nYou need to drop them before dropping ${name}.`,
+        { context: { source: name, readers: made } },
+      );
     if (readers.length > 0 || writers.length > 0)
       throw new MillraceError(
         "SQL_STATEMENT",

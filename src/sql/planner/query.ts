@@ -37,12 +37,25 @@ export function planQuery(query: QualifiedQuery, given: PlanTools, sink: string 
     const aggregated = planAggregate(query, relation, tools, defaultKeyFormat);
     ({ relation, replace } = aggregated);
     if (query.having) relation = filtered(relation, query.having, tools, "HAVING", "HavingFilter", replace);
-  } else refuseAggregates(query, tools, sink);
+  } else {
+    for (const e of query.partitionBy ?? []) refuseFunctions(e, "PARTITION BY", tools);
+    refuseAggregates(query, tools, sink);
+  }
   if (query.partitionBy) relation = partitioned(relation, query, tools, defaultKeyFormat, replace);
   checkKeyTypes(relation.step.schema.key);
   const projected =
     sink === null ? projectTransient(query, relation, tools, replace) : projectPersistent(query, relation, tools, sink, replace);
   return { ...projected, relation };
+}
+
+/** @throws SQL_STATEMENT where a clause that is evaluated row by row holds an aggregate or a table function */
+function refuseFunctions(e: ParsedExpression, clause: string, { functions }: PlanTools): void {
+  visit(e, (x) => {
+    const kind = x.kind === "call" ? functions.kind(x.name) : undefined;
+    if (x.kind === "call" && (kind === "aggregate" || kind === "table"))
+      throw fail(`${clause} does not support ${kind} functions: ${x.name} is ${kind === "table" ? "a" : "an"} ${kind} function.`, x.at);
+    return undefined;
+  });
 }
 
 /** @throws SQL_STATEMENT where aggregates or a window stand without GROUP BY */
@@ -101,11 +114,25 @@ function filtered(
 
 function tableFunctionCalls(query: QualifiedQuery, tools: PlanTools): Extract<ParsedExpression, { kind: "call" }>[] {
   const calls = new Map<string, Extract<ParsedExpression, { kind: "call" }>>();
-  for (const s of query.select)
-    visit(s.expression, (x) => {
+  const each = (e: ParsedExpression, seen: (call: Extract<ParsedExpression, { kind: "call" }>) => void) =>
+    visit(e, (x) => {
+      if (x.kind === "case")
+        visit(x, (y) => {
+          if (y.kind === "call" && tools.functions.kind(y.name) === "table")
+            throw fail(`Table functions cannot be used in CASE: ${unqualified(x)}`, y.at);
+          return undefined;
+        });
       if (x.kind !== "call" || tools.functions.kind(x.name) !== "table") return undefined;
-      calls.set(formatExpression(x), x);
+      seen(x);
       return false;
+    });
+  for (const s of query.select)
+    each(s.expression, (call) => {
+      for (const arg of call.args)
+        each(arg, () => {
+          throw fail(`Table functions cannot be nested: ${unqualified(call)}`, call.at);
+        });
+      calls.set(formatExpression(call), call);
     });
   return [...calls.values()];
 }
