@@ -119,6 +119,7 @@ async function run(flags: Record<string, string>, up?: Up): Promise<void> {
     workerConfig,
     plugins: settings.optionalString("plugins") ?? undefined,
     services: settings.optionalString("services") ?? undefined,
+    functionsFolder: settings.optionalString("functions") ?? undefined,
     bootstrapServers: settings.optionalString("bootstrap.servers") ?? undefined,
     logger,
   });

@@ -20,9 +20,12 @@ import { registerKsqlRoutes } from "../server/ksql/routes.js";
 import { checkAddress, type Listener, listen } from "../server/listen.js";
 import { registerRestProxyRoutes } from "../server/rest-proxy/routes.js";
 import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.js";
+import { builtInFunctions } from "../sql/functions/built-in.js";
+import { type UserFunction, withUserFunctions } from "../sql/functions/user-function.js";
 import { backup } from "./backup.js";
 import { bootstrapServers } from "./connection.js";
 import { openDataFolder } from "./data-folder.js";
+import { loadFunctions } from "./functions-folder.js";
 import { loadPlugins } from "./plugin-folder.js";
 import { sinks, sources } from "./plugins.js";
 import { processMetrics } from "./process-metrics.js";
@@ -51,11 +54,17 @@ export interface MillraceOptions {
   readonly plugins?: string | undefined;
   /** A folder with stream services: files that import `millrace/streams`. */
   readonly services?: string | undefined;
+  /** SQL functions of one's own. */
+  readonly functions?: readonly UserFunction[];
+  /** A folder with files of such functions. */
+  readonly functionsFolder?: string | undefined;
   /** `ksql.*` settings */
   readonly ksqlConfig?: Readonly<Record<string, string>>;
   readonly logLevel?: Level;
   readonly logger?: Logger;
 }
+
+export { aggregateFunction, scalarFunction, tableFunction, type UserFunction } from "../sql/functions/user-function.js";
 
 export interface Ports {
   readonly kafka: number;
@@ -79,6 +88,7 @@ export class Millrace {
     readonly ports: Ports,
     /** The log with its topics, groups and transactions. */
     readonly broker: Broker,
+    private readonly engine: Engine,
     private readonly parts: Closable[],
   ) {}
 
@@ -96,11 +106,20 @@ export class Millrace {
     try {
       const folder = openDataFolder(options.dir);
       keep({ close: () => folder.release() });
-      return await open(options, folder.path, logger, keep, (ports, broker) => new Millrace(ports, broker, opened));
+      return await open(options, folder.path, logger, keep, (ports, broker, engine) => new Millrace(ports, broker, engine, opened));
     } catch (error) {
       await closeAll(opened);
       throw plain(error);
     }
+  }
+
+  /**
+   * Gives statements that come from now on these functions too. A query is started again with the process: what it uses must be
+   * given to `start` then.
+   * @throws MillraceError CONFIG_INVALID where a name is taken
+   */
+  function(...functions: readonly UserFunction[]): void {
+    this.engine.addFunctions(functions);
   }
 
   /** Ends the tasks and queries at a commit, closes the ports, flushes the log. */
@@ -114,7 +133,7 @@ async function open(
   dir: string,
   logger: Logger,
   keep: <T extends Closable>(part: T) => T,
-  made: (ports: Ports, broker: Broker) => Millrace,
+  made: (ports: Ports, broker: Broker, engine: Engine) => Millrace,
 ): Promise<Millrace> {
   const wanted = { ...standardPorts, ...options.ports };
   const metrics = new Metrics();
@@ -164,10 +183,15 @@ async function open(
   );
   const connectPort = (await surface(wanted.connect, "connect", (app) => registerConnectRoutes(app, worker))).port;
   await worker.start(advertised(options, connectPort));
+  const functions = [
+    ...(options.functions ?? []),
+    ...(options.functionsFolder === undefined ? [] : await loadFunctions(options.functionsFolder, logger.child({ part: "sql" }))),
+  ];
   const engine = keep(
     await Engine.open({
       broker,
       registry,
+      functions: withUserFunctions(builtInFunctions, functions),
       connectorAdmin: worker,
       errors: errorStore,
       stateDir: join(dir, "state"),
@@ -210,6 +234,7 @@ async function open(
   return made(
     { kafka: kafka.port, registry: registryPort, restProxy: restProxyPort, connect: connectPort, sql: sqlPort, console: consolePort },
     broker,
+    engine,
   );
 }
 

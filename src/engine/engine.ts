@@ -8,6 +8,7 @@ import type { ErrorStore } from "../errors/error-store.js";
 import type { SchemaClient } from "../schema-registry/client.js";
 import { builtInFunctions } from "../sql/functions/built-in.js";
 import type { FunctionRegistry } from "../sql/functions/registry.js";
+import { type UserFunction, withUserFunctions } from "../sql/functions/user-function.js";
 import { Metastore } from "../sql/metastore/metastore.js";
 import { type ParsedStatement, parse } from "../sql/parser/parse.js";
 import type { PlannedCommand } from "../sql/plan/command.js";
@@ -161,6 +162,11 @@ export class Engine {
       }
       return entities;
     });
+  }
+
+  /** @throws MillraceError CONFIG_INVALID where a name is taken */
+  addFunctions(functions: readonly UserFunction[]): void {
+    this.services.functions = withUserFunctions(this.services.functions, functions);
   }
 
   private substitutes(requestProperties: Readonly<Record<string, string>>): boolean {

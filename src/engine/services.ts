@@ -18,7 +18,8 @@ export interface EngineServices {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly errors?: ErrorStore;
-  readonly functions: FunctionRegistry;
+  /** of the product and of the user; more may come while it runs */
+  functions: FunctionRegistry;
   /** `ksql.service.id` */
   readonly serviceId: string;
 }
