@@ -1,7 +1,7 @@
 import { MillraceError } from "../common/errors.js";
 import type {} from "../data/buffer-text.js";
 
-/** Avro's primitives from a Buffer, at a position that moves on. @throws DESERIALIZATION where the bytes end too early */
+/** Avro's primitives (and what other formats share with them) from a Buffer, at a position that moves on. @throws DESERIALIZATION where the bytes end too early */
 export class ByteReader {
   buffer: Buffer = Buffer.alloc(0);
   position = 0;
@@ -84,7 +84,7 @@ export class ByteReader {
     return at;
   }
 
-  private short(): MillraceError {
-    return new MillraceError("DESERIALIZATION", `Avro data ends too early at byte ${this.position}`);
+  protected short(): MillraceError {
+    return new MillraceError("DESERIALIZATION", `The data ends too early at byte ${this.position}`);
   }
 }

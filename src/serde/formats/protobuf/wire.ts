@@ -1,5 +1,5 @@
 import { MillraceError } from "../../../common/errors.js";
-import type {} from "../../../data/buffer-text.js";
+import { ByteReader } from "../../byte-reader.js";
 import type { ByteWriter } from "../../byte-writer.js";
 
 /** The low three bits of a field's tag. */
@@ -28,19 +28,8 @@ export function writeVarint(out: ByteWriter, value: number | bigint): void {
   out.position = p;
 }
 
-/** Protobuf's primitives from a Buffer, at a position that moves on. @throws DESERIALIZATION where the bytes end too early */
-export class WireReader {
-  buffer: Buffer = Buffer.alloc(0);
-  position = 0;
-  end = 0;
-
-  set(buffer: Buffer, start: number, end: number): this {
-    this.buffer = buffer;
-    this.position = start;
-    this.end = end;
-    return this;
-  }
-
+/** What stands on Protobuf's wire beside the fixed widths. @throws DESERIALIZATION where the bytes end too early */
+export class WireReader extends ByteReader {
   /** Unsigned: a number while it is safe, else a bigint. */
   varint(): number | bigint {
     let value = 0;
@@ -78,14 +67,6 @@ export class WireReader {
     return n;
   }
 
-  /** Moves on by n bytes and returns where they begin. */
-  skip(n: number): number {
-    const at = this.position;
-    if (at + n > this.end) throw this.short();
-    this.position = at + n;
-    return at;
-  }
-
   /** Moves past a value of the wire type. @throws DESERIALIZATION */
   skipValue(type: number): void {
     if (type === wireType.varint) this.varint();
@@ -93,9 +74,5 @@ export class WireReader {
     else if (type === wireType.bytes) this.skip(this.length());
     else if (type === wireType.fixed32) this.skip(4);
     else throw new MillraceError("DESERIALIZATION", `Protobuf data has wire type ${type} at byte ${this.position}`);
-  }
-
-  private short(): MillraceError {
-    return new MillraceError("DESERIALIZATION", `Protobuf data ends too early at byte ${this.position}`);
   }
 }
