@@ -67,7 +67,7 @@ addSettings(
   program
     .command("up")
     .description("Start in place of the old stack that a compose file describes: its ports, names and settings.")
-    .argument("[file]", "the compose file", "docker-compose.yml")
+    .argument("[files...]", "compose files, later ones over earlier ones; without any, what compose finds in this folder")
     .option("--profile <name...>", "take in the services of these profiles too")
     .option("--env-file <path>", "variables for the file, instead of .env beside it")
     .option("--dry-run", "say what would be taken over, and end"),
@@ -79,13 +79,13 @@ Kafka, ZooKeeper, Schema Registry, Connect, ksqlDB and REST Proxy of Confluent, 
 The settings of \`millrace start\` go over the file's.
 
 Examples:
-  millrace up                                       docker-compose.yml of the current folder
+  millrace up                                       compose.yaml or docker-compose.yml of this folder, with its override file
   millrace up old-stack.yml --dry-run
   docker compose up -d --no-deps postgres && millrace up`,
   )
-  .action(async (file: string, given: Record<string, unknown>) => {
+  .action(async (files: string[], given: Record<string, unknown>) => {
     const { Up } = await import("./embed/up.js");
-    const up = Up.read(file, { environment: process.env, profiles: given["profile"], envFile: given["envFile"] });
+    const up = Up.read(files, { environment: process.env, profiles: given["profile"], envFile: given["envFile"] });
     const flags = up.flags(settingsGiven(given), process.env);
     if (given["dryRun"] !== true) await run(flags, up);
     else for (const line of up.report(readSettings(flags, process.env))) console.log(line);

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { asError, MillraceError } from "../common/errors.js";
 import { interpolate, parseEnvFile, type Variables } from "./interpolate.js";
@@ -33,6 +33,7 @@ export interface Service {
 }
 
 export interface ComposeFile {
+  /** as given; several joined by commas */
   readonly path: string;
   readonly services: readonly Service[];
   /** what was left out or could not be read, as sentences */
@@ -43,24 +44,41 @@ type Yaml = Record<string, unknown>;
 const isMap = (value: unknown): value is Yaml => typeof value === "object" && value !== null && !Array.isArray(value);
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
 
+/** What `docker compose` looks for in a folder without being told, and the file that it puts over each. */
+const usual = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+
+/** The compose files of a folder that names none. @throws NOT_FOUND */
+export function usualFiles(folder: string): string[] {
+  const file = usual.find((name) => existsSync(join(folder, name)));
+  if (file === undefined) throw new MillraceError("NOT_FOUND", `there is no compose file here: neither ${usual.join(" nor ")}`);
+  const overrides = [file.replace(/\.ya?ml$/, ".override.yml"), file.replace(/\.ya?ml$/, ".override.yaml")];
+  return [file, ...overrides.filter((name) => existsSync(join(folder, name))).slice(0, 1)];
+}
+
 /**
- * Reads a compose file with its variables put in: those of `environment`, else of `.env` beside the file (or of `envFile`).
+ * Reads compose files, later ones over earlier ones, with their variables put in: those of `environment`, else of `.env` beside the
+ * first file (or of `envFile`).
  * @param profiles whose services are taken beside those without one
  * @throws NOT_FOUND, CONFIG_INVALID naming file and service
  */
 export function readComposeFile(
-  path: string,
+  paths: readonly string[],
   environment: Variables,
   options: { readonly envFile?: string; readonly profiles?: readonly string[] } = {},
 ): ComposeFile {
-  const folder = dirname(resolve(path));
+  const folder = dirname(resolve(paths[0]!));
   const dotEnv = options.envFile ?? resolve(folder, ".env");
   if (options.envFile !== undefined && !existsSync(dotEnv)) throw new MillraceError("NOT_FOUND", `there is no file ${dotEnv}`);
   const own = existsSync(dotEnv) ? parseEnvFile(readFileSync(dotEnv, "utf8"), environment) : {};
   const variables: Variables = { ...own, ...environment };
   const notes: string[] = [];
   const unset = new Set<string>();
-  const services = servicesIn(path, variables, (name) => unset.add(name), notes);
+  const services = new Map<string, Yaml>();
+  for (const path of paths)
+    for (const [name, service] of servicesIn(path, variables, (variable) => unset.add(variable), notes)) {
+      const under = services.get(name);
+      services.set(name, under ? over(under, service, variables) : service);
+    }
   if (unset.size) notes.push(`variables without a value, taken as empty: ${[...unset].join(", ")}`);
   const active = (service: Yaml) => {
     const profiles = listOf(service["profiles"]).map(String);
@@ -71,7 +89,18 @@ export function readComposeFile(
     if (!active(service)) notes.push(`${name} is only in the profile ${listOf(service["profiles"]).join(", ")}: --profile takes it in`);
     else out.push(serviceOf(name, service, folder, variables));
   }
-  return { path, services: out, notes };
+  return { path: paths.join(", "), services: out, notes };
+}
+
+/** One service's mapping over another's. */
+function over(under: Yaml, service: Yaml, variables: Variables): Yaml {
+  return {
+    ...under,
+    ...service,
+    environment: { ...environmentOf(under["environment"], variables), ...environmentOf(service["environment"], variables) },
+    ports: [...listOf(under["ports"]), ...listOf(service["ports"])],
+    volumes: [...listOf(under["volumes"]), ...listOf(service["volumes"])],
+  };
 }
 
 function servicesIn(path: string, variables: Variables, unset: (name: string) => void, notes: string[]): Map<string, Yaml> {
@@ -124,13 +153,7 @@ function extended(
   if (!found || found === service)
     throw new MillraceError("CONFIG_INVALID", `${path}: service ${name} extends ${base}, which is not there`);
   const under = file === undefined ? extended(base, found, all, path, variables, unset, notes) : found;
-  return {
-    ...under,
-    ...service,
-    environment: { ...environmentOf(under["environment"], variables), ...environmentOf(service["environment"], variables) },
-    ports: [...listOf(under["ports"]), ...listOf(service["ports"])],
-    volumes: [...listOf(under["volumes"]), ...listOf(service["volumes"])],
-  };
+  return over(under, service, variables);
 }
 
 function serviceOf(name: string, service: Yaml, folder: string, variables: Variables): Service {

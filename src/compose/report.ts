@@ -37,7 +37,9 @@ export function report(takeover: Takeover, ports: Readonly<Record<Part, number>>
     lines.push("Here too, though the file has none of it:", ...missing.map((part) => `  ${what[part]} on ${addressOf(part)}`));
   if (takeover.topics.length) lines.push(`Topics made: ${takeover.topics.map((t) => t.name).join(", ")}`);
   if (stays.length) {
-    lines.push(`Stays as it is, for \`docker compose -f ${file.path} up -d --no-deps ${stays.map((s) => s.service.name).join(" ")}\`:`);
+    lines.push(
+      `Stays as it is, for \`docker compose -f ${file.path.replaceAll(", ", " -f ")} up -d --no-deps ${stays.map((s) => s.service.name).join(" ")}\`:`,
+    );
     for (const { service, reached, uses } of stays) {
       const where = reached.length
         ? reached.map(([name, address]) => `${name} is ${address}`).join(", ")

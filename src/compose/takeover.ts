@@ -210,6 +210,7 @@ class Builder {
     const settings = sqlSettings(service);
     const queries = settings["ksql.queries.file"] ?? /--queries-file[=\s]+["']?([^\s"']+)/.exec(service.command)?.[1];
     if (queries !== undefined) notes.push(this.fileOf(service, queries));
+    if (settings["ksql.extension.dir"] !== undefined) notes.push("Java functions of its ksql.extension.dir are not loaded");
     // a Connect worker within the SQL server
     merge(this.connect, withPrefix(service.environment, "KSQL_CONNECT_"));
     merge(this.connect, prefixed(javaOptions(service.environment["KSQL_OPTS"]), "connect."));
@@ -252,7 +253,7 @@ class Builder {
 const connectTaken =
   /^((key|value|header)\.converter(\.|$)|config\.providers(\.|$)|(consumer|producer)\.|connector\.client\.|rest\.advertised\.|log4j\.|tasks\.restart\.)/;
 const sqlIgnored =
-  /^(listeners|bootstrap\.servers|host\.name|ksql\.host\.name|advertised\.listener|ksql\.advertised\.listener|ksql\.schema\.registry\.|ksql\.connect\.|connect\.|ksql\.queries\.file|heap\.opts|jvm\.|log4j|opts$|jmx|ssl\.|authentication\.|confluent\.|producer\.|consumer\.)/;
+  /^(listeners|bootstrap\.servers|host\.name|ksql\.host\.name|advertised\.listener|ksql\.advertised\.listener|ksql\.schema\.registry\.|ksql\.connect\.|connect\.|ksql\.queries\.file|ksql\.extension\.dir|heap\.opts|jvm\.|log4j|opts$|jmx|ssl\.|authentication\.|confluent\.|producer\.|consumer\.)/;
 
 /** A worker or server that is started runs its image's own program; a one-off runs a command of its own and publishes nothing. */
 function isCommandOnly(service: Service, role: Role): boolean {

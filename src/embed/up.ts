@@ -7,7 +7,7 @@ import { bind } from "../common/bind.js";
 import type { Config } from "../common/config-def.js";
 import { describeError } from "../common/errors.js";
 import type { Logger } from "../common/logger.js";
-import { readComposeFile } from "../compose/compose-file.js";
+import { readComposeFile, usualFiles } from "../compose/compose-file.js";
 import { report } from "../compose/report.js";
 import { type Part, standardPorts, type Takeover, takeOver } from "../compose/takeover.js";
 import type { Millrace, MillraceOptions } from "./millrace.js";
@@ -30,11 +30,11 @@ export class Up {
     this.options = { serviceNames, workerConfig, ksqlConfig, brokerDefaults };
   }
 
-  /** @throws NOT_FOUND, CONFIG_INVALID */
-  static read(file: string, options: { environment: NodeJS.ProcessEnv; profiles: unknown; envFile: unknown }): Up {
+  /** @param files none: those that compose would take. @throws NOT_FOUND, CONFIG_INVALID */
+  static read(files: readonly string[], options: { environment: NodeJS.ProcessEnv; profiles: unknown; envFile: unknown }): Up {
     return new Up(
       takeOver(
-        readComposeFile(file, options.environment, {
+        readComposeFile(files.length ? files : usualFiles("."), options.environment, {
           ...(Array.isArray(options.profiles) ? { profiles: options.profiles.map(String) } : {}),
           ...(typeof options.envFile === "string" ? { envFile: options.envFile } : {}),
         }),

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readComposeFile } from "../../src/compose/compose-file.js";
+import { readComposeFile, usualFiles } from "../../src/compose/compose-file.js";
 import { imageName, roleOf } from "../../src/compose/images.js";
 import { report } from "../../src/compose/report.js";
 import { standardPorts, takeOver } from "../../src/compose/takeover.js";
@@ -16,7 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function read(yaml: string, environment: Record<string, string> = {}, files: Record<string, string> = {}) {
   for (const [name, text] of Object.entries({ ...files, "docker-compose.yml": yaml })) writeFileSync(join(folder, name), text);
-  return takeOver(readComposeFile(join(folder, "docker-compose.yml"), environment));
+  return takeOver(readComposeFile([join(folder, "docker-compose.yml")], environment));
 }
 
 it("knows the parts by their images, of every registry and version", () => {
@@ -185,6 +185,29 @@ services:
   expect(said).toContain("--insecure opens them without a login");
 });
 
+it("puts later files over earlier ones, and finds those that compose finds", () => {
+  writeFileSync(
+    join(folder, "docker-compose.yml"),
+    "services: { kafka: { image: 'apache/kafka:4.0.0', ports: ['9092:9092'], environment: { KAFKA_NUM_PARTITIONS: 2, A: 1 } } }",
+  );
+  expect(usualFiles(folder)).toEqual(["docker-compose.yml"]);
+  writeFileSync(
+    join(folder, "docker-compose.override.yml"),
+    "services: { kafka: { ports: ['9095:9095'], environment: ['KAFKA_NUM_PARTITIONS=7'] }, db: { image: 'postgres:18' } }",
+  );
+  const files = usualFiles(folder);
+  expect(files).toEqual(["docker-compose.yml", "docker-compose.override.yml"]);
+  const t = takeOver(
+    readComposeFile(
+      files.map((name) => join(folder, name)),
+      {},
+    ),
+  );
+  expect([t.broker.partitions, t.ports, t.forwards.map((f) => f.port)]).toEqual([7, { kafka: 9092 }, [9095]]);
+  expect(t.stays.map((s) => s.service.name)).toEqual(["db"]);
+  expect(() => usualFiles(join(folder, "none"))).toThrow(/there is no compose file here/);
+});
+
 it("follows extends and merge keys, and names what it cannot read", () => {
   const t = read(
     `
@@ -218,7 +241,7 @@ it.each([
   ["json-orders", "kafka registry rest-proxy connect sql", "postgres"],
 ])("takes over the stack of the example %s, and leaves its databases", (name, parts, databases) => {
   const file = fileURLToPath(new URL(`../../examples/${name}/docker-compose.yml`, import.meta.url));
-  const t = takeOver(readComposeFile(file, {}));
+  const t = takeOver(readComposeFile([file], {}));
   expect(t.taken.map((s) => s.part).join(" ")).toBe(parts);
   expect(t.stays.map((s) => s.service.name).join(" ")).toBe(databases);
   for (const [database, { reached }] of t.stays.map((s) => [s.service.name, s] as const))
