@@ -2,6 +2,7 @@ import type { Broker, ProduceResult } from "../../broker/api/broker.js";
 import { BrokerError } from "../../broker/api/errors.js";
 import type { MillraceError } from "../../common/errors.js";
 import type { RecordHeader } from "../../data/headers.js";
+import { giveMemory } from "../../protocol/batch-memory.js";
 import { type BatchMark, RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { ByteWriter } from "../../serde/byte-writer.js";
@@ -76,10 +77,11 @@ export class TopicAppender {
       this.closed = [];
       this.open = [];
       try {
-        const sent = batches.map((b) => ({ topic, partition: b.partition, batch: b.builder.finish() }));
-        for (const { builder } of batches) giveBack(builder);
+        const sent = batches.map((b) => ({ topic, partition: b.partition, batch: b.builder.take({}, 4096) }));
+        for (const { builder } of batches) if (idle.length < 64) idle.push(builder);
         const results = await this.broker.produce({ acks: "all", batches: sent });
         for (const [i, batch] of batches.entries()) await this.answer(batch, results[i]!, sent[i]!.batch);
+        for (const { batch } of sent) giveMemory(batch);
         for (const { resolve } of waiting) resolve();
       } catch (error) {
         for (const { reject } of waiting) reject(error);
@@ -206,11 +208,6 @@ function split(bytes: Buffer, shares: readonly number[]): Buffer[] {
     }
     return part.finish();
   });
-}
-
-function giveBack(builder: RecordBatchBuilder): void {
-  builder.reset();
-  if (idle.length < 64 && builder.buffer.length <= 2 * ownBytes) idle.push(builder);
 }
 
 /** The appenders of the topics that are written to. */

@@ -23,7 +23,7 @@ const valueBytes = new ByteWriter(64 * 1024);
 
 /**
  * `POST /topics/:topic` and `/topics/:topic/partitions/:partition`: all records of the body or, where one of them is wrong, none.
- * Returns the answer's JSON text.
+ * Returns the answer's JSON.
  */
 export async function produce(
   { broker, appenders, coders, clock }: Producing,
@@ -31,7 +31,7 @@ export async function produce(
   onlyPartition: number | undefined,
   format: EmbeddedFormat,
   body: Buffer,
-): Promise<string> {
+): Promise<Buffer> {
   const spans = topLevel(body);
   const records = spans.get("records");
   if (!records || isNull(body, records.start)) throw restErrors.unprocessable("records may not be null");
@@ -63,15 +63,19 @@ export async function produce(
     await createWhereMissing(broker, topic);
   }
   let offsets = "";
+  let refused = false;
   // Nothing waits from reading the records to sending them: batches and writers are shared by all requests.
   await read().send((partition, offset, error) => {
     offsets += offsets === "" ? "" : ",";
+    refused ||= error !== undefined;
     offsets +=
       error === undefined
         ? `{"partition":${partition},"offset":${offset},"error_code":null,"error":null}`
         : `{"partition":null,"offset":null,"error_code":${error.retriable ? 2 : 1},"error":${JSON.stringify(error.message)}}`;
   });
-  return `{"offsets":[${offsets}],"key_schema_id":${keys?.schemaId ?? null},"value_schema_id":${values?.schemaId ?? null}}`;
+  const text = `{"offsets":[${offsets}],"key_schema_id":${keys?.schemaId ?? null},"value_schema_id":${values?.schemaId ?? null}}`;
+  // only a message can hold other characters
+  return Buffer.from(text, refused ? "utf8" : "latin1");
 }
 
 function topLevel(body: Buffer): Map<string, Span> {
