@@ -33,11 +33,17 @@ export function atlasConfig(given: ConnectorConfig): ConnectorConfig {
     const to = renamed[name];
     if (to !== undefined) out[to] ??= value;
     else if (name === "cdc.handler") out["change.data.capture.handler"] = handlers[value.trim().toLowerCase()] ?? value;
-    else if (name !== "input.data.format" && name !== "input.key.format") out[name] = value;
+    else if (name === "connection.host") out[name] = hostOf(value, given["mongodb.instance.type"]);
+    else if (!["input.data.format", "input.key.format", "mongodb.instance.type"].includes(name)) out[name] = value;
   }
   if (given["value.converter"] === undefined) Object.assign(out, converterOf("value", given["input.data.format"] ?? "JSON"));
   if (given["key.converter"] === undefined) Object.assign(out, converterOf("key", given["input.key.format"] ?? "STRING"));
   if (given["field.renamer.mapping"] !== undefined && given["post.processor.chain"] === undefined)
     out["post.processor.chain"] = "DocumentIdAdder,RenameByMapping";
   return out;
+}
+
+/** A server of one's own is found by its address, not by DNS records. */
+function hostOf(host: string, instance: string | undefined): string {
+  return /^self/i.test(instance?.trim() ?? "") && !host.includes("://") ? `mongodb://${host}` : host;
 }

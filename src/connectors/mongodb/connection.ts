@@ -1,4 +1,4 @@
-import { MongoClient, type MongoClientOptions, MongoParseError } from "mongodb";
+import { type AuthMechanism, MongoClient, type MongoClientOptions, MongoParseError } from "mongodb";
 import { asError, describeError, MillraceError } from "../../common/errors.js";
 import { clientKeyStore, trustStore } from "../../common/key-stores.js";
 import { hideInUrls } from "../../common/secrets.js";
@@ -62,6 +62,8 @@ export async function connect(raw: ConnectorConfig, context: CheckContext): Prom
       strict: config.boolean("server.api.strict"),
       deprecationErrors: config.boolean("server.api.deprecationErrors"),
     };
+  const mechanism = config.string("mongodb.auth.mechanism");
+  if (mechanism !== "" && !/[?&]authMechanism=/i.test(uri)) options.authMechanism = mechanism as AuthMechanism;
   const trusted = config.string("connection.ssl.truststore");
   if (trusted !== "") options.ca = trustStore("connection.ssl.truststore", trusted).join("");
   const keys = config.string("connection.ssl.keystore");

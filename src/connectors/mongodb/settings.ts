@@ -117,6 +117,14 @@ export const mongoConfig = new ConfigDef([
     doc: "The managed connector's host, in place of a connection string.",
   },
   { name: "connection.user", type: "STRING", default: "", group: "Connection", doc: "The user, where the connection string names none." },
+  {
+    name: "mongodb.auth.mechanism",
+    type: "STRING",
+    default: "",
+    values: ["", "DEFAULT", "SCRAM-SHA-1", "SCRAM-SHA-256", "MONGODB-X509", "PLAIN", "MONGODB-AWS"],
+    group: "Connection",
+    doc: "The managed connector's way to log in, where the connection string names none.",
+  },
   { name: "connection.password", type: "PASSWORD", default: "", group: "Connection", doc: "The user's password." },
   {
     name: "server.api.version",

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { connectionUri } from "../../../src/connectors/mongodb/connection.js";
+import { mongoAtlasSink } from "../../../src/connectors/mongodb/connector.js";
 
 const context = {
   resolveHost: (host: string, port: number) =>
@@ -25,6 +26,35 @@ it("takes a managed connector's host for a DNS name, unless it says how it is re
   expect(of({ "connection.host": "cluster0.x.mongodb.net", ...login }).uri).toBe("mongodb://me%40x:a%2Fb@127.0.0.1:27018/");
   expect(of({ "connection.host": "mongodb://localhost:27017" }).uri).toBe("mongodb://localhost:27017");
   expect(of({ "connection.host": "localhost:27020" }).uri).toBe("mongodb://localhost:27020/");
+});
+
+it("takes the managed connector's words", () => {
+  const config = mongoAtlasSink.translate!({
+    "connector.class": "MongoDbAtlasSink",
+    "connection.host": "db.example.org",
+    "mongodb.instance.type": "SELF_MANAGED",
+    "input.data.format": "AVRO",
+    "doc.id.strategy": "PartialKeyStrategy",
+    "key.projection.type": "AllowList",
+    "key.projection.list": "id",
+    "write.strategy": "ReplaceOneBusinessKeyStrategy",
+    "cdc.handler": "None",
+    "field.renamer.mapping": "[]",
+  });
+  expect(config).toEqual({
+    "connector.class": "MongoDbAtlasSink",
+    "connection.host": "mongodb://db.example.org",
+    "value.converter": "io.confluent.connect.avro.AvroConverter",
+    "key.converter": "org.apache.kafka.connect.storage.StringConverter",
+    "document.id.strategy": "PartialKeyStrategy",
+    "document.id.strategy.partial.key.projection.type": "AllowList",
+    "document.id.strategy.partial.key.projection.list": "id",
+    "writemodel.strategy": "ReplaceOneBusinessKeyStrategy",
+    "change.data.capture.handler": "",
+    "field.renamer.mapping": "[]",
+    "post.processor.chain": "DocumentIdAdder,RenameByMapping",
+  });
+  expect(mongoAtlasSink.translate!(config)).toEqual(config);
 });
 
 it("says what a connection string is", () => {

@@ -67,6 +67,29 @@ describe.skipIf(!mongoInstalled)(title, () => {
     expect(await documents("totals")).toHaveLength(120);
   }, 60_000);
 
+  it("sets a refused document aside, and sends it back once the collection takes it", async () => {
+    const counts = db.collection("counts");
+    await counts.createIndex({ id: 1 }, { unique: true });
+    await counts.insertOne({ id: 7 });
+    await bed.worker.create("count", source(20));
+    await bed.worker.create("sink", {
+      "connector.class": "com.mongodb.kafka.connect.MongoSinkConnector",
+      topics: "counts",
+      "connection.uri": "mongodb://mongo:27017/",
+      database: db.databaseName,
+      "retries.defer.timeout": "1",
+    });
+    await until("one is set aside", () => bed.errors.count() === 1, 20_000);
+    const [e] = bed.errors.list();
+    expect(e).toMatchObject({ stage: "sink", topic: "counts", offset: 7 });
+    await until("the others are there", async () => (await counts.countDocuments()) === 20);
+    await expect(bed.errors.replay(e!.id)).rejects.toThrow(/refuses the document/);
+    await counts.deleteOne({ id: 7 });
+    await bed.errors.replay(e!.id);
+    expect(bed.errors.count()).toBe(0);
+    expect(await counts.distinct("id")).toHaveLength(20);
+  }, 60_000);
+
   it("is refused with the setting that is wrong, and never says the password", async () => {
     const config = {
       "connector.class": "com.mongodb.kafka.connect.MongoSinkConnector",
