@@ -1,16 +1,5 @@
 import { type AvroField, type AvroNamed, type AvroRecord, type AvroSchema, branchName, isNamed, simpleName } from "../avro/schema.js";
-
-export interface Incompatibility {
-  readonly errorType:
-    | "NAME_MISMATCH"
-    | "FIXED_SIZE_MISMATCH"
-    | "MISSING_ENUM_SYMBOLS"
-    | "READER_FIELD_MISSING_DEFAULT_VALUE"
-    | "TYPE_MISMATCH"
-    | "MISSING_UNION_BRANCH";
-  readonly description: string;
-  readonly additionalInfo: string;
-}
+import type { Incompatibility } from "./incompatibility.js";
 
 /** Which writer's types a reader's type also takes (Avro specification, "Schema Resolution"). */
 const promotions: Readonly<Record<string, readonly string[]>> = {

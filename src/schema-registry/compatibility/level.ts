@@ -1,5 +1,8 @@
 import type { ParsedSchema } from "../parsed-schema.js";
-import { type Incompatibility, readProblems } from "./avro.js";
+import { readProblems } from "./avro.js";
+import type { Incompatibility } from "./incompatibility.js";
+import { jsonSchemaProblems } from "./json-schema.js";
+import { protobufProblems } from "./protobuf.js";
 
 export const compatibilityLevels = [
   "NONE",
@@ -42,7 +45,8 @@ export function checkCompatibility(level: CompatibilityLevel, next: ParsedSchema
 
 function problemsOf(reader: ParsedSchema, writer: ParsedSchema, readerName: string, writerName: string): Incompatibility[] {
   if (reader.kind === "AVRO" && writer.kind === "AVRO") return readProblems(reader.avro, writer.avro, readerName, writerName);
-  if (reader.kind === writer.kind) return [];
+  if (reader.kind === "PROTOBUF" && writer.kind === "PROTOBUF") return protobufProblems(reader.file, writer.file, readerName, writerName);
+  if (reader.kind === "JSON" && writer.kind === "JSON") return jsonSchemaProblems(reader.json, writer.json, readerName, writerName);
   return [
     {
       errorType: "TYPE_MISMATCH",

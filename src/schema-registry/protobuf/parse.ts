@@ -82,6 +82,7 @@ class Reader {
       packed: field.repeated && field.packed && isNumber(type),
       ...(field.map ? { mapKey: (field as unknown as MapField).keyType as ProtoScalar } : {}),
       presence: !field.repeated && !field.map && (type.kind === "message" || Boolean(field.hasPresence)),
+      ...(field.required ? { required: true as const } : {}),
       ...(written ? { oneof: member.name } : {}),
       params: paramsOf(field),
     };

@@ -52,6 +52,8 @@ export interface ProtoField {
   readonly mapKey?: ProtoScalar;
   /** whether an absent value differs from the default: messages, `optional`, members of a oneof, all of proto2 */
   readonly presence: boolean;
+  /** proto2's `required` */
+  readonly required?: true;
   /** the oneof that it is a member of, the unwritten one of `optional` left out */
   readonly oneof?: string;
   /** `(confluent.field_meta).params`: precision and scale of a decimal */

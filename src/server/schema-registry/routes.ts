@@ -103,7 +103,7 @@ function subjects(route: Route, registry: SchemaRegistry): void {
 }
 
 function schemas(route: Route, registry: SchemaRegistry): void {
-  route("GET", "/schemas/types", () => ["AVRO"]);
+  route("GET", "/schemas/types", () => ["JSON", "PROTOBUF", "AVRO"]);
   route("GET", "/schemas", ({ query }) => {
     const prefix = query["subjectPrefix"]?.replace(/^:\*:/, "");
     const deleted = flag(query["deleted"]);

@@ -35,7 +35,7 @@ it("answers as Confluent's registry does", async () => {
   expect(await call("GET", "/schemas/ids/1/schema")).toEqual([200, JSON.parse(v1)]);
   expect(await call("GET", "/schemas/ids/1/versions")).toEqual([200, [{ subject: "s-value", version: 1 }]]);
   expect(await call("GET", "/schemas/ids/1/subjects")).toEqual([200, ["s-value"]]);
-  expect(await call("GET", "/schemas/types")).toEqual([200, ["AVRO"]]);
+  expect(await call("GET", "/schemas/types")).toEqual([200, ["JSON", "PROTOBUF", "AVRO"]]);
   expect(await call("POST", "/subjects/s-value", { schema: v1 })).toEqual([200, { subject: "s-value", version: 1, id: 1, schema: v1 }]);
   expect(await call("GET", "/config")).toEqual([200, { compatibilityLevel: "BACKWARD" }]);
   expect(await call("PUT", "/config/s-value", { compatibility: "full" })).toEqual([200, { compatibility: "FULL" }]);
