@@ -1,7 +1,9 @@
 import { MillraceError } from "../../common/errors.js";
 import { compileRow } from "../../sql/evaluate/compile.js";
 import type { JoinStep } from "../../sql/plan/step.js";
+import { hasRegistrySchema } from "../../sql/planner/formats.js";
 import {
+  answerPartition,
   ForeignKeyResponse,
   ForeignKeyRight,
   ForeignKeySubscribe,
@@ -44,7 +46,10 @@ export function buildForeignKeyJoin(step: JoinStep, left: Built, right: Built, c
   let subscriptions = nodes.subscribe;
   if (!onePartition) {
     subscriptions = `${id}-subscription-registration`;
-    const format = internalFormat(subscriptionSchema(fk, leftKey), keySerde(step.formats.right.key, step.right.schema, registry));
+    // As the right table's topic writes its keys, or as it was repartitioned.
+    const info = step.formats.right.key;
+    const key = hasRegistrySchema(info.format) ? undefined : keySerde(info, step.right.schema, registry);
+    const format = internalFormat(subscriptionSchema(fk, leftKey), key);
     topology.addSink({ name: `${subscriptions}-sink`, topic: subscriptions, internal: true, format }, [nodes.subscribe]);
     topology.addSource({ name: subscriptions, topic: subscriptions, internal: true, format });
     topology.copartition([...right.sources, subscriptions]);
@@ -60,8 +65,8 @@ export function buildForeignKeyJoin(step: JoinStep, left: Built, right: Built, c
   if (!onePartition) {
     const topic = `${id}-subscription-response`;
     const schema = responseSchema(fk, leftKey, step.right.schema);
-    const format = internalFormat(schema, keySerde(step.formats.left.key, step.left.schema, registry));
-    topology.addSink({ name: `${topic}-sink`, topic, internal: true, format }, responses);
+    const format = internalFormat(schema);
+    topology.addSink({ name: `${topic}-sink`, topic, internal: true, format, partitionOf: answerPartition(leftKeys) }, responses);
     topology.addSource({ name: topic, topic, internal: true, format });
     topology.copartition([...left.sources, topic]);
     responses = [topic];

@@ -16,6 +16,7 @@ import type {
   SourceStep,
   WindowSpec,
 } from "../../sql/plan/step.js";
+import { hasRegistrySchema } from "../../sql/planner/formats.js";
 import { Aggregate } from "../../streams/processor/aggregate.js";
 import { SessionAggregate, sessionSchema } from "../../streams/processor/session-aggregate.js";
 import {
@@ -76,8 +77,8 @@ export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wa
 }
 
 function buildJoin(step: JoinStep, context: BuildContext, wanted: Wanted): Built {
-  const left = buildStep(step.left, context, { old: step.step === "table-table-join" || step.step === "foreign-key-join" });
-  const right = buildStep(step.right, context, { old: step.step !== "stream-stream-join" });
+  const left = buildSide("left", step, context);
+  const right = buildSide("right", step, context);
   switch (step.step) {
     case "table-table-join":
       return buildTableJoin(step, left, right, context);
@@ -88,6 +89,30 @@ function buildJoin(step: JoinStep, context: BuildContext, wanted: Wanted): Built
     case "foreign-key-join":
       return buildForeignKeyJoin(step, left, right, context, wanted);
   }
+}
+
+/**
+ * A side of a join. Bytes of keys whose schemas stand in the registry hold a schema's id, so equal keys of two topics may lie in
+ * different partitions: both sides then pass through topics of the query's own, whose keys have one encoding.
+ */
+function buildSide(side: "left" | "right", step: JoinStep, context: BuildContext): Built {
+  const from = step[side];
+  const table = step.step !== "stream-stream-join" && (side === "right" || step.step !== "stream-table-join");
+  const registryKey = (s: "left" | "right") => hasRegistrySchema(step.formats[s].key.format);
+  // A foreign key's subscriptions go where the right rows lie; answers find their way back by themselves.
+  const apart =
+    !context.onePartition &&
+    (step.step === "foreign-key-join" ? side === "right" && registryKey("right") : registryKey("left") || registryKey("right"));
+  const done = from.step === "select-key" && from.repartition !== undefined;
+  const built = buildStep(from, context, { old: table && !apart });
+  if (!apart || done || built.window !== undefined) return built;
+  const id = `${step.id}-${side}`;
+  const moved = repartition(id, from.schema, built, context.topology, false);
+  if (!table) return moved;
+  const store = `${id}-Materialize`;
+  context.topology.addStore({ name: store, kind: "key-value", schema: from.schema, changelog: { type: "own" } });
+  context.topology.addProcessor(store, () => new MaterializeTable(store, from.schema.key.length), moved.parents, [store]);
+  return { ...moved, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
 }
 
 function buildSource(step: SourceStep, { topology, needed, registry, timestampRequired }: BuildContext, wanted: Wanted): Built {
@@ -207,7 +232,8 @@ function buildSelectKey(step: SelectKeyStep, context: BuildContext): Built {
   const built: Built = { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: source.sources };
   if (!step.repartition) return { ...built, keyIsRecord: true };
   if (context.onePartition) return built;
-  const key = keySerde(step.repartition.formats.key, step.schema, registry);
+  const { key: info } = step.repartition.formats;
+  const key = hasRegistrySchema(info.format) ? undefined : keySerde(info, step.schema, registry);
   return repartition(step.id, step.schema, built, topology, false, key);
 }
 

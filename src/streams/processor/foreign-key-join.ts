@@ -27,24 +27,29 @@ const UNSUBSCRIBE = 2;
 const LEFT_DELETED = 3;
 
 const integer = { base: "INTEGER" } as const;
+const partitionField: SqlField = { name: "LEFT_PARTITION", type: integer };
 
-/** `[foreign key, ...left key, what]` */
+/** `[foreign key, ...left key, what, the left row's partition]` */
 export function subscriptionSchema(foreignKey: SqlField, leftKey: readonly SqlField[]): StoreSchema {
-  return { key: [foreignKey], value: [...named("LEFT", leftKey), { name: "WHAT", type: integer }] };
+  return { key: [foreignKey], value: [...named("LEFT", leftKey), { name: "WHAT", type: integer }, partitionField] };
 }
 
-/** `[...left key, foreign key, what, there is a right row, ...right columns]` */
+/** Behind the left key: foreign key, what, whether there is a right row, the left row's partition; then the right row. */
+const ANSWER_COLUMNS = 4;
+
+/** `[...left key, foreign key, what, there is a right row, the left row's partition, ...right columns]` */
 export function responseSchema(foreignKey: SqlField, leftKey: readonly SqlField[], right: StoreSchema): StoreSchema {
-  const value: SqlField[] = [foreignKey, { name: "WHAT", type: integer }, { name: "FOUND", type: { base: "BOOLEAN" } }];
+  const value: SqlField[] = [foreignKey, { name: "WHAT", type: integer }, { name: "FOUND", type: { base: "BOOLEAN" } }, partitionField];
   return { key: leftKey, value: [...value, ...named("RIGHT", [...right.key, ...right.value])] };
 }
 
 /**
  * The subscribers of each foreign key as a list through the store, so that neither adding nor removing one costs more the more there
- * are: `[foreign key, ...left key] → [...next left key, ...left key before]`; nulls for a left key are the list's beginning.
+ * are: `[foreign key, ...left key] → [...next left key, ...left key before, the left row's partition]`; nulls for a left key are the
+ * list's beginning.
  */
 export function subscribersSchema(foreignKey: SqlField, leftKey: readonly SqlField[]): StoreSchema {
-  return { key: [foreignKey, ...named("LEFT", leftKey)], value: [...named("NEXT", leftKey), ...named("BEFORE", leftKey)] };
+  return { key: [foreignKey, ...named("LEFT", leftKey)], value: [...named("NEXT", leftKey), ...named("BEFORE", leftKey), partitionField] };
 }
 
 function named(prefix: string, columns: readonly SqlField[]): SqlField[] {
@@ -62,11 +67,13 @@ export interface SubscribeOptions {
 export class ForeignKeySubscribe implements Processor {
   private next!: Processor;
   private foreignKey!: (row: Row) => unknown;
+  private partition = 0;
 
   constructor(private readonly options: SubscribeOptions) {}
 
   init(context: ProcessorContext): void {
     this.next = context.next;
+    this.partition = context.partition;
     this.foreignKey = this.options.foreignKey(context);
   }
 
@@ -87,7 +94,7 @@ export class ForeignKeySubscribe implements Processor {
   }
 
   private tell(foreignKey: unknown, key: Row, what: number, timestamp: number): void {
-    const row: Row = [foreignKey, ...key.slice(0, this.options.leftKeys), what, timestamp, null, null, null, null];
+    const row: Row = [foreignKey, ...key.slice(0, this.options.leftKeys), what, this.partition, timestamp, null, null, null, null];
     this.next.process(row, row, null, timestamp);
   }
 }
@@ -126,10 +133,11 @@ export class ForeignKeySubscription implements Processor {
     const foreignKey = row[0];
     const leftKey = row.slice(1, 1 + options.leftKeys);
     const what = row[1 + options.leftKeys] as number;
+    const partition = row[2 + options.leftKeys] as number;
     let found: Row | null = null;
     let time = timestamp;
     if (foreignKey !== null) {
-      if (what === SUBSCRIBE || what === SUBSCRIBE_OR_NULL) subscribers.add(foreignKey, leftKey, timestamp);
+      if (what === SUBSCRIBE || what === SUBSCRIBE_OR_NULL) subscribers.add(foreignKey, leftKey, partition, timestamp);
       else subscribers.remove(foreignKey, leftKey, timestamp);
       if (what === UNSUBSCRIBE) return;
       found = right.get([foreignKey]);
@@ -139,7 +147,7 @@ export class ForeignKeySubscription implements Processor {
       }
     }
     if (found === null && what === SUBSCRIBE) return;
-    const answer = this.answer(leftKey, foreignKey, what, what === LEFT_DELETED ? null : found, time);
+    const answer = this.answer(leftKey, foreignKey, what, partition, what === LEFT_DELETED ? null : found, time);
     this.next.process(answer, answer, null, time);
   }
 }
@@ -162,12 +170,12 @@ export class ForeignKeyRight implements Processor {
 
   process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
     const foreignKey = key[0];
-    const keys = this.subscribers.of(foreignKey);
-    keys.sort((a, b) => compareRows(a, b, a.length));
+    const all = this.subscribers.of(foreignKey);
+    all.sort((a, b) => compareRows(a.leftKey, b.leftKey, a.leftKey.length));
     const { sourceTime } = this.context;
-    for (const leftKey of keys) {
+    for (const { leftKey, partition } of all) {
       this.context.sourceTime = sourceTime;
-      const answer = this.answer(leftKey, foreignKey, SUBSCRIBE_OR_NULL, row, timestamp);
+      const answer = this.answer(leftKey, foreignKey, SUBSCRIBE_OR_NULL, partition, row, timestamp);
       this.next.process(answer, answer, null, timestamp);
     }
   }
@@ -208,7 +216,7 @@ export class ForeignKeyResponse implements Processor {
     }
     if (row[leftKeys + 1] === LEFT_DELETED || !same([this.foreignKey(left)], [foreignKey])) return;
     if (this.left.sourceTime > this.context.sourceTime) this.context.sourceTime = this.left.sourceTime;
-    const at = leftKeys + 3;
+    const at = leftKeys + ANSWER_COLUMNS;
     const right = row[leftKeys + 2] === true ? row.slice(at, at + rightColumns) : null;
     if (right === null && !leftJoin) {
       this.next.process(key.slice(0, leftKeys), null, null, timestamp);
@@ -220,18 +228,25 @@ export class ForeignKeyResponse implements Processor {
   }
 }
 
-type Answer = (leftKey: Row, foreignKey: unknown, what: number, right: Row | null, timestamp: number) => Row;
+/** Where an answer's partition stands: it goes back to where the left row lies, however that topic is partitioned. */
+export function answerPartition(leftKeys: number): (row: Row) => number {
+  return (row) => row[leftKeys + 3] as number;
+}
+
+type Answer = (leftKey: Row, foreignKey: unknown, what: number, partition: number, right: Row | null, timestamp: number) => Row;
 
 function answerMaker({ leftKeys, rightColumns }: AnswerOptions): Answer {
-  const empty = rowMaker(leftKeys + 3 + rightColumns + PSEUDO_COLUMNS);
-  return (leftKey, foreignKey, what, right, timestamp) => {
+  const first = leftKeys + ANSWER_COLUMNS;
+  const empty = rowMaker(first + rightColumns + PSEUDO_COLUMNS);
+  return (leftKey, foreignKey, what, partition, right, timestamp) => {
     const row = empty();
     for (let i = 0; i < leftKeys; i++) row[i] = leftKey[i];
     row[leftKeys] = foreignKey;
     row[leftKeys + 1] = what;
     row[leftKeys + 2] = right !== null;
-    if (right !== null) for (let i = 0; i < rightColumns; i++) row[leftKeys + 3 + i] = right[i];
-    row[leftKeys + 3 + rightColumns] = timestamp;
+    row[leftKeys + 3] = partition;
+    if (right !== null) for (let i = 0; i < rightColumns; i++) row[first + i] = right[i];
+    row[first + rightColumns] = timestamp;
     return row;
   };
 }
@@ -246,18 +261,18 @@ class Subscribers {
     this.nobody = new Array(leftKeys).fill(null);
   }
 
-  add(foreignKey: unknown, leftKey: Row, timestamp: number): void {
+  add(foreignKey: unknown, leftKey: Row, partition: number, timestamp: number): void {
     const { store, nobody } = this;
     const first = this.next(store.get([foreignKey, ...nobody]));
     const key: Row = [foreignKey, ...leftKey];
     if (store.get(key) !== null) return;
-    store.putCurrent(this.entry(key, first, nobody), timestamp, -1);
+    store.putCurrent(this.entry(key, first, nobody, partition), timestamp, -1);
     if (first !== undefined) {
       const firstKey: Row = [foreignKey, ...first];
-      const second = this.next(store.get(firstKey));
-      store.putCurrent(this.entry(firstKey, second, leftKey), timestamp, -1);
+      const entry = store.get(firstKey)!;
+      store.putCurrent(this.entry(firstKey, this.next(entry), leftKey, this.partition(entry)), timestamp, -1);
     }
-    this.write(foreignKey, nobody, leftKey, nobody, timestamp);
+    this.write(foreignKey, nobody, leftKey, nobody, null, timestamp);
   }
 
   remove(foreignKey: unknown, leftKey: Row, timestamp: number): void {
@@ -270,18 +285,25 @@ class Subscribers {
     if (before[0] === null && next === undefined) store.put([foreignKey, ...this.nobody], null, timestamp, -1);
     else {
       const previous = store.get([foreignKey, ...before])!;
-      this.write(foreignKey, before, next, previous.slice(1 + 2 * leftKeys, 1 + 3 * leftKeys), timestamp);
+      this.write(foreignKey, before, next, previous.slice(1 + 2 * leftKeys, 1 + 3 * leftKeys), this.partition(previous), timestamp);
     }
-    if (next !== undefined) this.write(foreignKey, next, this.next(store.get([foreignKey, ...next])), before, timestamp);
+    if (next === undefined) return;
+    const following = store.get([foreignKey, ...next])!;
+    this.write(foreignKey, next, this.next(following), before, this.partition(following), timestamp);
   }
 
-  of(foreignKey: unknown): Row[] {
-    const keys: Row[] = [];
-    for (let key = this.next(this.store.get([foreignKey, ...this.nobody])); key !== undefined; ) {
-      keys.push(key);
-      key = this.next(this.store.get([foreignKey, ...key]));
+  of(foreignKey: unknown): { leftKey: Row; partition: number }[] {
+    const all: { leftKey: Row; partition: number }[] = [];
+    for (let leftKey = this.next(this.store.get([foreignKey, ...this.nobody])); leftKey !== undefined; ) {
+      const entry = this.store.get([foreignKey, ...leftKey])!;
+      all.push({ leftKey, partition: this.partition(entry)! });
+      leftKey = this.next(entry);
     }
-    return keys;
+    return all;
+  }
+
+  private partition(entry: Row): number | null {
+    return entry[1 + 3 * this.leftKeys] as number | null;
   }
 
   private next(entry: Row | null): Row | undefined {
@@ -289,12 +311,12 @@ class Subscribers {
     return entry === null || entry[1 + leftKeys] === null ? undefined : entry.slice(1 + leftKeys, 1 + 2 * leftKeys);
   }
 
-  private write(foreignKey: unknown, leftKey: Row, next: Row | undefined, before: Row, timestamp: number): void {
+  private write(foreignKey: unknown, leftKey: Row, next: Row | undefined, before: Row, partition: number | null, timestamp: number): void {
     const key: Row = [foreignKey, ...leftKey];
-    this.store.put(key, this.entry(key, next, before), timestamp, -1);
+    this.store.put(key, this.entry(key, next, before, partition), timestamp, -1);
   }
 
-  private entry(key: Row, next: Row | undefined, before: Row): Row {
-    return [...key, ...(next ?? this.nobody), ...before, null, null, null, null, null];
+  private entry(key: Row, next: Row | undefined, before: Row, partition: number | null): Row {
+    return [...key, ...(next ?? this.nobody), ...before, partition, null, null, null, null, null];
   }
 }

@@ -53,7 +53,9 @@ export class SinkProcessor implements Processor {
       const partition =
         targets.length === 1
           ? 0
-          : partitionFor(keyEnd === NULL_KEY ? null : this.key.subarray(0, keyEnd), targets.length, context.partition);
+          : spec.partitionOf !== undefined && row !== null
+            ? spec.partitionOf(row)
+            : partitionFor(keyEnd === NULL_KEY ? null : this.key.subarray(0, keyEnd), targets.length, context.partition);
       builder = targets[partition]!.open();
       builder.beginRecord(time);
       if (keyEnd === NULL_KEY) builder.nullKey();

@@ -33,6 +33,8 @@ export interface SinkSpec {
   readonly internal?: boolean;
   readonly format: RecordFormat;
   readonly timestampOf?: (row: Row) => number;
+  /** The partition that a row goes to; by its key's bytes if absent. */
+  readonly partitionOf?: (row: Row) => number;
   /** Internal topics: carries `old` beside the row. */
   readonly changes?: boolean;
   /** No topic: rows go to the query's subscribers alone. `format` then only names the columns. */
