@@ -8,7 +8,10 @@ export class Planner {
   metastore = Metastore.empty;
   private queries = 0;
 
-  constructor(private readonly topics?: Readonly<Record<string, number>>) {}
+  constructor(
+    private readonly topics?: Readonly<Record<string, number>>,
+    private readonly inferred?: PlanContext["inferred"],
+  ) {}
 
   run(sql: string): PlannedStatement[] {
     return parse(sql).map((parsed) => {
@@ -17,6 +20,7 @@ export class Planner {
         functions: builtInFunctions,
         properties: {},
         nextQueryId: (prefix) => `${prefix}_${this.queries++}`,
+        ...(this.inferred ? { inferred: this.inferred } : {}),
         ...(this.topics ? { topicPartitions: (topic: string) => this.topics![topic] } : {}),
       };
       const planned = planStatement(parsed, context);

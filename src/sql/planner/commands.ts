@@ -68,18 +68,27 @@ export function defineSource(statement: CreateSource, text: string, context: Pla
   );
 }
 
-/** A source in use may gain columns at its end; what is there stays. */
+/** A source in use may gain columns at the end; what is there stays in its place. */
 function checkReplaceable(old: DataSource, source: DataSource): void {
-  const lost = old.columns.filter(
-    (c) => !source.columns.some((d) => d.name === c.name && d.role === c.role && sameSqlType(c.type, d.type)),
-  );
-  const shown = lost.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}${c.role === "key" ? " KEY" : ""}`);
-  if (lost.length > 0)
-    throw refused(
-      `Cannot replace ${old.kind} '${old.name}': the following columns are changed, missing or reordered: [${shown.join(", ")}]`,
+  const no = (what: string, from: string, to: string, why = "") =>
+    refused(`Cannot upgrade data source: DataSource '\`${old.name}\`' has ${what} = ${from} which is not upgradeable to ${to}.${why}`);
+  const moved = (["key", "value", "headers"] as const).flatMap((role) => {
+    const now = source.columns.filter((c) => c.role === role);
+    const then = old.columns.filter((c) => c.role === role);
+    return then.filter((c, i) => now[i]?.name !== c.name || !sameSqlType(now[i].type, c.type));
+  });
+  if (moved.length > 0)
+    throw no(
+      "schema",
+      columnsText(old.columns),
+      columnsText(source.columns),
+      ` (The following columns are changed, missing or reordered: [${columnsText(moved)}])`,
     );
-  if (old.topic !== source.topic)
-    throw refused(`Cannot replace ${old.kind} '${old.name}': its topic is ${old.topic} and cannot become ${source.topic}`);
+  if (old.topic !== source.topic) throw no("topic", old.topic, source.topic);
+}
+
+function columnsText(columns: readonly SourceColumn[]): string {
+  return columns.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}${c.role === "key" ? " KEY" : ""}`).join(", ");
 }
 
 export function defineAs(statement: CreateAs, text: string, context: PlanContext): PlannedStatement {

@@ -1,5 +1,5 @@
 import { MillraceError } from "../../common/errors.js";
-import { formatSqlType, sameSqlType } from "../../data/sql-type.js";
+import { formatSqlType, type SqlField, sameSqlType } from "../../data/sql-type.js";
 import { coerce } from "../analyzer/expression.js";
 import { qualifyQuery } from "../analyzer/query.js";
 import { wideningSteps } from "../analyzer/types.js";
@@ -8,9 +8,9 @@ import type { CreateAs, Position, Properties, Query } from "../parser/ast.js";
 import type { TopicRequest } from "../plan/command.js";
 import type { FormatInfo, Formats, QueryPlan, SinkStep, TimestampColumn } from "../plan/step.js";
 import { PLAN_VERSION } from "../plan/step.js";
-import { checkTimestamp, missingTimestamp } from "./create-source.js";
-import { checkColumns, checkFormat, keyFormat, valueFormat, withKeyName } from "./formats.js";
-import type { PlanContext } from "./plan-statement.js";
+import { bare, checkTimestamp, missingTimestamp } from "./create-source.js";
+import { canUnwrap, checkColumns, checkFormat, hasRegistrySchema, keyFormat, valueFormat, withKeyName } from "./formats.js";
+import type { PlanContext, SchemaNeed, SchemaSide } from "./plan-statement.js";
 import { type PlannedQuery, planQuery } from "./query.js";
 import { valueColumns } from "./relation.js";
 import { defaults } from "./settings.js";
@@ -43,6 +43,9 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
     throw refused("The projection contains no columns.");
   if (schema.value.length === 0) throw refused("The projection contains no value columns.");
   const formats = withKeyName(sinkFormats(properties, relation.formats, schema, context), schema.key, statement.name);
+  const { key, value } = context.inferred ?? {};
+  checkRegistered(schema.key, key && canUnwrap.has(formats.key.format) ? bare(key, "ROWKEY") : key, true);
+  checkRegistered(schema.value, value && properties.boolean("WRAP_SINGLE_VALUE") === false ? bare(value, "ROWVAL") : value, false);
   const left = query.sources[0]!.source;
   if (timestamp) checkTimestamp(timestamp, [...schema.key, ...schema.value]);
   const keyInValue = schema.key.length > 0 && query.sources.some((s) => s.source.keyInValue);
@@ -83,6 +86,36 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
     topic,
     plan: { version: PLAN_VERSION, queryId: id, sources: query.sources.map((s) => s.source.name), sink: statement.name, root: sink },
   };
+}
+
+/** The schemas that KEY_SCHEMA_ID and VALUE_SCHEMA_ID name: the query's columns must be among theirs. */
+export function sinkSchemaNeed(statement: CreateAs, context: PlanContext): SchemaNeed | null {
+  const properties = new WithProperties(statement.properties, "sink");
+  const from = context.metastore.source(statement.query.from.name)?.formats;
+  const need = (side: "KEY" | "VALUE"): SchemaSide | null => {
+    const { schemaId, fullSchemaName } = properties.formatProperties(side);
+    const format = properties.format(side) ?? (side === "KEY" ? from?.key : from?.value)?.format;
+    if (schemaId === undefined || format === undefined || !hasRegistrySchema(format)) return null;
+    return { format, schemaId: Number(schemaId), ...(fullSchemaName === undefined ? {} : { fullSchemaName }) };
+  };
+  const [key, value] = [need("KEY"), need("VALUE")];
+  return key || value ? { topic: properties.text("KAFKA_TOPIC") ?? statement.name, key, value } : null;
+}
+
+/** @throws SQL_STATEMENT where a column is not in the registered schema, or not in its place among the others */
+function checkRegistered(columns: readonly SqlField[], registered: readonly SqlField[] | undefined, isKey: boolean): void {
+  if (!registered) return;
+  let next = 0;
+  const wrong = columns.filter((c) => {
+    const at = registered.findIndex((r, i) => i >= next && r.name === c.name && sameSqlType(r.type, c.type));
+    if (at >= 0) next = at + 1;
+    return at < 0;
+  });
+  if (wrong.length === 0) return;
+  const shown = (list: readonly SqlField[]) => list.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}${isKey ? " KEY" : ""}`).join(", ");
+  throw refused(
+    `The following ${isKey ? "key" : "value"} columns are changed, missing or reordered: [${shown(wrong)}]. Schema from schema registry is [${shown(registered)}]`,
+  );
 }
 
 function planPersistent(query: Query, sink: string, context: PlanContext, timestamp?: TimestampColumn) {

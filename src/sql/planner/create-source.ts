@@ -199,8 +199,6 @@ function withInferred(
   const declared = (role: SourceColumn["role"]) => columns.filter((c) => c.role === role);
   const from = (role: "key" | "value", fields: readonly { name: string; type: SqlType }[]) =>
     fields.map((f) => ({ name: f.name, type: f.type, role }));
-  const bare = (fields: readonly SqlField[], name: string): readonly SqlField[] =>
-    fields.length === 1 && fields[0]!.name === name ? fields : [{ name, type: { base: "STRUCT", fields } }];
   const useKey = inferred.key && declared("key").length === 0 && formats.key.format !== "NONE";
   const useValue = inferred.value && declared("value").length === 0;
   return [
@@ -208,6 +206,11 @@ function withInferred(
     ...(useValue ? from("value", wrap === false ? bare(inferred.value!, "ROWVAL") : inferred.value!) : declared("value")),
     ...declared("headers"),
   ];
+}
+
+/** The one column that a schema stands for where nothing is wrapped: a record's fields are a struct's. */
+export function bare(fields: readonly SqlField[], name: string): readonly SqlField[] {
+  return fields.length === 1 && fields[0]!.name === name ? fields : [{ name, type: { base: "STRUCT", fields } }];
 }
 
 export function missingTimestamp(column: string): MillraceError {

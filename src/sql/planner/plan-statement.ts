@@ -11,7 +11,7 @@ import type { PlannedCommand } from "../plan/command.js";
 import type { Expression } from "../plan/expression.js";
 import { type Column, PLAN_VERSION, type QueryPlan } from "../plan/step.js";
 import { alterSource, command, controlQuery, defineAs, defineSource, dropSource, planType } from "./commands.js";
-import { planInsertSelect } from "./create-as.js";
+import { planInsertSelect, sinkSchemaNeed } from "./create-as.js";
 import { sourceSchemaNeed } from "./create-source.js";
 import { planInsertValues } from "./insert-values.js";
 import { planPull } from "./pull.js";
@@ -107,7 +107,14 @@ export interface SchemaSide {
   readonly fullSchemaName?: string;
 }
 export function schemaNeeded(parsed: ParsedStatement, context: PlanContext): SchemaNeed | null {
-  return parsed.statement.kind === "create-source" ? sourceSchemaNeed(parsed.statement, context) : null;
+  switch (parsed.statement.kind) {
+    case "create-source":
+      return sourceSchemaNeed(parsed.statement, context);
+    case "create-as":
+      return sinkSchemaNeed(parsed.statement, context);
+    default:
+      return null;
+  }
 }
 
 /**

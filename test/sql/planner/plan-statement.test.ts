@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import type { PullPlan } from "../../../src/sql/planner/plan-statement.js";
+import { builtInFunctions } from "../../../src/sql/functions/built-in.js";
+import { parse } from "../../../src/sql/parser/parse.js";
+import { type PullPlan, schemaNeeded } from "../../../src/sql/planner/plan-statement.js";
 import { show } from "../outline.js";
 import { Planner, sources } from "../support.js";
 
@@ -118,4 +120,33 @@ test("custom types stand for what they name", () => {
     base: "STRUCT",
     fields: [{ name: "STREET", type: { base: "STRING" } }],
   });
+});
+
+test("columns of a query are those of the schema that its id names, in their order", () => {
+  const fields = (...names: string[]) => names.map((name) => ({ name, type: { base: name === "V" ? "STRING" : "INTEGER" } as const }));
+  const make = (...registered: string[]) => {
+    const planner = new Planner(undefined, { value: fields(...registered) });
+    planner.run(sources);
+    return planner.run("CREATE STREAM o WITH (VALUE_FORMAT='AVRO', VALUE_SCHEMA_ID=7) AS SELECT k, a, v FROM s;");
+  };
+  expect(make("A", "X", "V")).toHaveLength(1);
+  expect(() => make("V", "A")).toThrow(
+    "The following value columns are changed, missing or reordered: [`V` STRING]. Schema from schema registry is [`V` STRING, `A` INTEGER]",
+  );
+  expect(() => make("a", "V")).toThrow("changed, missing or reordered: [`A` INTEGER]");
+});
+
+test("what the registry must be asked for a query's schema ids", () => {
+  const planner = new Planner();
+  planner.run(sources);
+  const need = (sql: string) => {
+    const { metastore } = planner;
+    return schemaNeeded(parse(sql)[0]!, { metastore, functions: builtInFunctions, properties: {}, nextQueryId: (p) => p });
+  };
+  expect(need("CREATE STREAM o WITH (VALUE_FORMAT='AVRO', VALUE_SCHEMA_ID=7) AS SELECT * FROM s;")).toEqual({
+    topic: "O",
+    key: null,
+    value: { format: "AVRO", schemaId: 7 },
+  });
+  expect(need("CREATE STREAM o WITH (VALUE_FORMAT='AVRO') AS SELECT * FROM s;")).toBeNull();
 });
