@@ -68,3 +68,68 @@ it.each([
   const [actual, answer] = await call(method, url, body);
   expect([actual, answer.error_code, typeof answer.message]).toEqual([status, code, "string"]);
 });
+
+it("holds JSON and Protobuf schemas, with references and their compatibility", async () => {
+  const proto = 'syntax = "proto3";\npackage p;\n\nmessage Money {\n  int64 units = 1;\n}\n';
+  const order = 'syntax = "proto3";\npackage p;\nimport "money.proto";\nmessage Order {\n  Money price = 1;\n}\n';
+  const money = { schema: proto, schemaType: "PROTOBUF" };
+  const [, { id }] = await call("POST", "/subjects/money/versions", money);
+  const references = [{ name: "money.proto", subject: "money", version: 1 }];
+  expect(await call("POST", "/subjects/order/versions", { schema: order, schemaType: "PROTOBUF" })).toMatchObject([
+    422,
+    { error_code: 42201 },
+  ]);
+  const [status, registered] = await call("POST", "/subjects/order/versions", { schema: order, schemaType: "PROTOBUF", references });
+  expect(status).toBe(200);
+  expect(await call("GET", `/schemas/ids/${registered.id}`)).toEqual([200, { schemaType: "PROTOBUF", references, schema: order }]);
+  expect(await call("GET", "/subjects/money/versions/1/referencedby")).toEqual([200, [registered.id]]);
+  expect(await call("DELETE", "/subjects/money/versions/1")).toMatchObject([422, { error_code: 42206 }]);
+  expect(await call("POST", "/subjects/money", money)).toEqual([
+    200,
+    { subject: "money", version: 1, id, schemaType: "PROTOBUF", schema: proto },
+  ]);
+  const text = { schema: proto.replace("int64", "string"), schemaType: "PROTOBUF" };
+  expect(await call("POST", "/subjects/money/versions", text)).toMatchObject([409, { error_code: 409 }]);
+  expect(await call("POST", "/compatibility/subjects/money/versions/latest?verbose=true", text)).toMatchObject([
+    200,
+    {
+      is_compatible: false,
+      messages: [expect.stringContaining("FIELD_SCALAR_KIND_CHANGED"), expect.stringContaining("oldSchemaVersion: 1"), {}, {}],
+    },
+  ]);
+
+  const closed = (properties: object) => ({
+    schemaType: "JSON",
+    schema: JSON.stringify({ type: "object", properties, additionalProperties: false }),
+  });
+  expect((await call("POST", "/subjects/json/versions", closed({ a: { type: "string" } })))[0]).toBe(200);
+  expect((await call("POST", "/subjects/json/versions", closed({ a: { type: "string" }, b: { type: "number" } })))[0]).toBe(200);
+  expect(await call("POST", "/subjects/json/versions", closed({ a: { type: "string" } }))).toMatchObject([200, {}]);
+  expect(await call("POST", "/subjects/json/versions", closed({ a: { type: "number" } }))).toMatchObject([
+    409,
+    { message: expect.stringContaining("TYPE_CHANGED") },
+  ]);
+  expect(await call("POST", "/subjects/json/versions", { schema: "[]", schemaType: "JSON" })).toMatchObject([422, { error_code: 42201 }]);
+  expect(await call("POST", "/subjects/json/versions", { schema: "{}", schemaType: "XML" })).toMatchObject([422, {}]);
+});
+
+it("imports another registry's numbers, and refuses writes where it is read-only", async () => {
+  expect(await call("PUT", "/mode/moved", { mode: "IMPORT" })).toEqual([200, { mode: "IMPORT" }]);
+  expect(await call("POST", "/subjects/moved/versions", { schema: '{"type":"fixed","name":"F","size":7}', id: 9000, version: 5 })).toEqual([
+    200,
+    { id: 9000 },
+  ]);
+  expect(await call("GET", "/subjects/moved/versions")).toEqual([200, [5]]);
+  expect(await call("PUT", "/mode/moved", { mode: "READONLY" })).toEqual([200, { mode: "READONLY" }]);
+  expect(await call("POST", "/subjects/moved/versions", { schema: '"int"' })).toMatchObject([422, { error_code: 42205 }]);
+  expect(await call("DELETE", "/subjects/moved")).toMatchObject([422, { error_code: 42205 }]);
+  expect(await call("GET", "/mode/moved")).toEqual([200, { mode: "READONLY" }]);
+  expect(await call("DELETE", "/mode/moved")).toEqual([200, { mode: "READONLY" }]);
+  expect(await call("GET", "/mode/moved?defaultToGlobal=true")).toEqual([200, { mode: "READWRITE" }]);
+  expect(await call("DELETE", "/subjects/moved")).toEqual([200, [5]]);
+  expect(await call("DELETE", "/subjects/moved")).toMatchObject([404, { error_code: 40404 }]);
+  expect(await call("GET", "/subjects/moved/versions?deleted=true")).toEqual([200, [5]]);
+  expect(await call("GET", "/subjects?subjectPrefix=mov&deletedOnly=true")).toEqual([200, ["moved"]]);
+  expect(await call("DELETE", "/subjects/moved?permanent=true")).toEqual([200, [5]]);
+  expect(await call("GET", "/schemas/ids/9000")).toMatchObject([404, { error_code: 40403 }]);
+});
