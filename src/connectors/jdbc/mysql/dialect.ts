@@ -95,7 +95,11 @@ class MysqlSession implements Session {
 
   transact(move: Move | undefined, statements: readonly Statement[]): Promise<Failure | undefined> {
     // one after the other: a BEGIN that is sent behind a transaction that failed would commit what it had done
-    const outcome = this.last.then(() => this.run(move, statements));
+    const outcome = this.last
+      .then(() => this.run(move, statements))
+      .finally(() => {
+        for (const s of statements) s.release?.();
+      });
     this.last = outcome;
     return outcome;
   }

@@ -1,3 +1,4 @@
+import type {} from "../../../data/buffer-text.js";
 import { Decimal, type Struct, type Value } from "../../../data/schema.js";
 import type { PlanColumn } from "../dialect.js";
 import { INFINITY, inZone, MINUS_INFINITY, micros, parseInstant } from "../instant.js";
@@ -102,6 +103,42 @@ export function literalWriter(
   return (out, v) => out.quoted(typeof v === "string" ? v : toText(kind, v));
 }
 
+/** Of a NumberColumn's numbers; undefined where only their values will do. */
+export function numberWriter({ kind }: Pick<PlanColumn, "kind">, write: LiteralWriter): ((out: SqlBuffer, n: number) => void) | undefined {
+  switch (kind.kind) {
+    case "int":
+    case "interval-us":
+    case "float":
+    case "date":
+    case "time":
+    case "timestamp":
+      return write as (out: SqlBuffer, n: number) => void;
+    case "boolean":
+      return (out, n) => out.byte(n === 0 ? 48 : 49);
+    case "decimal": {
+      const { scale } = kind;
+      return scale > 0 && scale <= 15 ? (out, n) => writeSmallDecimal(out, n, scale) : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Of a SpanColumn's bytes; undefined where only their values will do. */
+export function spanWriter(
+  { kind, schema, type }: Pick<PlanColumn, "kind" | "schema" | "type">,
+  zone: TimeZone | null,
+  write: LiteralWriter,
+): ((out: SqlBuffer, bytes: Buffer, start: number, end: number) => void) | undefined {
+  if (schema.type !== "string") return undefined;
+  if (kind.kind === "string" || textTypes.has(type)) return (out, b, start, end) => out.quotedSpan(b, start, end);
+  if (kind.kind === "timestamptz" && (zone === null || type === "timestamp"))
+    return (out, b, start, end) => {
+      if (!out.utcTimestampSpan(b, start, end)) write(out, b.utf8Slice(start, end));
+    };
+  return undefined;
+}
+
 /** Whether the column's literals are also what LOAD DATA reads: numbers and quoted texts, but no hexadecimal, bits or functions. */
 export function loadable({ kind, type }: Pick<PlanColumn, "kind" | "type">): boolean {
   return (
@@ -116,10 +153,13 @@ function writeDecimal(out: SqlBuffer, value: Exclude<Value, null>): void {
   }
   const { unscaled, scale } = value;
   const n = Number(unscaled);
-  if (scale > 0 && scale <= 15 && Number.isSafeInteger(n)) {
-    if (n < 0) out.byte(45);
-    out.decimal(Math.abs(n), scale);
-  } else out.ascii(value.toString());
+  if (scale > 0 && scale <= 15 && Number.isSafeInteger(n)) writeSmallDecimal(out, n, scale);
+  else out.ascii(value.toString());
+}
+
+function writeSmallDecimal(out: SqlBuffer, n: number, scale: number): void {
+  if (n < 0) out.byte(45);
+  out.decimal(Math.abs(n), scale);
 }
 
 function instant(text: string): number | bigint {

@@ -4,7 +4,8 @@ import type { Changes } from "../changes.js";
 import type { PlanColumn, Statement, TablePlan } from "../dialect.js";
 import type { SinkSettings } from "../settings.js";
 import { zoneOf } from "../time-zone.js";
-import { type LiteralWriter, literalWriter, loadable } from "./literals.js";
+import { literalWriter, loadable } from "./literals.js";
+import { RowValues, type WrittenColumn } from "./row-values.js";
 import type { Server } from "./server.js";
 import { SqlBuffer } from "./sql-buffer.js";
 import type { MysqlTable } from "./table.js";
@@ -25,10 +26,6 @@ const CLOSE = 41;
 const SEMICOLON = 59;
 const NEWLINE = 10;
 
-interface WrittenColumn extends PlanColumn {
-  readonly quoted: Buffer;
-  readonly write: LiteralWriter;
-}
 interface ReadColumn extends WrittenColumn {
   readonly read: (ordinal: number) => unknown;
 }
@@ -44,21 +41,18 @@ export function mysqlPlan(
   table: MysqlTable,
   planned: readonly PlanColumn[],
 ): TablePlan {
-  const columns = planned.map(
-    (c): WrittenColumn => ({
-      ...c,
-      quoted: Buffer.from(quoteIdentifier(c.name)),
-      write: literalWriter(c, zoneOf(c, settings), server.vectorFunction),
-    }),
-  );
+  const columns = planned.map((c): WrittenColumn => {
+    const zone = zoneOf(c, settings);
+    return { ...c, quoted: Buffer.from(quoteIdentifier(c.name)), zone, write: literalWriter(c, zone, server.vectorFunction) };
+  });
   const keyColumns = columns.filter((c) => c.isKey);
   if (settings.insertMode === "upsert") requireUniqueKey(quoted, table, keyColumns);
   const writer = new StatementWriter(server.maxPacket);
   const insert = insertParts(server, settings, quoted, table, columns);
   const load = server.localInfile && loadsWhole(settings, table, columns) ? loadText(settings, quoted, columns) : undefined;
   let loads = load !== undefined;
-  const rows = (changes: Changes, ordinals: Int32Array) =>
-    writer.rows(insert.head, insert.tail, reading(columns, changes), changes, ordinals);
+  const values = new RowValues(columns);
+  const rows = (changes: Changes, ordinals: Int32Array) => writer.rows(insert.head, insert.tail, values, changes, ordinals);
   return {
     quotedTable: quoted,
     keyColumns,
@@ -69,7 +63,8 @@ export function mysqlPlan(
         loads = false; // what warned once (a digit rounded, a value refused) mostly does again
         return rows(changes, ordinals);
       };
-      return [{ text: load!, load: { rows: writer.lines(reading(columns, changes), changes, ordinals), count: ordinals.length, instead } }];
+      const lines = writer.lines(values, changes, ordinals);
+      return [{ text: load!, load: { rows: lines.bytes(0), count: ordinals.length, instead }, release: () => lines.giveBack() }];
     },
     delete: (changes, ordinals) => writer.deletes(quoted, reading(keyColumns, changes), changes, ordinals),
   };
@@ -140,18 +135,24 @@ class StatementWriter {
   }
 
   /** INSERTs of many rows each. */
-  rows(head: Buffer, tail: Buffer, columns: readonly ReadColumn[], changes: Changes, ordinals: Int32Array): Statement[] {
-    const out = new SqlBuffer(ordinals.length * this.rowBytes + 1024);
-    const messages: Statement[] = [];
+  rows(head: Buffer, tail: Buffer, values: RowValues, changes: Changes, ordinals: Int32Array): Statement[] {
+    const write = values.of(changes, changes.selection(ordinals));
+    const out = SqlBuffer.take(ordinals.length * this.rowBytes + 1024);
+    const tuple = (k: number) => {
+      out.byte(OPEN);
+      write(out, k);
+      out.byte(CLOSE);
+    };
+    const messages: [from: number, to: number][] = [];
     let message = 0; // where the message begins
     let statement = -1; // where the open statement begins
-    for (const i of ordinals) {
+    for (let k = 0; k < ordinals.length; k++) {
       let row = out.length;
       if (statement < 0) {
         statement = row;
         out.raw(head);
       } else out.byte(COMMA);
-      this.tuple(out, columns, changes, i);
+      tuple(k);
       if (out.length - message + tail.length > this.most && row > message) {
         // the row opens the next message: what is before it is closed in its place, and the row written again behind it
         const open = row > statement;
@@ -160,13 +161,16 @@ class StatementWriter {
           out.raw(tail);
           out.byte(SEMICOLON);
         }
-        messages.push({ text: out.bytes(message) });
+        messages.push([message, out.length]);
         message = statement = row = out.length;
         out.raw(head);
-        this.tuple(out, columns, changes, i);
+        tuple(k);
       }
       if (out.length - row + head.length + tail.length + FRAME_BYTES > this.maxPacket)
-        throw changes.refused(i, new RangeError(`the row takes ${out.length - row} bytes and max_allowed_packet allows ${this.maxPacket}`));
+        throw changes.refused(
+          ordinals[k]!,
+          new RangeError(`the row takes ${out.length - row} bytes and max_allowed_packet allows ${this.maxPacket}`),
+        );
       if (out.length - statement > INSERT_BYTES) {
         out.raw(tail);
         out.byte(SEMICOLON);
@@ -178,22 +182,22 @@ class StatementWriter {
       out.byte(SEMICOLON);
     }
     this.rowBytes = Math.min(Math.ceil((out.length / ordinals.length) * 1.1), 10_000);
-    messages.push({ text: out.bytes(message) });
-    return messages;
+    messages.push([message, out.length]);
+    // all lie in one buffer, which is free once the last is
+    const release = () => out.giveBack();
+    return messages.map(([from, to], i) => ({ text: out.bytes(from, to), ...(i === messages.length - 1 ? { release } : {}) }));
   }
 
   /** What LOAD DATA reads. */
-  lines(columns: readonly ReadColumn[], changes: Changes, ordinals: Int32Array): Buffer {
-    const out = new SqlBuffer(ordinals.length * this.rowBytes + 1024);
+  lines(values: RowValues, changes: Changes, ordinals: Int32Array): SqlBuffer {
+    const write = values.of(changes, changes.selection(ordinals));
+    const out = SqlBuffer.take(ordinals.length * this.rowBytes + 1024);
     for (let k = 0; k < ordinals.length; k++) {
-      for (let c = 0; c < columns.length; c++) {
-        if (c > 0) out.byte(COMMA);
-        this.value(out, columns[c]!, changes, ordinals[k]!);
-      }
+      write(out, k);
       out.byte(NEWLINE);
     }
     this.rowBytes = Math.min(Math.ceil((out.length / ordinals.length) * 1.1), 10_000);
-    return out.bytes(0);
+    return out;
   }
 
   /** One UPDATE a row, all in one message: there is no statement that both databases take for many. */
@@ -253,15 +257,6 @@ class StatementWriter {
     return messages;
   }
 
-  private tuple(out: SqlBuffer, columns: readonly ReadColumn[], changes: Changes, i: number): void {
-    out.byte(OPEN);
-    for (let c = 0; c < columns.length; c++) {
-      if (c > 0) out.byte(COMMA);
-      this.value(out, columns[c]!, changes, i);
-    }
-    out.byte(CLOSE);
-  }
-
   private pairs(out: SqlBuffer, columns: readonly ReadColumn[], changes: Changes, i: number, separator: Buffer): void {
     for (let c = 0; c < columns.length; c++) {
       if (c > 0) out.raw(separator);
@@ -274,7 +269,7 @@ class StatementWriter {
   private value(out: SqlBuffer, column: ReadColumn, changes: Changes, i: number): void {
     const value = column.read(i);
     if (value === null || value === undefined) {
-      out.raw(NULL);
+      out.null();
       return;
     }
     try {
@@ -285,7 +280,6 @@ class StatementWriter {
   }
 }
 
-const NULL = Buffer.from("NULL");
 const COMMA_SEPARATED = Buffer.from(",");
 const AND_SEPARATED = Buffer.from(" AND ");
 /** Keys of one DELETE: the optimizer looks each up in the index; its memory for that is bounded. */

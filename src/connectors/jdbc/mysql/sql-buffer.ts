@@ -1,4 +1,10 @@
 const QUOTE = 39;
+const NULL = Buffer.from("NULL");
+
+/** What waits to be used again, and how large it may be. */
+const free: SqlBuffer[] = [];
+const KEPT = 6;
+const KEPT_BYTES = 8 * 1024 * 1024;
 
 /**
  * SQL text as bytes, for sessions with `NO_BACKSLASH_ESCAPES`: in a string only the quote itself is doubled. Bytes and not a
@@ -7,6 +13,16 @@ const QUOTE = 39;
 export class SqlBuffer {
   private buffer: Buffer;
   length = 0;
+
+  /** Memory that was used before, where there is some. */
+  static take(size: number): SqlBuffer {
+    return free.pop() ?? new SqlBuffer(size);
+  }
+  /** Its bytes are no longer needed. */
+  giveBack(): void {
+    this.length = 0;
+    if (free.length < KEPT && this.buffer.length <= KEPT_BYTES) free.push(this);
+  }
 
   constructor(size = 65536) {
     this.buffer = Buffer.allocUnsafe(size);
@@ -64,6 +80,10 @@ export class SqlBuffer {
     } while (n > 0);
   }
 
+  null(): void {
+    this.raw(NULL);
+  }
+
   /**
    * `2026-01-31T12:34:56.123456Z` as `'2026-01-31 12:34:56.123456'`.
    * @returns whether it was of that shape; else nothing is written
@@ -77,6 +97,25 @@ export class SqlBuffer {
     b[at++] = QUOTE;
     for (let i = 0; i < size; i++) {
       const c = text.charCodeAt(i);
+      if ((c >= 48 && c <= 58) || c === 45 || c === 46) b[at++] = c;
+      else if (i === 10) b[at++] = 32;
+      else return false;
+    }
+    b[at++] = QUOTE;
+    this.length = at;
+    return true;
+  }
+
+  /** The same of a text's bytes. */
+  utcTimestampSpan(bytes: Buffer, start: number, end: number): boolean {
+    const size = end - start - 1;
+    if (size < 19 || size > 26 || bytes[end - 1] !== 90 || bytes[start + 10] !== 84 || bytes[start + 4] !== 45) return false;
+    this.room(size + 2);
+    const b = this.buffer;
+    let at = this.length;
+    b[at++] = QUOTE;
+    for (let i = 0; i < size; i++) {
+      const c = bytes[start + i]!;
       if ((c >= 48 && c <= 58) || c === 45 || c === 46) b[at++] = c;
       else if (i === 10) b[at++] = 32;
       else return false;
@@ -134,6 +173,24 @@ export class SqlBuffer {
     this.room(doubled.length * 3 + 1);
     at += this.buffer.write(doubled, at, "utf8");
     this.buffer[at++] = QUOTE;
+    this.length = at;
+  }
+
+  /** The same of a text's UTF-8 bytes. */
+  quotedSpan(bytes: Buffer, start: number, end: number): void {
+    const size = end - start;
+    this.room(size * 2 + 2);
+    const b = this.buffer;
+    let at = this.length;
+    b[at++] = QUOTE;
+    if (size > 64 && !bytes.subarray(start, end).includes(QUOTE)) at += bytes.copy(b, at, start, end);
+    else
+      for (let i = start; i < end; i++) {
+        const c = bytes[i]!;
+        if (c === QUOTE) b[at++] = QUOTE;
+        b[at++] = c;
+      }
+    b[at++] = QUOTE;
     this.length = at;
   }
 

@@ -172,10 +172,10 @@ const timestampType = (zoned: boolean) => ({
   cast: null,
 });
 
-/** Postgres counts µs from 2000-01-01. */
+/** Postgres counts µs from 2000-01-01, which takes those of before 1714 out of the safe integers. */
 function timestamp(a: BinaryArrays, at: number | bigint): void {
-  if (typeof at === "number") a.int64(at - 946_684_800_000_000);
-  else a.int64(at === INFINITY || at === MINUS_INFINITY ? at : at - 946_684_800_000_000n);
+  if (typeof at === "number" && at >= -8e15) a.int64(at - 946_684_800_000_000);
+  else a.int64(at === INFINITY || at === MINUS_INFINITY ? at : BigInt(at) - 946_684_800_000_000n);
 }
 
 /** An explicit cast would cut a text to `varchar(n)` silently, and `bit` means one bit: there assignment checks the length. */
