@@ -107,6 +107,13 @@ function planJoin(
       `Invalid join condition: types don't match. Got ${formatExpression(leftOn)}{${shown[0]}} = ${formatExpression(rightOn)}{${shown[1]}}.`,
     );
   }
+  if (!windows && left.kind === "stream" && (join.type === "FULL" || join.type === "RIGHT"))
+    throw refused(`${join.type === "FULL" ? "Full" : "Right"} outer joins between streams and tables are not supported.`);
+  const kindOf = ({ window }: Relation) => (window === undefined ? "not windowed" : window.type === "SESSION" ? "SESSION" : "TIME");
+  if (kindOf(left) !== kindOf(right))
+    throw refused(
+      `Incompatible windowed sources.\nLeft source: ${leftName}: ${kindOf(left)}\nRight source: ${rightName}: ${kindOf(right)}`,
+    );
   const isKey = (relation: Relation, e: ParsedExpression) => relation.keys.length === 1 && stands(relation.keys[0]!, formatExpression(e));
   const leftIsKey = isKey(left, leftOn);
   if (right.kind === "table" && !isKey(right, rightOn))
