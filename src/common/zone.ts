@@ -48,13 +48,19 @@ export function fromLocal(zone: string, local: number): number {
 
 /** Locales whose own zones have short names: in American English only America's have, the others are GMT+1 and so on. */
 const named = ["en-US", "en-GB", "en-AU", "en-NZ", "en-CA", "en-IN", "en-ZA", "en-IE"];
+const recent = [Date.UTC(2020, 0, 15), Date.UTC(2020, 6, 15)];
 const nameFormats = new Map<string, Intl.DateTimeFormat>();
 
 /** The zone's name at a time, as `PDT` or, where long, `Pacific Daylight Time`. A short one that nobody has is the long one's initials. */
 export function zoneName(zone: string, utc: number, long: boolean): string {
   if (/^(UTC|GMT|Z|(UTC|GMT)?[+-].*)$/i.test(zone)) return zone;
-  const names = named.map((locale) => nameIn(locale, zone, utc, long)).filter((name) => !/^(GMT|UTC)[+-]/.test(name));
-  if (names.length > 0) return names[0]!;
+  // a zone's names of today are its names of all times, as in Java
+  const offset = zoneOffset(zone, utc);
+  for (const time of [utc, ...recent.filter((t) => zoneOffset(zone, t) === offset)])
+    for (const locale of named) {
+      const name = nameIn(locale, zone, time, long);
+      if (!/^(GMT|UTC)[+-]/.test(name)) return name;
+    }
   const full = long ? zone : nameIn("en-US", zone, utc, true);
   return /^[A-Z][a-z]+( [A-Z][a-z]+)+$/.test(full) ? full.replace(/[^A-Z]/g, "") : zone;
 }
