@@ -110,11 +110,12 @@ await task.start(
 );
 await task.open(Array.from({ length: TURNS }, (_, partition) => ({ topic: "orders", partition })));
 
+const decoder = new SinkDecoder({ key, value, header: key }, async (_stage, error) => {
+  throw error;
+});
+
 async function sink(partition) {
   const reader = new PartitionReader({ broker });
-  const decoder = new SinkDecoder({ key, value, header: key }, async (_stage, error) => {
-    throw error;
-  });
   reader.seek("orders", partition, 0);
   for (let rows = 0; rows < SHARE; )
     for (const polled of await reader.poll(100))
