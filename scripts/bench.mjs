@@ -14,11 +14,14 @@ const shared = new Set([
   "spawned.mjs",
   "sink-support.mjs",
   "latency-writer.mjs",
+  "sql/workload.mjs",
 ]);
-const files = readdirSync(folder).filter(
-  (name) =>
-    name.endsWith(".mjs") && !shared.has(name) && !name.startsWith("_") && (wanted.length === 0 || wanted.some((w) => name.includes(w))),
-);
+const files = readdirSync(folder, { recursive: true })
+  .sort()
+  .filter(
+    (name) =>
+      name.endsWith(".mjs") && !shared.has(name) && !name.startsWith("_") && (wanted.length === 0 || wanted.some((w) => name.includes(w))),
+  );
 const rows = [];
 let failed = 0;
 for (const file of files) {
