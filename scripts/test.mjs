@@ -51,8 +51,9 @@ const files = report.testResults.filter(
 const failed = report.numFailedTests + files;
 console.log(`${report.numPassedTests} passed, ${failed} failed, ${skipped.length} skipped`);
 if (report.numPassedTests === 0) process.exit(1);
-if (process.env.CI && skipped.length) {
-  console.error("in CI every test must run");
+// The cases and recorded events of others are not part of a checkout: what needs them is named and nothing more.
+if (process.env.CI && skipped.some((name) => !name.includes("needs ../shared"))) {
+  console.error("in CI every test must run, but for those that need ../shared");
   process.exit(1);
 }
 process.exit(failed ? 1 : (run.status ?? 1));
