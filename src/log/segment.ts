@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { MillraceError } from "../common/errors.js";
+import { takeMemory } from "../protocol/batch-memory.js";
 import * as batches from "../protocol/record-batch.js";
 import { RecordCursor } from "../protocol/record-cursor.js";
 import { diskError, readFully, removeFile } from "./files.js";
@@ -270,7 +271,9 @@ export class Segment {
 
   /** Up to `length` bytes; less only at the file's end. @throws MillraceError DISK_FAILED */
   readAt(position: number, length: number): Buffer {
-    return this.readInto(Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, this.size - position))), position);
+    const bytes = Math.max(0, Math.min(length, this.size - position));
+    // of memory that a fetch's answer was sent from, where there is some
+    return this.readInto(takeMemory(bytes, bytes).subarray(0, bytes), position);
   }
 
   /** As many bytes as there is room for, in the room; less only at the file's end. @throws MillraceError DISK_FAILED */

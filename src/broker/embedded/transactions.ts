@@ -102,7 +102,9 @@ export class Transactions {
       );
     const t = this.byId.get(id) ?? (await this.addNew(id));
     while (t.ending) await t.ending.catch(() => {});
-    if (producerId >= 0 && (producerId !== t.producerId || producerEpoch !== t.epoch)) throw fenced(id, producerEpoch, t.epoch);
+    // of an id that is new here a producer may say anything, as @platformatic/kafka does
+    if (t.epoch >= 0 && producerId >= 0 && (producerId !== t.producerId || producerEpoch !== t.epoch))
+      throw fenced(id, producerEpoch, t.epoch);
     // Bumped ahead of the abort: the older producer can write nothing more, neither before nor after the markers.
     t.epoch++;
     if (t.status === "Ongoing") {

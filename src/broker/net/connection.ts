@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { giveMemory } from "../../protocol/batch-memory.js";
+import { fetch } from "../../protocol/messages/fetch.js";
 import { apiVersions } from "../../protocol/messages/metadata.js";
 import { produce } from "../../protocol/messages/produce.js";
 import { saslAuthenticate, saslHandshake } from "../../protocol/messages/sasl.js";
@@ -10,7 +11,7 @@ import type { Credentials } from "../auth/credentials.js";
 import { SaslExchange } from "../auth/sasl.js";
 import { handlers, unknownVersion } from "./apis.js";
 import type { ConnectionState, ListenerContext } from "./context.js";
-import { FrameReader } from "./frame-reader.js";
+import { FrameReader, giveFrame } from "./frame-reader.js";
 import type { Handler } from "./handler.js";
 import { UnansweredFailure } from "./handlers/produce.js";
 
@@ -97,7 +98,7 @@ export class Connection {
       .catch((error) => this.drop(error))
       .finally(() => {
         // only of produce is nothing kept: a group keeps views of its members' metadata
-        if (produces) giveMemory(frame);
+        if (produces) giveFrame(frame);
         this.underWay -= weight;
         if (this.underWay <= mostUnderWay / 2 && this.socket.isPaused()) this.socket.resume();
       });
@@ -159,8 +160,15 @@ export class Connection {
     api.response(version).write(to, message);
     const parts = to.parts();
     parts[0]!.writeInt32BE(to.length - 4, 0);
+    if (parts.length === 1) {
+      this.socket.write(parts[0]!);
+      return;
+    }
     this.socket.cork();
-    for (const part of parts) this.socket.write(part);
+    // records were read for this answer alone where they begin their memory; a part of something larger is not ours to give
+    for (const part of parts)
+      if (api === fetch && part.byteOffset === 0) this.socket.write(part, () => giveMemory(part));
+      else this.socket.write(part);
     this.socket.uncork();
   }
 

@@ -1,9 +1,19 @@
-import { takeMemory } from "../../protocol/batch-memory.js";
+import { giveMemory, takeMemory } from "../../protocol/batch-memory.js";
+import { produce } from "../../protocol/messages/produce.js";
 import { MalformedMessage } from "../../protocol/wire/wire-reader.js";
 
 const lengthBytes = 4;
 
-/** Cuts a socket's bytes into requests: an int32 length, then so many bytes. Each frame lies in memory of its own. */
+/** Gives back the memory of a frame that nobody uses any more. */
+export function giveFrame(frame: Buffer): void {
+  // a view of the socket's bytes lies behind its length at least
+  if (frame.byteOffset === 0) giveMemory(frame);
+}
+
+/**
+ * Cuts a socket's bytes into requests: an int32 length, then so many bytes. A produce request that came in one piece is a view of the
+ * socket's bytes; any other lies in memory of its own, because what it says may be kept for as long as a group lives.
+ */
 export class FrameReader {
   private readonly length = Buffer.alloc(lengthBytes);
   private lengthFilled = 0;
@@ -25,6 +35,13 @@ export class FrameReader {
         const bytes = this.length.readInt32BE(0);
         if (bytes < 0 || bytes > this.maxBytes)
           throw new MalformedMessage(`a request of ${bytes} bytes, where ${this.maxBytes} is the most: is this a client of the protocol?`);
+        if (bytes <= chunk.length - at && bytes >= 2 && chunk.readInt16BE(at) === produce.key) {
+          const whole = chunk.subarray(at, at + bytes);
+          at += bytes;
+          this.lengthFilled = 0;
+          this.take(whole);
+          continue;
+        }
         this.frame = takeMemory(bytes, bytes).subarray(0, bytes);
         this.filled = 0;
       }
