@@ -3,13 +3,16 @@ import type {} from "../../data/buffer-text.js";
 import { parseAvro } from "../../schema-registry/avro/parse.js";
 import type { SchemaClient, SchemaKind } from "../../schema-registry/client.js";
 import { RegistryError } from "../../schema-registry/errors.js";
+import { parseProtobuf } from "../../schema-registry/protobuf/parse.js";
 import type { ByteWriter } from "../../serde/byte-writer.js";
 import { generateAvroJsonScanner } from "../../serde/formats/avro/json-scanner.js";
 import { compileJsonToAvro } from "../../serde/formats/avro/json-to-avro.js";
 import { parseJson } from "../../serde/formats/json/json-text.js";
 import { skipString } from "../../serde/formats/json/scan.js";
+import { compileJsonToProto } from "../../serde/formats/protobuf/json-to-proto.js";
 import { topicNameStrategy } from "../../serde/subject-name.js";
 import { RestProxyError, restErrors } from "./errors.js";
+import { jsonValidator } from "./json-validator.js";
 import type { EmbeddedFormat } from "./media-type.js";
 import { malformed, parseSpan, skip } from "./request-scanner.js";
 
@@ -133,7 +136,8 @@ export class SchemaCoders {
 
 function coderOf(id: number, kind: SchemaKind, schema: string, references: readonly string[]): Coder {
   if (kind === "AVRO") return avroCoder(id, schema, references);
-  throw restErrors.invalidSchema(`records of ${kind} are not supported`);
+  if (kind === "PROTOBUF") return protobufCoder(id, schema, references);
+  return jsonSchemaCoder(id, schema, references);
 }
 
 /** What the registry throws as the proxy answers it. */
@@ -173,6 +177,46 @@ function avroCoder(schemaId: number, text: string, references: readonly string[]
         throw error;
       }
       return after;
+    },
+  };
+}
+
+/** A value of the file's first message. */
+function protobufCoder(schemaId: number, text: string, references: readonly string[]): Coder {
+  const [message] = parseProtobuf(text, references).messages;
+  if (!message) throw restErrors.invalidSchema("the file has no message");
+  const write = compileJsonToProto(message);
+  return {
+    schemaId,
+    read(b, p, end, out) {
+      const after = skip(b, p, end);
+      parseSpan(b, { start: p, end: after });
+      out.byte(0);
+      out.int32be(schemaId);
+      out.byte(0); // the way to the first message
+      try {
+        write(out, parseJson(b.utf8Slice(p, after)));
+      } catch (error) {
+        if (error instanceof MillraceError && error.code === "SERIALIZATION") throw restErrors.conversion("Protobuf", error.message);
+        throw error;
+      }
+      return after;
+    },
+  };
+}
+
+/** The value as it was written, once it is valid. */
+function jsonSchemaCoder(schemaId: number, text: string, references: readonly string[]): Coder {
+  const problem = jsonValidator(text, references);
+  return {
+    schemaId,
+    read(b, p, end, out) {
+      const after = skip(b, p, end);
+      const wrong = problem(parseSpan(b, { start: p, end: after }));
+      if (wrong !== undefined) throw restErrors.conversion("JSON Schema", wrong);
+      out.byte(0);
+      out.int32be(schemaId);
+      return jsonCoder.read(b, p, end, out);
     },
   };
 }

@@ -2,8 +2,11 @@ import { MillraceError } from "../../common/errors.js";
 import type {} from "../../data/buffer-text.js";
 import { parseAvro } from "../../schema-registry/avro/parse.js";
 import type { SchemaClient, SchemaKind } from "../../schema-registry/client.js";
+import { parseProtobuf } from "../../schema-registry/protobuf/parse.js";
+import { messageAt } from "../../schema-registry/protobuf/schema.js";
 import { ByteReader } from "../../serde/byte-reader.js";
 import { compileAvroToJson } from "../../serde/formats/avro/avro-to-json.js";
+import { compileProtoToJson } from "../../serde/formats/protobuf/proto-to-json.js";
 import { kindOf } from "./coders.js";
 import type { EmbeddedFormat } from "./media-type.js";
 
@@ -62,8 +65,28 @@ function reader(kind: SchemaKind, schema: string, references: readonly string[])
     case "JSON":
       return (b, start, end) => json(b.utf8Slice(start, end));
     case "PROTOBUF":
-      throw new MillraceError("UNSUPPORTED", "records of PROTOBUF are not supported");
+      return protobufReader(schema, references);
   }
+}
+
+/** Ahead of the message stands its way in the file: a count and an index on each level, a single 0 for the first message. */
+function protobufReader(schema: string, references: readonly string[]): Read {
+  const file = parseProtobuf(schema, references);
+  const readers = new Map<string, Read>();
+  const header = new ByteReader();
+  return (b, start, end) => {
+    header.set(b, start, end);
+    const depth = header.int();
+    const path = depth === 0 ? [0] : Array.from({ length: Math.min(depth, 100) }, () => header.int());
+    const key = path.join();
+    let read = readers.get(key);
+    if (!read) {
+      const message = messageAt(file, path);
+      if (!message) throw new MillraceError("DESERIALIZATION", `the schema has no message at index ${key}`);
+      readers.set(key, (read = compileProtoToJson(message)));
+    }
+    return read(b, header.position, end);
+  };
 }
 
 function json(text: string): string {

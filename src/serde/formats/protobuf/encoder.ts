@@ -185,7 +185,7 @@ function nothingOf({ type }: ProtoField): Value {
 const spare: ByteWriter[] = [];
 
 /** The length comes first, so what is inside is written apart. */
-function nested(out: ByteWriter, write: (inner: ByteWriter) => void): void {
+export function nested(out: ByteWriter, write: (inner: ByteWriter) => void): void {
   const inner = spare.pop() ?? new ByteWriter(256);
   inner.position = 0;
   write(inner);
