@@ -138,6 +138,7 @@ function refuseOverTable(matched: readonly { overTables: boolean }[], calls: rea
 }
 
 export function windowSpec(w: WindowClause, final: boolean): WindowSpec {
+  checkWindow(w);
   return {
     type: w.type,
     size: w.size.ms,
@@ -150,6 +151,24 @@ export function windowSpec(w: WindowClause, final: boolean): WindowSpec {
 
 export function unqualified(e: ParsedExpression): string {
   return formatExpression(mapNames(e, (n) => ({ ...n, qualifier: null })));
+}
+
+/** @throws SQL_STATEMENT where no window could be so, in the words of Kafka Streams */
+function checkWindow({ type, size, advance, retention, grace, at }: WindowClause): void {
+  const session = type === "SESSION";
+  if (size.ms <= 0 && !session) throw fail("Window size (sizeMs) must be larger than zero.", at);
+  if (advance && (advance.ms <= 0 || advance.ms > size.ms))
+    throw fail(
+      `Window advancement should be more than zero and less than window duration which is ${size.ms}ms, but given advancement duration is: ${advance.ms}ms.`,
+      at,
+    );
+  const late = grace?.ms ?? 0;
+  if (!retention || retention.ms >= size.ms + late) return;
+  const [store, length, name] = session ? ["session", "the session inactivity gap", "gap"] : ["window", "its window size", "size"];
+  throw fail(
+    `The retention period of the ${store} store Aggregate-Aggregate-Materialize must be no smaller than ${length} plus the grace period. Got ${name}=[${size.ms}], grace=[${late}], retention=[${retention.ms}]`,
+    at,
+  );
 }
 
 /** The name under which the select list has the group's expression, else the column's own, else a generated one. */

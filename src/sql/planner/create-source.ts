@@ -94,6 +94,10 @@ export function planCreateSource(statement: CreateSource, text: string, context:
     if (columns.findIndex((d) => d.name === c.name) !== i) throw refused(`Duplicate column names: ${c.name}`);
     if (isPseudo(c.name)) throw refused(`'${c.name}' is a reserved column name. You cannot use it as a name for a column.`);
   });
+  const headers = columns.filter((c) => c.role === "headers").map((c) => (c.headerKey == null ? "HEADERS" : `HEADER('${c.headerKey}')`));
+  headers.forEach((h, i) => {
+    if (headers.indexOf(h) !== i) throw refused(`Schema already contains a ${h} column.`);
+  });
   const plain = (c: SourceColumn) => ({ name: c.name, type: c.type });
   const keys = columns.filter((c) => c.role === "key").map(plain);
   const values = columns.filter((c) => c.role === "value").map(plain);
