@@ -31,6 +31,7 @@ export async function runRestCase(test, { functions, properties }) {
   const metrics = new Metrics();
   const broker = await EmbeddedBroker.open({ dir: join(dir, "log"), logger: silentLogger, metrics });
   const registry = await SchemaRegistry.open({ logger: silentLogger, store: new MemorySchemaStore() });
+  await registry.setCompatibility("", "NONE");
   const engine = await Engine.open({
     broker,
     registry,

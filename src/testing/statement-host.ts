@@ -54,6 +54,7 @@ export class StatementHost {
   static async open({ functions, properties, serviceId }: HostOptions): Promise<StatementHost> {
     const broker = new MemoryBroker();
     const registry = await SchemaRegistry.open({ logger: silentLogger, store: new MemorySchemaStore() });
+    await registry.setCompatibility("", "NONE"); // as of the registry that ksqlDB's tests run against
     const services: EngineServices = {
       broker: broker.asBroker(),
       registry,
