@@ -18,7 +18,6 @@ export interface ConsumerConfig {
   readonly autoCommit: boolean;
   /** ms that a read without a timeout of its own waits */
   readonly requestTimeoutMs: number;
-  readonly minBytes: number;
 }
 
 type Subscription = { readonly topics: readonly string[] } | { readonly pattern: RegExp } | undefined;

@@ -85,12 +85,27 @@ function topLevel(body: Buffer): Map<string, Span> {
   if (start === body.length) throw restErrors.unprocessable("Payload error. Request body is empty. Produce request must contain records");
   const end = scanObject(body, start, body.length, (name, p) => {
     if (!fields.has(name)) throw malformed(body, `Unrecognized field: ${name}`);
-    const after = skip(body, p, body.length);
+    const after = (name === "records" && lastListEnd(body, p)) || skip(body, p, body.length);
     spans.set(name, { start: p, end: after });
     return after;
   });
   if (skipSpace(body, end) !== body.length) throw malformed(body, "unexpected text", end);
   return spans;
+}
+
+/**
+ * Where the list at p ends if it is the body's last member, as the records of most requests are: found from behind, because walking over
+ * them twice costs a fifth of reading them. 0 where it is not; whether it is the same list, reading it tells.
+ */
+function lastListEnd(b: Buffer, p: number): number {
+  const back = (at: number) => {
+    while (at > p && b[at]! <= 0x20) at--;
+    return at;
+  };
+  if (b[p] !== 0x5b) return 0;
+  const brace = back(b.length - 1);
+  const bracket = back(brace - 1);
+  return b[brace] === 0x7d && b[bracket] === 0x5d && bracket > p ? bracket + 1 : 0;
 }
 
 /** undefined where the format needs a schema and the request has none. */
@@ -168,7 +183,7 @@ function readRecords(b: Buffer, records: Span, { keys, values, onlyPartition, co
         throw restErrors.unprocessable(`Unrecognized field: ${name}`);
     }
   };
-  scanArray(b, records.start, (p) => {
+  const last = scanArray(b, records.start, (p) => {
     hasKey = hasValue = false;
     partition = onlyPartition ?? -1;
     // `{"value":` alone, as most records begin, without a name made of it
@@ -177,6 +192,7 @@ function readRecords(b: Buffer, records: Span, { keys, values, onlyPartition, co
     added.addWritten(partition, hasKey ? keyBytes : undefined, hasValue ? valueBytes : undefined);
     return after;
   });
+  if (last !== end) throw malformed(b, "unexpected text", last);
 }
 
 const valueName = Buffer.from('{"value":');
