@@ -58,6 +58,7 @@ export function sqlFromJson(type: SqlType, json: Json | undefined, path: string)
     case "TIME":
     case "TIMESTAMP": {
       if (typeof json === "number" && Number.isInteger(json)) return json;
+      if (typeof json === "string" && /^[+-]?\d{1,15}$/.test(json)) return Number(json);
       const n =
         typeof json !== "string"
           ? undefined
