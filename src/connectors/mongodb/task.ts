@@ -94,7 +94,8 @@ export class MongoSinkTask implements SinkTask {
       if ((row & 63) !== 63) continue;
       if (writer.pending >= MOST_WAITING / 2) writer.go();
       if (writer.pending >= MOST_WAITING) {
-        await writer.room(MOST_WAITING / 2);
+        // above the half: with less, the next bulk would be sent half full before there is more
+        await writer.room(MOST_WAITING * 0.75);
         until = sliceEnd();
       } else if (performance.now() >= until) {
         await nextTurn();
