@@ -8,13 +8,16 @@ export function constant(schema: Schema, value: Value): Node {
   return { kind: "const", schema, value };
 }
 
-/** A number of up to 19 digits as the text of a column: nanoseconds since the epoch are beyond a double. */
-export function digits(column: number): Node {
+/**
+ * A number of up to 19 digits as the text of a column: nanoseconds since the epoch are beyond a double.
+ * @param slot has the same in microseconds
+ */
+export function digits(column: number, slot: number): Node {
   return {
     kind: "column",
     schema: optionalInt64,
     column,
-    text: { as: "int", repeats: true },
+    text: { as: "int", with: slot },
     decode: (b, s, e) => {
       const big = BigInt(b.toString("latin1", s, e));
       return big <= 9007199254740991n ? Number(big) : big;

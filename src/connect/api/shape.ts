@@ -41,8 +41,8 @@ export interface ColumnNode {
  */
 export type ColumnText =
   | { readonly as: "float" | "bool" | "utf8" | "decimal" | "date" | "other" }
-  /** `repeats`: at most 20 digits, the same in many rows one after the other */
-  | { readonly as: "int"; readonly repeats?: boolean }
+  /** `with`: a slot that says whether it is the text of the row before: it is while that is the same number */
+  | { readonly as: "int"; readonly with?: number }
   | { readonly as: "timestamptz-utc"; readonly fraction?: number }
   | { readonly as: "timestamp"; readonly unit: "ms" | "us" | "ns" }
   | { readonly as: "number"; readonly read: (buffer: Buffer, start: number, end: number) => number }

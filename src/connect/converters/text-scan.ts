@@ -157,24 +157,6 @@ export function putSlotText(out: Buffer, p: number, n: number): number {
   return p + out.latin1Write(slotText(n), p);
 }
 
-const absent = 255;
-
-/** Whether a text, or its absence (s is -1), is what `keepDigits` put into `kept` at k. */
-export function sameDigits(b: Buffer, s: number, e: number, kept: Buffer, k: number): boolean {
-  if (s < 0) return kept[k] === absent;
-  const n = e - s;
-  if (kept[k] !== n + 1) return false;
-  for (let i = 0; i < n; i++) if (b[s + i] !== kept[k + 1 + i]) return false;
-  return true;
-}
-
-/** Keeps a text of at most 20 bytes, behind its length plus one; a longer one is then the same as none. */
-export function keepDigits(b: Buffer, s: number, e: number, kept: Buffer, k: number): void {
-  const n = e - s;
-  kept[k] = s < 0 ? absent : n > 20 ? 0 : n + 1;
-  if (s >= 0 && n <= 20) for (let i = 0; i < n; i++) kept[k + 1 + i] = b[s + i]!;
-}
-
 /** Whether the text is decimal digits and nothing else, and surely within 64 bits: below 9 × 10^18. */
 export function onlyDigits(b: Buffer, s: number, e: number): boolean {
   if (e - s > 18 && (e - s > 19 || b[s]! > 56)) return false;

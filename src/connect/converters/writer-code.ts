@@ -7,18 +7,17 @@ export type SlowColumn = (buffer: Buffer, start: number, end: number) => Uint8Ar
 export type SlowSlot = (value: number) => Uint8Array;
 
 const room = 32;
-/** digits of a column that repeats, at most: those of 64 bits */
-const mostDigits = 20;
 /** fixed bytes from which on a part with a single number is worth keeping */
 const worthBytes = 48;
 
-/** A part of the code whose bytes are the same from row to row while these numbers and texts are. */
+/** A part of the code whose bytes are the same from row to row while the numbers of these slots are. */
 interface Repeating {
   /** where it begins in the lines */
   readonly from: number;
   readonly fixed: number;
   readonly slots: Set<number>;
-  readonly columns: Set<number>;
+  /** how many numbers and texts are written */
+  values: number;
 }
 
 /**
@@ -48,7 +47,7 @@ export class WriterCode {
    * @param fast JavaScript that writes the text [s, e); undefined where only the general way does
    */
   column(node: ColumnNode, onNull: Uint8Array | Error, slow: SlowColumn, fast: ((giveUp: string) => string) | undefined): void {
-    if (node.text.as === "int" && node.text.repeats) this.repeat().columns.add(node.column);
+    if (node.text.as === "int" && node.text.with !== undefined) this.repeat(node.text.with);
     else this.vary();
     this.flush();
     const at = `o + ${node.column * 2}`;
@@ -67,7 +66,7 @@ export class WriterCode {
 
   slot(node: SlotNode, onNull: Uint8Array | Error, slow: SlowSlot, fast: string | undefined): void {
     if (node.varies) this.vary();
-    else this.repeat().slots.add(node.slot);
+    else this.repeat(node.slot);
     this.flush();
     this.fixed += room;
     const general = `g = ${this.keep(slow)}(n); extra += g.length; if (position + need + extra > out.length) return -1; out.set(g, p); p += g.length;`;
@@ -82,7 +81,7 @@ export class WriterCode {
   template(node: TemplateNode, asBytes: (text: string) => Uint8Array, avroLength: boolean): void {
     const slots = node.parts.flatMap((part) => (typeof part === "string" ? [] : [part]));
     if (slots.some((s) => s.varies)) this.vary();
-    else for (const { slot } of slots) this.repeat().slots.add(slot);
+    else for (const { slot } of slots) this.repeat(slot);
     const most = node.parts.reduce((sum, part) => sum + (typeof part === "string" ? Buffer.byteLength(part) : 25), 0);
     // Avro's length is one byte below 64 and two below 8192
     if (avroLength) this.raw(`q = p; p += ${most < 64 ? 1 : 2};`, 2);
@@ -97,8 +96,10 @@ export class WriterCode {
 if (n < 64) { out.copyWithin(q + 1, q + 2, p); p--; out[q] = n << 1; } else { out[q] = ((n << 1) & 127) | 128; out[q + 1] = n >> 6; }`);
   }
 
-  private repeat(): Repeating {
-    return (this.repeating ??= { from: this.lines.length, fixed: this.fixed, slots: new Set(), columns: new Set() });
+  private repeat(slot: number): void {
+    const part = (this.repeating ??= { from: this.lines.length, fixed: this.fixed, slots: new Set(), values: 0 });
+    part.slots.add(slot);
+    part.values++;
   }
 
   /**
@@ -110,25 +111,18 @@ if (n < 64) { out.copyWithin(q + 1, q + 2, p); p--; out[q] = n << 1; } else { ou
     if (!part) return;
     this.flush();
     this.repeating = null;
-    const count = part.slots.size + part.columns.size;
-    if (count < 2 && this.fixed - part.fixed < worthBytes + room) return;
+    if (part.values < 2 && this.fixed - part.fixed < worthBytes + room) return;
     const code = this.lines.splice(part.from).join("\n");
-    const bytes = this.fixed - part.fixed + part.columns.size * mostDigits;
+    const bytes = this.fixed - part.fixed;
     const kept = this.keep({ bytes: Buffer.alloc(bytes), view: Buffer.alloc(0), length: 0 });
     const numbers = this.keep(new Float64Array(part.slots.size).fill(Number.POSITIVE_INFINITY));
-    const texts = this.keep(Buffer.alloc(part.columns.size * (mostDigits + 1)));
     const same: string[] = [];
     const note: string[] = [];
     [...part.slots].forEach((slot, i) => {
       same.push(`(slots[si + ${slot}] === w[${i}] || (slots[si + ${slot}] !== slots[si + ${slot}] && w[${i}] !== w[${i}]))`);
       note.push(`w[${i}] = slots[si + ${slot}];`);
     });
-    [...part.columns].forEach((column, i) => {
-      const text = `b, offsets[o + ${column * 2}], offsets[o + ${column * 2 + 1}], t, ${i * (mostDigits + 1)}`;
-      same.push(`sameDigits(${text})`);
-      note.push(`keepDigits(${text});`);
-    });
-    this.lines.push(`{ const m = ${kept}, w = ${numbers}, t = ${texts};
+    this.lines.push(`{ const m = ${kept}, w = ${numbers};
 const same = ${same.join(" && ")};
 if (same && m.length > 0) { out.set(m.view, p); p += m.length; }
 else { const from = p, before = extra;

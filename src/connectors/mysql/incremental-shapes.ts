@@ -45,7 +45,7 @@ export class IncrementalShapes {
       ts_ms: at(incrementalSlot.tsMs),
       snapshot: "incremental",
       ts_us: at(incrementalSlot.tsUs, optionalInt64),
-      ts_ns: digits(n + 1),
+      ts_ns: digits(n + 1, incrementalSlot.tsUs),
       server_id: serverId,
       file,
       pos: at(incrementalSlot.pos),
@@ -62,7 +62,7 @@ export class IncrementalShapes {
         constant(string, "r"),
         at(incrementalSlot.nowMs, optionalInt64),
         at(incrementalSlot.nowUs, optionalInt64),
-        digits(n),
+        digits(n, incrementalSlot.nowUs),
       ],
     };
     return {

@@ -67,7 +67,7 @@ export class SnapshotShapes {
         constant(string, "r"),
         { kind: "slot", schema: optionalInt64, slot: readSlot.nowMs },
         { kind: "slot", schema: optionalInt64, slot: readSlot.nowUs },
-        digits(table.columns.length),
+        digits(table.columns.length, readSlot.nowUs),
       ],
     };
     return {

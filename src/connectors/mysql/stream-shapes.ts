@@ -105,7 +105,7 @@ export class StreamShapes {
       ts_ms: at(slot.tsMs),
       snapshot: "false",
       ts_us: at(slot.tsUs, optionalInt64),
-      ts_ns: digits(rows),
+      ts_ns: digits(rows, slot.tsUs),
       server_id: at(slot.serverId),
       gtid,
       file: variant.file,
@@ -133,7 +133,7 @@ export class StreamShapes {
         constant(string, op),
         at(slot.nowMs, optionalInt64),
         at(slot.nowUs, optionalInt64),
-        digits(rows + 1),
+        digits(rows + 1, slot.nowUs),
       ],
     };
   }

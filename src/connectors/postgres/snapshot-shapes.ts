@@ -61,7 +61,7 @@ export class SnapshotShapes {
         constant(string, "r"),
         { kind: "slot", schema: optionalInt64, slot: readSlot.nowMs },
         { kind: "slot", schema: optionalInt64, slot: readSlot.nowUs },
-        digits(n),
+        digits(n, readSlot.nowUs),
       ],
     };
     return {
@@ -84,7 +84,7 @@ export class SnapshotShapes {
         snapshot: marker,
         sequence: { kind: "template", schema: optionalString, parts: ['["', { slot: readSlot.lsn }, '","', { slot: readSlot.lsn }, '"]'] },
         ts_us: { kind: "slot", schema: optionalInt64, slot: readSlot.tsUs },
-        ts_ns: digits(n + 1),
+        ts_ns: digits(n + 1, readSlot.tsUs),
       };
     const ns = BigInt(source.tsUs) * 1000n;
     return {

@@ -94,13 +94,13 @@ export class StreamDecoder {
       c.copy(buffer, end);
       end += c.length;
     }
-    buffer.write(`${Date.now()}000000`, 0, "latin1");
+    this.nowMs = Date.now();
+    buffer.write(`${this.nowMs}000000`, 0, "latin1");
     this.nsAt = 20;
     this.nsEnd = 20 + buffer.write(`${this.position.tsUs}000`, 20, "latin1");
     this.rest = Buffer.alloc(0);
     const writer = new RowWriter(block, partition, offset);
     this.batch = { buffer, at: header, end, writer };
-    this.nowMs = Date.now();
     return writer;
   }
 

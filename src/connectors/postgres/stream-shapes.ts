@@ -89,7 +89,7 @@ export class StreamShapes {
         parts: variant.first ? ['[null,"', lsn, '"]'] : ['["', { slot: slot.lastCommit }, '","', lsn, '"]'],
       },
       ts_us: at(slot.tsUs, optionalInt64),
-      ts_ns: digits(rows),
+      ts_ns: digits(rows, slot.tsUs),
       txId: at(slot.txId, optionalInt64),
       lsn: { kind: "slot", schema: optionalInt64, ...lsn },
       origin: variant.origin,
@@ -117,7 +117,7 @@ export class StreamShapes {
         constant(string, op),
         at(slot.nowMs, optionalInt64),
         at(slot.nowUs, optionalInt64),
-        digits(rows + 1),
+        digits(rows + 1, slot.nowUs),
       ],
     };
   }
