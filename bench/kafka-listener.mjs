@@ -2,7 +2,7 @@
 // heap that its start script gives it (1 GB), both on this machine, the servers in turn. acks=all: ours syncs to disk, Kafka does not.
 //   node bench/kafka-listener.mjs [rounds]      needs test/services/kafka.sh install .services/kafka
 import { spawn, spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cpuSeconds, median, newFolder, resident, spawnMillrace } from "./spawned.mjs";
 import { freePort, report } from "./support.mjs";
@@ -24,15 +24,11 @@ async function startKafka() {
     if (run.status !== 0) throw new Error(`kafka.sh ${action}: ${run.stderr}`);
   };
   call("start");
-  return {
-    name: "Apache Kafka",
-    port,
-    pid: Number(readFileSync(`${home}/instances/${port}/pid`, "utf8")),
-    stop() {
-      call("stop");
-      spawnSync("rm", ["-rf", `${home}/instances/${port}`]);
-    },
-  };
+  process.once("exit", () => {
+    call("stop");
+    rmSync(`${home}/instances/${port}`, { recursive: true, force: true });
+  });
+  return { name: "Apache Kafka", port, pid: Number(readFileSync(`${home}/instances/${port}/pid`, "utf8")) };
 }
 
 /** Standard output of a tool of Apache's. */
@@ -70,6 +66,8 @@ async function consume({ port }, topic, { count }) {
   return Number(values[4]) / Number(values[9]);
 }
 
+// ended by a signal, it takes its servers with it
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 const folder = newFolder();
 const kafka = await startKafka();
 const millrace = { name: "millrace", ...(await spawnMillrace(folder.dir)) };
@@ -109,6 +107,5 @@ try {
   console.log(`kafka listener, peak memory: ${share.toFixed(3)} of Apache Kafka's (${peaks}), at most 0.2: ${share <= 0.2 ? "yes" : "NO"}`);
 } finally {
   await millrace.stop();
-  kafka.stop();
   await folder.remove();
 }

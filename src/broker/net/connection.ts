@@ -59,6 +59,7 @@ export class Connection {
     this.state = {
       principal: options.credentials ? null : "User:ANONYMOUS",
       sasl: options.credentials ? new SaslExchange(options.credentials) : undefined,
+      refused: false,
       fetchSessions: new Map(),
     };
     const { maxRequestBytes } = options;
@@ -135,11 +136,14 @@ export class Connection {
   private async answer({ handler, version, correlationId }: Request, message: unknown): Promise<void> {
     if (message === null) return;
     this.send(handler.api, version, correlationId, message);
+    // who could not say who he is has to connect for another try
+    if (this.state.refused) this.socket.end();
     // a client that asks on without reading would have its answers pile up here
     if (this.socket.writableLength > mostUnread) await this.drained();
   }
 
   private drained(): Promise<void> {
+    if (this.gone.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         this.socket.off("drain", done);

@@ -32,6 +32,8 @@ export interface RequestContext extends ListenerContext {
 export interface ConnectionState {
   /** Who speaks: `User:name`, or null as long as nobody has authenticated where that is asked for. */
   principal: string | null;
+  /** An authentication has failed: the connection ends with the answer. */
+  refused: boolean;
   /** undefined: the listener asks for no authentication */
   readonly sasl: SaslExchange | undefined;
   /** @internal of the fetch handler */

@@ -16,6 +16,7 @@ export const saslHandlers: readonly Handler[] = [
     if (!sasl) return { errorCode: wireErrors.ILLEGAL_SASL_STATE, errorMessage: "this listener asks for no authentication" };
     const step = sasl.step(authBytes);
     if (step.principal !== undefined) connection.principal = step.principal;
+    connection.refused = step.error !== undefined;
     return step.error === undefined
       ? { authBytes: step.answer }
       : { errorCode: wireErrors.SASL_AUTHENTICATION_FAILED, errorMessage: step.error };
