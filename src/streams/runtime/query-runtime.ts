@@ -550,7 +550,8 @@ export class QueryRuntime implements QueryHandle {
     this.polling = this.broker
       .fetch({
         partitions: asked.map((q) => ({ topic: q.topic, partition: q.partition, offset: q.fetchPosition, maxBytes: 1 << 20 })),
-        maxWaitMs: LONG_POLL_MS,
+        // Waiting for an input that has nothing would keep the one whose queue is full now from being read when it is empty.
+        maxWaitMs: asked.length === this.queues.length ? LONG_POLL_MS : 0,
         minBytes: 1,
         maxBytes: 8 << 20,
         isolation: "read_committed",

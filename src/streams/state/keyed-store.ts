@@ -1,6 +1,6 @@
 import type { RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import type { Row } from "../../serde/row-serde.js";
-import { PSEUDO_COLUMNS } from "../topology/record-format.js";
+import { PSEUDO_COLUMNS, rowMaker } from "../topology/record-format.js";
 import { ByteTable, hashBytes } from "./byte-table.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { createRowCodec, type RowCodec } from "./row-codec.js";
@@ -29,6 +29,7 @@ export class KeyedStore implements KeyValueStore {
   maxTimestamp = -1;
   private readonly keyColumns: number;
   private readonly width: number;
+  private readonly emptyRow: () => Row;
   private readonly keyCodec: RowCodec;
   private readonly valueCodec: RowCodec;
   private readonly keyBytes = new ByteWriter(64);
@@ -63,6 +64,7 @@ export class KeyedStore implements KeyValueStore {
     this.keyColumns = schema.key.length;
     this.rowtime = this.keyColumns + schema.value.length;
     this.width = this.rowtime + PSEUDO_COLUMNS;
+    this.emptyRow = rowMaker(this.width);
     this.keyCodec = createRowCodec(schema.key, 0);
     this.valueCodec = createRowCodec(schema.value, this.keyColumns);
   }
@@ -316,14 +318,13 @@ export class KeyedStore implements KeyValueStore {
 
   private decode(key: Row, at: number): Row {
     const { table, reader } = this;
-    const row: Row = new Array(this.width);
+    const row = this.emptyRow();
     for (let i = 0; i < this.keyColumns; i++) row[i] = key[i];
     reader.open(table.chunkOf(at).bytes, table.keyStart(at) + table.keyLength(at));
     this.valueCodec.read(reader, row);
     this.timestamp = table.timestamp(at);
     this.sourceTime = table.sourceTime(at);
     row[this.rowtime] = this.timestamp;
-    for (let i = this.rowtime + 1; i < this.width; i++) row[i] = null;
     if (this.windowSize !== undefined) {
       const start = row[this.keyColumns - 1] as number;
       row[this.width - 2] = start;

@@ -44,6 +44,10 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
       if (start < 0) return row;
       if (window) readWindow(window, bytes, end, row, columns);
       if (keyColumns === 0) return row;
+      if (key.deserializeInto !== undefined) {
+        key.deserializeInto(topic, bytes, start, end - suffix, row, 0);
+        return row;
+      }
       const decoded = key.deserialize(topic, bytes, start, end - suffix);
       for (let i = 0; i < keyColumns; i++) row[i] = decoded[i];
       return row;
@@ -64,7 +68,10 @@ export function serdeFormat(options: SerdeFormatOptions): RecordFormat {
       let nulls = 0;
       while (nulls < keyColumns && row[nulls] === null) nulls++;
       if (nulls === keyColumns && !(keyColumns > 1 && options.keyIsRecord)) return NULL_KEY;
-      const end = key.serializeInto(topic, row.length === keyColumns ? row : row.slice(0, keyColumns), out, position);
+      const end =
+        key.serializeAt !== undefined
+          ? key.serializeAt(topic, row, 0, out, position)
+          : key.serializeInto(topic, row.length === keyColumns ? row : row.slice(0, keyColumns), out, position);
       if (end < 0 || !window) return end;
       return end + suffix > out.length ? TOO_SHORT : writeWindow(window, row, columns, out, end);
     },

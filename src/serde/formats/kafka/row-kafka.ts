@@ -11,11 +11,18 @@ interface Codec {
 
 /** Kafka's own serializers, big-endian; a size of -1 takes all bytes. */
 const codecs: Readonly<Record<string, Codec>> = {
-  INTEGER: { size: 4, write: (o, p, v) => void o.writeInt32BE(v as number, p), read: (b, p) => b.readInt32BE(p) },
+  INTEGER: { size: 4, write: writeInt, read: (b, p) => (b[p]! << 24) | (b[p + 1]! << 16) | (b[p + 2]! << 8) | b[p + 3]! },
   BIGINT: { size: 8, write: writeLong, read: readLong },
   DOUBLE: { size: 8, write: (o, p, v) => void o.writeDoubleBE(v as number, p), read: (b, p) => b.readDoubleBE(p) },
 };
 
+function writeInt(out: Buffer, p: number, value: unknown): void {
+  const n = value as number;
+  out[p] = n >> 24;
+  out[p + 1] = n >> 16;
+  out[p + 2] = n >> 8;
+  out[p + 3] = n;
+}
 function writeLong(out: Buffer, p: number, value: unknown): void {
   if (typeof value === "bigint") {
     out.writeBigInt64BE(value, p);
@@ -60,8 +67,12 @@ export class KafkaRowSerde implements RowSerde {
     return out;
   }
 
-  serializeInto(_topic: string, row: Row, out: Buffer, position: number): number {
-    const value = row[0];
+  serializeInto(topic: string, row: Row, out: Buffer, position: number): number {
+    return this.serializeAt(topic, row, 0, out, position);
+  }
+
+  serializeAt(_topic: string, row: Row, at: number, out: Buffer, position: number): number {
+    const value = row[at];
     const { codec, column } = this;
     if (value === null || value === undefined)
       throw new MillraceError("SERIALIZATION", `Column ${column.name} is null, which is no bytes at all`);
@@ -81,6 +92,14 @@ export class KafkaRowSerde implements RowSerde {
   }
 
   deserialize(_topic: string, bytes: Buffer, start: number, end: number): Row {
+    return [this.read(bytes, start, end)];
+  }
+
+  deserializeInto(_topic: string, bytes: Buffer, start: number, end: number, row: Row, at: number): void {
+    row[at] = this.read(bytes, start, end);
+  }
+
+  private read(bytes: Buffer, start: number, end: number): unknown {
     const { codec, column } = this;
     if (codec) {
       if (end - start !== codec.size)
@@ -88,9 +107,9 @@ export class KafkaRowSerde implements RowSerde {
           "DESERIALIZATION",
           `Size of data received by the deserializer is not ${codec.size}: ${end - start} bytes for column ${column.name} ${column.type.base}`,
         );
-      return [codec.read(bytes, start)];
+      return codec.read(bytes, start);
     }
-    return [column.type.base === "STRING" ? bytes.utf8Slice(start, end) : Buffer.from(bytes.subarray(start, end))];
+    return column.type.base === "STRING" ? bytes.utf8Slice(start, end) : Buffer.from(bytes.subarray(start, end));
   }
 }
 
