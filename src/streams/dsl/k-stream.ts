@@ -85,7 +85,8 @@ export class KStream<K, V> {
     });
   }
 
-  selectKey<K2>(mapper: (key: K, value: V) => K2, key?: Serde<NonNullable<K2>>): KStream<K2, V> {
+  /** The serde's type is the new key's, where one is given: a mapper may give less than that, as literals. */
+  selectKey<K2 extends S, S = K2>(mapper: (key: K, value: V) => K2, key?: Serde<NonNullable<S>>): KStream<S, V> {
     return this.other("KSTREAM-KEY-SELECT", { key, value: this.node.value }, true, (k, v, timestamp, forward) =>
       forward(mapper(k, v), v, timestamp),
     );
@@ -167,9 +168,9 @@ export class KStream<K, V> {
     return new KGroupedStream(this.graph, { ...this.node, ...given(options) }, this.rekeyed, options.name);
   }
 
-  groupBy<K2>(mapper: (key: K, value: V) => K2, options: GroupOptions<K2, V> = {}): KGroupedStream<K2, V> {
-    const selected = this.filter((key, value) => (mapper(key, value) ?? null) !== null).selectKey(mapper, options.key);
-    return new KGroupedStream<K2, V>(selected.graph, { ...selected.node, ...given(options) }, true, options.name);
+  groupBy<K2 extends S, S = K2>(mapper: (key: K, value: V) => K2, options: GroupOptions<S, V> = {}): KGroupedStream<S, V> {
+    const selected = this.filter((key, value) => (mapper(key, value) ?? null) !== null).selectKey<K2, S>(mapper, options.key);
+    return new KGroupedStream<S, V>(selected.graph, { ...selected.node, ...given(options) }, true, options.name);
   }
 
   /** With the row of a global table that `keyOf` names: no matter how either is partitioned. Records without one are dropped. */

@@ -62,9 +62,14 @@ describe("joins", () => {
   it.each(["join", "leftJoin", "outerJoin"] as const)("tables with tables: %s", async (kind) => {
     const builder = new StreamsBuilder();
     const [left, right] = [builder.table("left", texts), builder.table("right", texts)];
-    left[kind](right, (a: string | null, b: string | null) => `${a}+${b}`, { value: text, store: "joined" })
-      .toStream()
-      .to("out");
+    const joiner = (a: string | null, b: string | null) => `${a}+${b}`;
+    const kept = { value: text, store: "joined" };
+    const joins = {
+      join: () => left.join(right, joiner, kept),
+      leftJoin: () => left.leftJoin(right, joiner, kept),
+      outerJoin: () => left.outerJoin(right, joiner, kept),
+    };
+    joins[kind]().toStream().to("out");
     const driver = await TopologyTestDriver.open(builder);
     const [l, r] = [driver.input("left", texts), driver.input("right", texts)];
     await l.pipe("k", "l1");
