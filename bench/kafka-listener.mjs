@@ -72,6 +72,13 @@ const folder = newFolder();
 const kafka = await startKafka();
 const millrace = { name: "millrace", ...(await spawnMillrace(folder.dir)) };
 millrace.port = millrace.ports.kafka;
+process.once("exit", () => {
+  try {
+    process.kill(millrace.pid);
+  } catch {
+    // it has ended by itself
+  }
+});
 try {
   for (const workload of workloads) {
     const seconds = new Map();
