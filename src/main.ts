@@ -85,8 +85,10 @@ Examples:
   )
   .action(async (files: string[], given: Record<string, unknown>) => {
     const { Up } = await import("./embed/up.js");
-    const up = Up.read(files, { environment: process.env, profiles: given["profile"], envFile: given["envFile"] });
-    const flags = up.flags(settingsGiven(given), process.env);
+    const own = settingsGiven(given);
+    const cluster = (own["bootstrap.servers"] ?? process.env[variableOf("bootstrap.servers")]) !== undefined;
+    const up = Up.read(files, { environment: process.env, profiles: given["profile"], envFile: given["envFile"], cluster });
+    const flags = up.flags(own, process.env);
     if (given["dryRun"] !== true) await run(flags, up);
     else for (const line of up.report(readSettings(flags, process.env))) console.log(line);
   });

@@ -32,7 +32,7 @@ export function report(takeover: Takeover, ports: Readonly<Record<Part, number>>
     for (const note of notes) lines.push(`      ${note}`);
   }
   if (taken.length === 0) lines.push("  nothing: no image of the old stack is in it");
-  const missing = (Object.keys(standardPorts) as Part[]).filter((part) => !main.has(part));
+  const missing = (Object.keys(standardPorts) as Part[]).filter((part) => !main.has(part) && !(part === "kafka" && takeover.cluster));
   if (missing.length)
     lines.push("Here too, though the file has none of it:", ...missing.map((part) => `  ${what[part]} on ${addressOf(part)}`));
   if (takeover.topics.length) lines.push(`Topics made: ${takeover.topics.map((t) => t.name).join(", ")}`);

@@ -58,6 +58,8 @@ export interface IgnoredService {
 /** What `millrace up` makes of a compose file. */
 export interface Takeover {
   readonly file: ComposeFile;
+  /** topics are on a cluster that the settings name */
+  readonly cluster: boolean;
   readonly ports: Readonly<Partial<Record<Part, number>>>;
   readonly forwards: readonly Forward[];
   /** whether a port is published on every address */
@@ -88,8 +90,9 @@ const partOf: Readonly<Partial<Record<Role, Part>>> = {
   console: "console",
 };
 
-export function takeOver(file: ComposeFile): Takeover {
-  const made = new Builder(file);
+/** @param cluster whether topics are on a cluster that the settings name: brokers and ZooKeeper stay */
+export function takeOver(file: ComposeFile, cluster = false): Takeover {
+  const made = new Builder(file, cluster);
   for (const service of file.services) made.add(service);
   return made.finish();
 }
@@ -109,11 +112,15 @@ class Builder {
   private readonly ignored: IgnoredService[] = [];
   private open = false;
 
-  constructor(private readonly file: ComposeFile) {}
+  constructor(
+    private readonly file: ComposeFile,
+    private readonly cluster: boolean,
+  ) {}
 
   add(service: Service): void {
     const role = roleOf(service.image);
-    if (role === undefined) this.staying.push(service);
+    const stays = role === undefined || (this.cluster && (role === "zookeeper" || (role === "kafka" && !isCommandOnly(service, role))));
+    if (stays) this.staying.push(service);
     else if (role === "zookeeper")
       this.ignore(service, "there is nothing for a ZooKeeper to do: the log keeps its own topics, groups and offsets");
     else if (role === "sql-cli") this.ignore(service, this.script(service) ?? "`millrace sql` is the shell");
@@ -133,6 +140,7 @@ class Builder {
     });
     return {
       file: this.file,
+      cluster: this.cluster,
       ports: this.ports,
       forwards: this.forwards,
       open: this.open,

@@ -20,6 +20,15 @@ interface Done {
   queries: Record<string, string>;
 }
 
+export interface UpOptions {
+  readonly environment: NodeJS.ProcessEnv;
+  /** as the flags give them */
+  readonly profiles: unknown;
+  readonly envFile: unknown;
+  /** topics are on a cluster that the settings name */
+  readonly cluster: boolean;
+}
+
 /** `millrace up`: what a compose file of the old stack makes of this process. */
 export class Up {
   readonly options: Partial<MillraceOptions>;
@@ -31,13 +40,14 @@ export class Up {
   }
 
   /** @param files none: those that compose would take. @throws NOT_FOUND, CONFIG_INVALID */
-  static read(files: readonly string[], options: { environment: NodeJS.ProcessEnv; profiles: unknown; envFile: unknown }): Up {
+  static read(files: readonly string[], options: UpOptions): Up {
     return new Up(
       takeOver(
         readComposeFile(files.length ? files : usualFiles("."), options.environment, {
           ...(Array.isArray(options.profiles) ? { profiles: options.profiles.map(String) } : {}),
           ...(typeof options.envFile === "string" ? { envFile: options.envFile } : {}),
         }),
+        options.cluster,
       ),
     );
   }

@@ -185,6 +185,20 @@ services:
   expect(said).toContain("--insecure opens them without a login");
 });
 
+it("leaves brokers where topics are on a cluster", () => {
+  const yaml = `
+services:
+  zookeeper: { image: "zookeeper:3.9" }
+  broker: { image: "confluentinc/cp-kafka:7.5.0", ports: ["19092:9092"] }
+  init: { image: "confluentinc/cp-kafka:7.5.0", command: "kafka-topics --create --topic bets" }
+  connect: { image: "debezium/connect:2.7", ports: ["8083:8083"] }
+`;
+  const t = takeOver(read(yaml).file, true);
+  expect(t.stays.map((s) => s.service.name)).toEqual(["zookeeper", "broker"]);
+  expect([t.ports, t.hosts["broker:9092"], t.topics.length]).toEqual([{ connect: 8083 }, "127.0.0.1:19092", 1]);
+  expect(report(t, standardPorts, "127.0.0.1").join("\n")).not.toContain("the Kafka protocol");
+});
+
 it("puts later files over earlier ones, and finds those that compose finds", () => {
   writeFileSync(
     join(folder, "docker-compose.yml"),
