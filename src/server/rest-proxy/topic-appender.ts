@@ -1,8 +1,8 @@
 import type { Broker, ProduceResult } from "../../broker/api/broker.js";
 import { BrokerError } from "../../broker/api/errors.js";
 import type { MillraceError } from "../../common/errors.js";
+import { nextTurn } from "../../common/turn.js";
 import type { RecordHeader } from "../../data/headers.js";
-import { giveMemory } from "../../protocol/batch-memory.js";
 import { type BatchMark, RecordBatchBuilder } from "../../protocol/record-batch-builder.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { ByteWriter } from "../../serde/byte-writer.js";
@@ -71,17 +71,18 @@ export class TopicAppender {
   private async produce(): Promise<void> {
     this.producing = true;
     while (this.waiting.length > 0) {
+      // The requests that have arrived with this one are read first: else it would go alone, and they with the next.
+      await nextTurn();
       const { waiting, topic } = this;
       const batches = [...this.closed, ...this.open.filter((b): b is OpenBatch => b !== undefined && b.builder.count > 0)];
       this.waiting = [];
       this.closed = [];
       this.open = [];
       try {
-        const sent = batches.map((b) => ({ topic, partition: b.partition, batch: b.builder.take({}, 4096) }));
-        for (const { builder } of batches) if (idle.length < 64) idle.push(builder);
+        const sent = batches.map((b) => ({ topic, partition: b.partition, batch: b.builder.finish() }));
+        for (const { builder } of batches) if (idle.length < 64 && builder.buffer.length <= 2 * ownBytes) idle.push(builder);
         const results = await this.broker.produce({ acks: "all", batches: sent });
         for (const [i, batch] of batches.entries()) await this.answer(batch, results[i]!, sent[i]!.batch);
-        for (const { batch } of sent) giveMemory(batch);
         for (const { resolve } of waiting) resolve();
       } catch (error) {
         for (const { reject } of waiting) reject(error);
