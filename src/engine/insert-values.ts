@@ -2,11 +2,12 @@ import { partitionFor } from "../broker/api/partitioner.js";
 import { MillraceError } from "../common/errors.js";
 import type { RecordHeader } from "../data/headers.js";
 import { RecordBatchBuilder } from "../protocol/record-batch-builder.js";
-import type { Row } from "../serde/row-serde.js";
+import type { Row, RowSerde } from "../serde/row-serde.js";
 import { compileValue } from "../sql/evaluate/compile.js";
 import type { EvalContext } from "../sql/evaluate/context.js";
 import type { DataSource } from "../sql/metastore/data-source.js";
 import type { Expression } from "../sql/plan/expression.js";
+import { inserting } from "../sql/planner/insert-values.js";
 import type { InsertPlan } from "../sql/planner/plan-statement.js";
 import type { EngineServices } from "./services.js";
 import { type SourceSerdes, sourceSerdes } from "./source-serdes.js";
@@ -30,8 +31,10 @@ export function evaluateConstant(expression: Expression, services: EngineService
 
 /** Writes one row and resolves when it is on disk. @throws what the serde or the broker says */
 export async function insertValues(plan: InsertPlan, services: EngineServices): Promise<void> {
-  const row = [...plan.key, ...plan.value].map((e) => evaluateConstant(e, services));
-  const timestamp = plan.rowtime === null ? services.clock.now() : Number(evaluateConstant(plan.rowtime, services));
+  const [row, timestamp] = inserting(plan.source.name, () => [
+    [...plan.key, ...plan.value].map((e) => evaluateConstant(e, services)),
+    plan.rowtime === null ? services.clock.now() : Number(evaluateConstant(plan.rowtime, services)),
+  ]);
   await new RowWriter(plan.source, services).write(row, timestamp, plan.onlyKey && plan.source.kind === "table");
 }
 
@@ -56,13 +59,9 @@ export class RowWriter {
       this.prepared = true;
     }
     const keyRow = serdes.keyPositions.map((p) => row[p] ?? null);
-    const key = serdes.key === null || keyRow.every((v) => v === null) ? null : serdes.key.serialize(source.topic, keyRow);
-    const value = tombstone
-      ? null
-      : serdes.value.serialize(
-          source.topic,
-          serdes.valuePositions.map((p) => row[p] ?? null),
-        );
+    const valueRow = serdes.valuePositions.map((p) => row[p] ?? null);
+    const key = serdes.key === null || keyRow.every((v) => v === null) ? null : serialized("key", source, serdes.key, keyRow);
+    const value = tombstone ? null : serialized("value", source, serdes.value, valueRow);
     const [description] = await services.broker.describeTopics([source.topic]);
     if (!description) throw new MillraceError("SQL_STATEMENT", `Kafka topic does not exist: ${source.topic}`);
     const builder = new RecordBatchBuilder(1024);
@@ -70,6 +69,20 @@ export class RowWriter {
     const partition = partitionFor(key, description.partitions, services.clock.now());
     const [result] = await services.broker.produce({ acks: "all", batches: [{ topic: source.topic, partition, batch: builder.finish() }] });
     if (result!.error) throw result!.error;
+  }
+}
+
+/** @throws SQL_STATEMENT where its format or its schema has no such row */
+function serialized(what: string, source: DataSource, serde: RowSerde, row: Row): Buffer | null {
+  try {
+    return serde.serialize(source.topic, row);
+  } catch (error) {
+    if (!(error instanceof MillraceError)) throw error;
+    throw new MillraceError(
+      "SQL_STATEMENT",
+      `Failed to insert values into '${source.name}'. Could not serialize ${what}: [ ${row.map(String).join(" | ")} ]. ${error.message}`,
+      { cause: error, context: error.context },
+    );
   }
 }
 

@@ -1,8 +1,8 @@
-import { MillraceError } from "../../common/errors.js";
-import { formatSqlType, type SqlType, sameSqlType } from "../../data/sql-type.js";
+import { asError, MillraceError } from "../../common/errors.js";
+import { formatSqlType, type SqlField, type SqlType, sameSqlType } from "../../data/sql-type.js";
 import { analyzeExpression, coerce, fail, typeOf } from "../analyzer/expression.js";
 import { commonType, isNumeric, wideningSteps } from "../analyzer/types.js";
-import { rowSchemaOf } from "../metastore/data-source.js";
+import { type DataSource, rowSchemaOf } from "../metastore/data-source.js";
 import type { InsertValues } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
 import type { Expression } from "../plan/expression.js";
@@ -33,6 +33,30 @@ export function planInsertValues(statement: InsertValues, context: PlanContext):
   const names = statement.columns.length > 0 ? statement.columns : all.map((c) => c.name);
   const bad = names.filter((n) => headers.has(n));
   if (bad.length > 0) throw refused(`Cannot insert into HEADER columns: ${bad.join(", ")}`);
+  return inserting(source.name, () => planRow(statement, source, names, all, context));
+}
+
+/** Says into what the values were not inserted. */
+export function inserting<T>(target: string, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    const error = asError(thrown);
+    throw new MillraceError("SQL_STATEMENT", `Failed to insert values into '${target}'. ${error.message}`, {
+      cause: error.cause,
+      context: error instanceof MillraceError ? error.context : {},
+    });
+  }
+}
+
+function planRow(
+  statement: InsertValues,
+  source: DataSource,
+  names: readonly string[],
+  all: readonly SqlField[],
+  context: PlanContext,
+): InsertPlan {
+  const schema = rowSchemaOf(source);
   if (names.length !== statement.values.length)
     throw refused(
       `Expected a value for each column. Expected Columns: [${names.join(", ")}]. Got [${statement.values.map(formatExpression).join(", ")}]`,
@@ -62,9 +86,7 @@ export function planInsertValues(statement: InsertValues, context: PlanContext):
   if (source.kind === "table") {
     const missing = schema.key.filter((c) => pick(c).kind === "literal" && (pick(c) as { value: unknown }).value === null);
     if (missing.length > 0)
-      throw refused(
-        `Failed to insert values into '${source.name}'. Value for primary key column(s) ${missing.map((c) => `\`${c.name}\``).join(", ")} is required for tables`,
-      );
+      throw refused(`Value for primary key column(s) ${missing.map((c) => `\`${c.name}\``).join(", ")} is required for tables`);
   }
   const onlyKey = source.kind === "table" && statement.columns.length > 0 && !schema.value.some((c) => given.has(c.name));
   return { source, key: schema.key.map(pick), value: schema.value.map(pick), rowtime, onlyKey };

@@ -4,7 +4,7 @@ import { analyzeExpression, condition } from "../analyzer/expression.js";
 import { type QualifiedQuery, qualifyQuery } from "../analyzer/query.js";
 import { isWindowBound } from "../analyzer/scope.js";
 import type { Query } from "../parser/ast.js";
-import { namesIn } from "../parser/walk.js";
+import { namesIn, visit } from "../parser/walk.js";
 import type { Expression } from "../plan/expression.js";
 import { planSource } from "./from.js";
 import type { Bound, Bounds, KeyLookup, PlanContext, PullPlan } from "./plan-statement.js";
@@ -14,6 +14,12 @@ import { defaults } from "./settings.js";
 
 function refused(message: string): MillraceError {
   return new MillraceError("SQL_STATEMENT", message);
+}
+
+function unsupportedInPull(what: string): MillraceError {
+  return refused(
+    `Pull queries don't support ${what}. See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.`,
+  );
 }
 
 /** A query without EMIT: reads what is there. */
@@ -26,14 +32,16 @@ export function planPull(query: Query, context: PlanContext): PullPlan {
     [query.having, "HAVING"],
   ];
   for (const [there, clause] of unsupported)
-    if (there)
-      throw refused(
-        `Pull queries don't support ${clause} clauses. See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query.`,
-      );
+    if (there) throw unsupportedInPull(`${clause} clauses`);
   if (query.limit !== null && query.limit < 0)
     throw refused("Pull queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.");
   const qualified = qualifyQuery(query, context.metastore, true);
   refusePositions(qualified);
+  for (const s of qualified.select)
+    visit(s.expression, (x) => {
+      if (x.kind === "call" && context.functions.kind(x.name) === "table") throw unsupportedInPull("table functions");
+      return undefined;
+    });
   const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
   const { source } = qualified.sources[0]!;
   const relation = planSource(qualified.sources[0]!, "");

@@ -208,7 +208,7 @@ describe("queries", () => {
 describe("persistent queries", () => {
   test("a source that is read cannot be dropped; TERMINATE lets go of it", async () => {
     const wrong = await server.refused("DROP STREAM orders;");
-    expect(wrong["message"]).toContain("CTAS_BY_ITEM_1");
+    expect(wrong["message"]).toContain("read from this source: [BY_ITEM]");
     const [listed] = await server.ksql("SHOW QUERIES;");
     expect(listed!["queries"]).toMatchObject([
       {
