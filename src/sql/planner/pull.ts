@@ -31,8 +31,7 @@ export function planPull(query: Query, context: PlanContext): PullPlan {
     [query.partitionBy, "PARTITION BY"],
     [query.having, "HAVING"],
   ];
-  for (const [there, clause] of unsupported)
-    if (there) throw unsupportedInPull(`${clause} clauses`);
+  for (const [there, clause] of unsupported) if (there) throw unsupportedInPull(`${clause} clauses`);
   if (query.limit !== null && query.limit < 0)
     throw refused("Pull queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.");
   const qualified = qualifyQuery(query, context.metastore, true);
