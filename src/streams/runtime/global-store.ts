@@ -75,7 +75,7 @@ export class GlobalStore {
     const { source } = this.spec;
     const { format } = source;
     const cursor = new RecordCursor();
-    for (const { batches, from } of await this.reader.poll(POLL_MS, this.abort.signal))
+    for (const { partition, batches, from } of await this.reader.poll(POLL_MS, this.abort.signal))
       for (const batch of batches) {
         cursor.open(batch);
         while (cursor.next()) {
@@ -83,7 +83,14 @@ export class GlobalStore {
           const { bytes, keyStart, keyEnd, valueStart, valueEnd } = cursor;
           const pending = format.prepareRead(source.topic, bytes, keyStart, keyEnd, valueStart, valueEnd);
           if (pending !== undefined) await pending;
-          storeRecord(this.store, format, source.topic, cursor, source.timestampOf);
+          const error = storeRecord(this.store, format, source.topic, cursor, source.timestampOf);
+          if (error !== undefined)
+            this.logger.warn("a global table has left out a bad record", {
+              topic: source.topic,
+              partition,
+              offset: cursor.offset,
+              error: describeError(error),
+            });
         }
         this.store.applyCommit();
       }

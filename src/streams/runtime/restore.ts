@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { Broker } from "../../broker/api/broker.js";
 import { dataBatches } from "../../broker/api/reader.js";
-import { MillraceError } from "../../common/errors.js";
 import { RecordCursor } from "../../protocol/record-cursor.js";
 import type { Row } from "../../serde/row-serde.js";
 import { KeyedStore } from "../state/keyed-store.js";
@@ -91,23 +90,24 @@ export async function restoreStore(request: RestoreRequest): Promise<Restored> {
   return { store, offset: Math.max(offset, usable?.offset ?? 0), replayed };
 }
 
-/** As MaterializeTable would have taken the record: what did not decode then does not decode now. */
+/** As MaterializeTable would have taken the record: what did not decode then does not decode now, and is returned as the error that it is. */
 export function storeRecord(
   store: KeyedStore,
   format: RecordFormat,
   topic: string,
   cursor: RecordCursor,
   timestampOf: ((row: Row) => number) | undefined,
-): void {
+): unknown {
   const { bytes } = cursor;
   try {
     const row = format.readKey(topic, bytes, cursor.keyStart, cursor.keyEnd);
-    for (let i = 0; i < format.schema.key.length; i++) if (row[i] === null) return;
+    for (let i = 0; i < format.schema.key.length; i++) if (row[i] === null) return undefined;
     if (cursor.valueStart >= 0) format.readValue(topic, bytes, cursor.valueStart, cursor.valueEnd, row);
     const deleted = cursor.valueStart < 0;
     const timestamp = timestampOf === undefined || deleted ? cursor.timestamp : timestampOf(row);
     store.put(row, deleted ? null : row, timestamp, readSourceTime(cursor));
+    return undefined;
   } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
+    return error;
   }
 }
