@@ -74,6 +74,7 @@ export function exactFromConnect(value: Value, schema: Schema): string {
     return `{${[...value].map(([k, v]) => `${JSON.stringify(String(k))}:${exactFromConnect(v, schema.valueSchema!)}`).join(",")}}`;
   if (value instanceof Struct)
     return `{${schema.fields!.map((f, i) => `${JSON.stringify(f.name)}:${exactFromConnect(value.values[i] ?? null, f.schema)}`).join(",")}}`;
+  if (typeof value === "number" && !Number.isFinite(value)) return `"${value}"`; // JSON has no such numbers
   if (typeof value === "number" && schema.type === "float64") return javaDouble(value);
   if (typeof value === "number" && schema.type === "float32") return javaFloat(value);
   return typeof value === "string" ? JSON.stringify(value) : String(value);

@@ -84,7 +84,8 @@ function kafka(column: SqlField | undefined): PayloadCodec {
     },
     decode: async (bytes) => {
       const [value] = serde.deserialize("", bytes, 0, bytes.length);
-      return base === "DOUBLE" ? javaDouble(value as number) : String(value);
+      if (base !== "DOUBLE") return String(value);
+      return Number.isFinite(value) ? javaDouble(value as number) : `"${String(value)}"`;
     },
   };
 }
