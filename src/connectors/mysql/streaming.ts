@@ -49,6 +49,8 @@ export class Streaming {
   private readonly order = new TransactionOrder();
   private segments: readonly SnapshotSegment[];
   private reported: string;
+  /** of the incremental snapshots: a signal may be acted on when nothing follows it in the log */
+  private reportedState: string | null = null;
   private progressAt = 0;
   private offset: Record<string, unknown> = {};
   private pending: ((offset: Record<string, unknown>) => SourceItem)[] = [];
@@ -215,10 +217,13 @@ export class Streaming {
     this.position = this.decoder.position;
     if (this.segments.length && passed(this.segments, this.position, this.context.settings.flavor)) this.segments = [];
     const now = Date.now();
-    const quiet = items.length === 0 && now - this.progressAt >= 1000 && placeOf(this.position) !== this.reported;
+    const state = this.incremental?.state() ?? null;
+    const moved = placeOf(this.position) !== this.reported || state !== this.reportedState;
+    const quiet = items.length === 0 && now - this.progressAt >= 1000 && moved;
     if (!quiet && !items.length) return;
     writeOffset(offset, this.place());
     this.reported = placeOf(this.position);
+    this.reportedState = state;
     this.progressAt = now;
     if (quiet) items.push({ progress: true, sourcePartition: { server: this.context.settings.prefix }, sourceOffset: offset });
   }
