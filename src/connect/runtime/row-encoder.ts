@@ -45,6 +45,8 @@ export function rowEncoder(shape: RecordShape, converters: Converters): RowEncod
     );
   const fixed = constant ? encoded(undefined, 0, withTime) : undefined;
   const untimed = constant && withTime ? encoded(undefined, 0, false) : fixed;
+  /** the time that is in `fixed` */
+  let fixedTime = Number.NaN;
   const { timestampSlot, sourceTimeSlot } = shape;
   let scratch = Buffer.allocUnsafe(256);
 
@@ -82,7 +84,10 @@ export function rowEncoder(shape: RecordShape, converters: Converters): RowEncod
         const time = sourceTimeSlot === null ? Number.NaN : slots[s + sourceTimeSlot]!;
         const known = !Number.isNaN(time);
         const headers = (known ? fixed : untimed) ?? encoded(chunk, row, known);
-        if (known) writeMicros(headers.bytes, headers.timeAt, time);
+        if (known && (headers !== fixed || time !== fixedTime)) {
+          writeMicros(headers.bytes, headers.timeAt, time);
+          if (headers === fixed) fixedTime = time;
+        }
         builder.endRecordEncoded(headers.bytes);
       } catch (error) {
         builder.rollback();

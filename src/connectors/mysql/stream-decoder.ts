@@ -3,29 +3,19 @@ import { RowWriter } from "../../cdc/row-writer.js";
 import { MillraceError } from "../../common/errors.js";
 import type { SourceOffset, SourcePartition } from "../../connect/api/record.js";
 import type { SourceItem } from "../../connect/api/source.js";
-import type { BinlogEvent, RowsEvent, TableMap } from "./binlog/events.js";
-import { type ImageReader, imageReader } from "./binlog/row-images.js";
+import type { BinlogEvent, TableMap } from "./binlog/events.js";
+import { EventRows, rowBytes } from "./event-rows.js";
 import { type Gtids, parseGtids, prefixOf } from "./gtids.js";
 import type { StreamPosition } from "./offsets.js";
-import { both, carry, differ, included, lacking } from "./row-changes.js";
+import { both, carry, differ, included } from "./row-changes.js";
 import type { DecoderOptions, QueryEvent, RowsOfEvent, StreamEvents, Transaction } from "./stream-events.js";
 import { extraColumns, narrowSlots, type StreamVariant, slot, wideSlots } from "./stream-shapes.js";
 import type { StreamTable } from "./stream-table.js";
 
 const header = 48;
 
-/** How the rows of an event are read. Kept while events of the same table and columns follow each other. */
-interface Images {
-  readonly map: TableMap;
-  readonly presentBefore: Uint8Array | null;
-  readonly presentAfter: Uint8Array | null;
-  readonly before: ImageReader | null;
-  readonly after: ImageReader | null;
-  /** columns that the images lack, as `lacking` says it */
-  readonly oldLacks: string;
-  readonly newLacks: string;
-}
 const statement = /^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|XA)\b/i;
+const beginMatch = ["BEGIN", "BEGIN"] as const;
 
 /**
  * Makes chunks of rows from a binlog's events. Synchronous; it stops at a DDL statement, which the caller applies before it calls
@@ -56,14 +46,10 @@ export class StreamDecoder {
   private nowMs = 0;
   private readonly slots: number;
   private used = new Set<StreamTable>();
-  private images: Images | null = null;
+  private readonly eventRows = new EventRows();
   /** the table of the last rows, until a statement may have changed it */
   private map: TableMap | null = null;
   private table: StreamTable | null = null;
-  /** The bytes of a reader's buffer that were copied last: `shift` is from where they lay to where they lie. */
-  private copied: Buffer | null = null;
-  private copiedEnd = 0;
-  private shift = 0;
 
   constructor(
     position: StreamPosition,
@@ -82,16 +68,9 @@ export class StreamDecoder {
 
   /** How many bytes of a batch these events take. */
   bytesOf(events: readonly BinlogEvent[]): number {
-    let size = 0;
-    let buffer: Buffer | null = null;
-    let end = 0;
+    let size = rowBytes(events);
     for (const e of events)
-      if (e.kind === "rows") {
-        const { rows } = e;
-        // what lies between the rows of one buffer is copied with them
-        size += rows.end - (rows.buffer === buffer && rows.start >= end ? end : rows.start);
-        ({ buffer, end } = rows);
-      } else if (e.kind === "gtid" || e.kind === "query") size += 20;
+      if (e.kind === "gtid" || e.kind === "query") size += 20;
       else if (e.kind === "rows-query" && this.options.query) size += e.sql.length * 3;
     return size;
   }
@@ -119,7 +98,7 @@ export class StreamDecoder {
     const batch = this.batch!;
     batch.events = events;
     batch.at = 0;
-    this.copied = null;
+    this.eventRows.refill();
   }
 
   /** Decodes until the events end (true) or a DDL statement must be applied (false: see `statement`). */
@@ -233,7 +212,7 @@ export class StreamDecoder {
 
   /** False: a statement that the caller must apply. */
   private queryEvent(e: QueryEvent): boolean {
-    const m = statement.exec(e.sql);
+    const m = e.sql === "BEGIN" ? beginMatch : statement.exec(e.sql);
     if (!m) {
       if (!this.transaction) this.begin(e.header.file, e.header.position, null, e.header.timestamp * 1e6, e.header.serverId);
       this.statement = e;
@@ -296,11 +275,13 @@ export class StreamDecoder {
       if (table.captured && this.events.order) this.countOnly(e, table);
       return;
     }
-    const { writer } = this.batch!;
+    const batch = this.batch!;
+    const { writer } = batch;
     const b = writer.buffer;
-    if (rows.buffer !== this.copied || rows.end > this.copiedEnd) this.copy(rows);
-    const start = rows.start + this.shift;
-    const end = rows.end + this.shift;
+    const { eventRows } = this;
+    if (!eventRows.has(rows)) batch.end = eventRows.copy(rows, batch.events, batch.at, b, batch.end);
+    const start = rows.start + eventRows.shift;
+    const end = rows.end + eventRows.shift;
     if (table.captured && this.options.transactions && !this.begun) {
       this.begun = true;
       this.events.begin(writer, this.transaction!);
@@ -316,47 +297,12 @@ export class StreamDecoder {
     }
   }
 
-  /** Copies these rows and those that follow in the same buffer, in one piece: a copy an event costs more than the bytes between them. */
-  private copy(rows: RowsEvent): void {
-    const batch = this.batch!;
-    const { events } = batch;
-    let { end } = rows;
-    for (let i = batch.at; i < events.length; i++) {
-      const e = events[i]!;
-      if (e.kind !== "rows") continue;
-      if (e.rows.buffer !== rows.buffer || e.rows.start < end) break;
-      end = e.rows.end;
-    }
-    rows.buffer.copy(batch.writer.buffer, batch.end, rows.start, end);
-    this.copied = rows.buffer;
-    this.copiedEnd = end;
-    this.shift = batch.end - rows.start;
-    batch.end += end - rows.start;
-  }
-
-  private imagesOf(e: RowsOfEvent, n: number): Images {
-    const { images } = this;
-    const { presentBefore, presentAfter } = e.rows;
-    if (images && images.map === e.table && images.presentBefore === presentBefore && images.presentAfter === presentAfter) return images;
-    const oldLacks = presentBefore ? lacking(presentBefore, n) : "";
-    const newLacks = presentAfter ? lacking(presentAfter, n) : "";
-    return (this.images = {
-      map: e.table,
-      presentBefore,
-      presentAfter,
-      before: presentBefore && imageReader(e.table, presentBefore),
-      after: presentAfter && imageReader(e.table, presentAfter),
-      oldLacks,
-      newLacks,
-    });
-  }
-
   /** Rows that were sent before a restart still have a place in their transaction. */
   private countOnly(e: RowsOfEvent, table: StreamTable): void {
     this.begun = true;
     const { rows } = e;
     const offsets = new Int32Array(table.count * 2);
-    const { before, after } = this.imagesOf(e, table.count);
+    const { before, after } = this.eventRows.images(e, table.count);
     for (let p = rows.start; p < rows.end; ) {
       if (before) p = before(rows.buffer, p, rows.end, offsets, 0);
       if (after) p = after(rows.buffer, p, rows.end, offsets, 0);
@@ -365,7 +311,7 @@ export class StreamDecoder {
   }
 
   private inserts(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
-    const { after, newLacks: lacks } = this.imagesOf(e, table.count);
+    const { after, newLacks: lacks } = this.eventRows.images(e, table.count);
     const read = after!;
     const { writer } = this;
     const columns = table.count + extraColumns;
@@ -383,7 +329,7 @@ export class StreamDecoder {
   }
 
   private deletes(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
-    const { before, oldLacks: lacks } = this.imagesOf(e, table.count);
+    const { before, oldLacks: lacks } = this.eventRows.images(e, table.count);
     const read = before!;
     const { writer } = this;
     const columns = table.count + extraColumns;
@@ -399,7 +345,7 @@ export class StreamDecoder {
 
   private updates(e: RowsOfEvent, table: StreamTable, b: Buffer, start: number, end: number): void {
     const n = table.count;
-    const { before, after, oldLacks, newLacks: lacks } = this.imagesOf(e, n);
+    const { before, after, oldLacks, newLacks: lacks } = this.eventRows.images(e, n);
     const readOld = before!;
     const readNew = after!;
     // a column that did not change may be in the old row alone

@@ -1,3 +1,26 @@
+const high = 0x1_0000_0000;
+
+export function u32(b: Buffer, p: number): number {
+  return (b[p]! | (b[p + 1]! << 8) | (b[p + 2]! << 16)) + b[p + 3]! * 0x100_0000;
+}
+
+export function u48(b: Buffer, p: number): number {
+  return u32(b, p) + (b[p + 4]! | (b[p + 5]! << 8)) * high;
+}
+
+/** 8 bytes as a number; beyond 2^53 it loses digits. */
+export function u64(b: Buffer, p: number): number {
+  return u32(b, p) + u32(b, p + 4) * high;
+}
+
+/** Whether the bytes at [start, end) are these. */
+export function same(bytes: Uint8Array, b: Buffer, start: number, end: number): boolean {
+  const n = bytes.length;
+  if (n !== end - start) return false;
+  for (let i = 0; i < n; i++) if (bytes[i] !== b[start + i]) return false;
+  return true;
+}
+
 /** Reads the fields of one event. A field beyond its end is a RangeError, which the decoder turns into an error with the position. */
 export class Cursor {
   constructor(
@@ -35,8 +58,7 @@ export class Cursor {
 
   /** 8 bytes as a number; beyond 2^53 it loses digits. */
   u64(): number {
-    const at = this.take(8);
-    return this.b.readUInt32LE(at) + this.b.readUInt32LE(at + 4) * 4294967296;
+    return u64(this.b, this.take(8));
   }
 
   bytes(n: number): Buffer {

@@ -1,11 +1,11 @@
 import { MillraceError } from "../../../common/errors.js";
 import { hasCrc32 } from "./crc32.js";
-import { Cursor } from "./cursor.js";
+import { Cursor, same, u32, u48 } from "./cursor.js";
 import { eventCode as e, withoutData } from "./event-code.js";
 import type { BinlogEvent, EventHeader, RowsEvent, TableMap } from "./events.js";
 import { readGtid, readMariadbGtid, readTaggedGtid } from "./gtid-event.js";
 import { completePartialUpdate } from "./partial-update.js";
-import { inflate, readQuery } from "./query-event.js";
+import { inflate, parseQuery, readQuery } from "./query-event.js";
 import { readTableMap } from "./table-map.js";
 import { readPayload } from "./transaction-payload.js";
 
@@ -74,6 +74,7 @@ export class EventDecoder {
     const size = u32(b, start + 9);
     const logPosition = u32(b, start + 13);
     if (size !== end0 - start) throw new RangeError(`an event of ${end0 - start} bytes says that it has ${size}`);
+    if (type === e.tableMap && this.again(b, start, end0, size, logPosition)) return;
     const end = this.withoutChecksum(b, start, end0, type);
     // made up by the server for this connection: no bytes of the file
     const made = timestamp === 0 && (type === e.rotate || type === e.formatDescription || type === e.heartbeat || type === e.heartbeatV2);
@@ -91,6 +92,16 @@ export class EventDecoder {
       return;
     }
     this.body(type, { file: this.file, position, nextPosition, timestamp, serverId: u32(b, start + 5) }, b, start, end, out);
+  }
+
+  /** Whether a table map is the one before, at the place that follows: all of it that is used is compared, and a checksum would tell no more. */
+  private again(b: Buffer, start: number, end0: number, size: number, logPosition: number): boolean {
+    const { lastTable, position, checksum } = this;
+    if (lastTable === null || checksum === null || position + size !== logPosition || size < headerBytes + 8 + checksumBytes) return false;
+    const p = start + headerBytes;
+    if (u48(b, p) !== lastTable.id || !same(lastTable.body, b, p + 8, checksum ? end0 - checksumBytes : end0)) return false;
+    this.position = logPosition;
+    return true;
   }
 
   /** Events end with a checksum as the file's format description says; those before one are looked at. */
@@ -153,7 +164,7 @@ export class EventDecoder {
         out.push({ kind: "query", header, ...readQuery(b, p, end, type === e.queryCompressed) });
         return;
       case e.executeLoadQuery:
-        out.push({ kind: "query", header, ...readQuery(b, p, end, false, 13) });
+        out.push({ kind: "query", header, ...parseQuery(b, p, end, false, 13) });
         return;
       case e.xid:
         out.push({ kind: "commit", header });
@@ -287,22 +298,6 @@ export class EventDecoder {
       at += size;
     }
   }
-}
-
-function u32(b: Buffer, p: number): number {
-  return (b[p]! | (b[p + 1]! << 8) | (b[p + 2]! << 16)) + b[p + 3]! * 0x100_0000;
-}
-
-function u48(b: Buffer, p: number): number {
-  return u32(b, p) + (b[p + 4]! | (b[p + 5]! << 8)) * high;
-}
-
-/** Whether the bytes at [start, end) are these. */
-function same(bytes: Uint8Array, b: Buffer, start: number, end: number): boolean {
-  const n = bytes.length;
-  if (n !== end - start) return false;
-  for (let i = 0; i < n; i++) if (bytes[i] !== b[start + i]) return false;
-  return true;
 }
 
 function nothing(present: Uint8Array | null): boolean {

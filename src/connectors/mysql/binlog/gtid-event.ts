@@ -1,4 +1,4 @@
-import { Cursor } from "./cursor.js";
+import { Cursor, same, u48, u64 } from "./cursor.js";
 
 export interface Gtid {
   readonly gtid: string | null;
@@ -10,20 +10,28 @@ function uuidText(b: Buffer): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
+/** of the event before: servers write many transactions in a row */
+let lastBytes = new Uint8Array(0);
+let lastText = "";
+
+function uuidAt(b: Buffer, p: number): string {
+  if (!same(lastBytes, b, p, p + 16)) {
+    lastBytes = Uint8Array.from(b.subarray(p, p + 16));
+    lastText = uuidText(b.subarray(p, p + 16));
+  }
+  return lastText;
+}
+
 /** GTID and anonymous GTID events: flags, UUID, number, logical clock, then (since 8.0) the commit times in 7 bytes each. */
 export function readGtid(b: Buffer, start: number, end: number, anonymous: boolean): Gtid {
-  const c = new Cursor(b, start, end);
-  c.skip(1);
-  const uuid = uuidText(c.bytes(16));
-  const n = c.u64();
-  const gtid = anonymous ? null : `${uuid}:${n}`;
-  if (c.left < 17 + 7) return { gtid, commitUs: null };
-  c.skip(17);
-  const low = c.u48();
-  const high = c.u8();
-  const immediate = low + (high & 0x7f) * 281474976710656;
+  if (end - start < 25) throw new RangeError("the event ends within a field");
+  const gtid = anonymous ? null : `${uuidAt(b, start + 1)}:${u64(b, start + 17)}`;
+  const p = start + 42;
+  if (p + 7 > end) return { gtid, commitUs: null };
+  const last = b[p + 6]!;
+  const immediate = u48(b, p) + (last & 0x7f) * 281474976710656;
   // the highest bit says that the original's own time follows
-  const original = high & 0x80 && c.left >= 7 ? c.u48() + (c.u8() & 0x7f) * 281474976710656 : immediate;
+  const original = last & 0x80 && p + 14 <= end ? u48(b, p + 7) + (b[p + 13]! & 0x7f) * 281474976710656 : immediate;
   return { gtid, commitUs: { original, immediate } };
 }
 
