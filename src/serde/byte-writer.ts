@@ -18,6 +18,15 @@ export class ByteWriter {
     return out;
   }
 
+  /** What was written, at a place in another Buffer that has room for it; its end there. */
+  copyTo(to: Buffer, at: number): number {
+    const { position, buffer } = this;
+    // a native copy costs more than a short loop
+    if (position > 64) buffer.copy(to, at, 0, position);
+    else for (let i = 0; i < position; i++) to[at + i] = buffer[i]!;
+    return at + position;
+  }
+
   ensure(bytes: number): void {
     if (this.position + bytes <= this.buffer.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.position + bytes, this.buffer.length * 2));

@@ -74,7 +74,9 @@ class StoreCodec<T> implements ValueCodec {
     const { out } = this;
     out.position = 0;
     this.open.serialize(value as T, out);
-    writer.blob(out.buffer.subarray(0, out.position));
+    writer.int(out.position);
+    writer.ensure(out.position);
+    writer.position = out.copyTo(writer.bytes, writer.position);
   };
 
   readonly read = (reader: StoreReader): unknown => {

@@ -19,10 +19,7 @@ export function topicFormat<K, V>(binding: Binding, keySerde: Serde<K>, valueSer
     value = valueSerde.open({ topic, isKey: false, registry });
   };
   const put = (into: Buffer, position: number): number => {
-    const end = position + out.position;
-    if (end > into.length) return TOO_SHORT;
-    out.buffer.copy(into, position, 0, out.position);
-    return end;
+    return position + out.position > into.length ? TOO_SHORT : out.copyTo(into, position);
   };
   return {
     schema: { key: [{ name: "KEY", type: { base: "BYTES" } }], value: [{ name: "VALUE", type: { base: "BYTES" } }] },
