@@ -46,6 +46,8 @@ export class Connection {
   private readonly frames: FrameReader;
   private last: Promise<void> = Promise.resolve();
   private lastProduce = false;
+  /** What the last produce request waits for before it begins. */
+  private produceWaits: Promise<void> | undefined;
   private underWay = 0;
   private readonly clientHost: string;
   private readonly maxRequestBytes: number;
@@ -91,7 +93,15 @@ export class Connection {
     const produces = request.handler.api === produce;
     const before = this.last;
     // Run ahead of the earlier ones' answers only where both are produce requests: a commit that overtook its records would lose them.
-    const run = produces && this.lastProduce ? this.handle(request) : before.then(() => this.handle(request));
+    // Behind a produce request that itself still waits for others: its records come first.
+    const after = produces && this.lastProduce ? this.produceWaits : before;
+    const run = after ? after.then(() => this.handle(request)) : this.handle(request);
+    if (produces && after === before) {
+      this.produceWaits = before;
+      void before.then(() => {
+        if (this.produceWaits === before) this.produceWaits = undefined;
+      });
+    }
     run.catch(() => {});
     this.lastProduce = produces;
     this.last = Promise.all([run, before])

@@ -8,9 +8,10 @@ import { KafkaListener } from "../../../src/broker/net/listener.js";
 import { silentLogger } from "../../../src/common/logger.js";
 import { fetch } from "../../../src/protocol/messages/fetch.js";
 import { metadata } from "../../../src/protocol/messages/metadata.js";
+import { produce } from "../../../src/protocol/messages/produce.js";
 import type { Api } from "../../../src/protocol/wire/api.js";
 import { WireWriter } from "../../../src/protocol/wire/wire-writer.js";
-import { encodeBatch } from "../../contract/broker.js";
+import { encodeBatch, readAll } from "../../contract/broker.js";
 
 const dir = mkdtempSync(join(tmpdir(), "millrace-limits-"));
 let broker: EmbeddedBroker;
@@ -51,6 +52,21 @@ it("a request of a hundred thousand elements closes the connection with a line i
   socket.write(framed(metadata, 9, { topics: Array.from({ length: 100_001 }, () => ({ name: "t" })), allowAutoTopicCreation: false }));
   await new Promise((resolve) => socket.on("close", resolve));
   expect(warnings.at(-1)).toMatch(/more elements than are taken/);
+});
+
+it("produce requests behind another request keep their order", async () => {
+  await broker.createTopics([{ name: "ordered", partitions: 1 }]);
+  const socket = await opened();
+  const wanted = { partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 };
+  const topics = [{ topic: "ordered", partitions: [wanted] }];
+  const waits = framed(fetch, 12, { maxWaitMs: 100, minBytes: 1000, maxBytes: 1000, topics, forgottenTopicsData: [], rackId: "" });
+  const record = (value: string) => {
+    const partitions = [{ index: 0, records: encodeBatch([value]) }];
+    return framed(produce, 9, { transactionalId: null, acks: -1, timeoutMs: 1000, topics: [{ name: "ordered", partitions }] });
+  };
+  socket.write(Buffer.concat([waits, record("a"), record("b"), record("c")]));
+  await expect.poll(() => readAll(broker, "ordered", "read_uncommitted"), { timeout: 10_000 }).toEqual(["a", "b", "c"]);
+  socket.destroy();
 });
 
 it("answers that a client does not read are not piled up", async () => {
