@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { describeError, MillraceError } from "./common/errors.js";
 import { createLogger, type Level } from "./common/logger.js";
-import { flagOf, loggerLevels, readSettings, settingsDef, variableOf, workerSettings } from "./embed/settings.js";
+import { clusterOf, flagOf, loggerLevels, readSettings, settingsDef, variableOf, workerSettings } from "./embed/settings.js";
 import type { Up } from "./embed/up.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
@@ -122,7 +122,7 @@ async function run(flags: Record<string, string>, up?: Up): Promise<void> {
     plugins: settings.optionalString("plugins") ?? undefined,
     services: settings.optionalString("services") ?? undefined,
     functionsFolder: settings.optionalString("functions") ?? undefined,
-    bootstrapServers: settings.optionalString("bootstrap.servers") ?? undefined,
+    cluster: clusterOf(settings),
     logger,
   });
   const carried = await up?.carryOut(millrace, settings, logger);

@@ -1,5 +1,6 @@
 import type { Broker } from "../broker/api/broker.js";
 import { MillraceError } from "../common/errors.js";
+import type { KafkaBrokerOptions } from "../kafka/kafka-broker.js";
 import type { SchemaClient } from "../schema-registry/client.js";
 import { HttpSchemaClient } from "../schema-registry/http-client.js";
 
@@ -29,20 +30,19 @@ export async function connect(config: ConnectionConfig): Promise<Connection> {
   const servers = config["bootstrap.servers"] ?? process.env["MILLRACE_BOOTSTRAP_SERVERS"] ?? "localhost:9092";
   const url = config["schema.registry.url"] ?? process.env["MILLRACE_SCHEMA_REGISTRY_URL"] ?? "http://localhost:8081";
   const { KafkaBroker } = await import("../kafka/kafka-broker.js");
-  const broker = await KafkaBroker.open({
-    bootstrapServers: bootstrapServers(servers),
-    ...(config["client.id"] === undefined ? {} : { clientId: config["client.id"] }),
-    ...security(config),
-  });
+  const broker = await KafkaBroker.open(clusterOptions({ ...config, "bootstrap.servers": servers }));
   const registry = new HttpSchemaClient(url, config["schema.registry.basic.auth.user.info"]);
   return { broker, registry, close: () => broker.close() };
 }
 
-function security(config: ConnectionConfig) {
+/** What the cluster's client takes. @throws CONFIG_INVALID */
+export function clusterOptions(config: ConnectionConfig & { readonly "bootstrap.servers": string }): KafkaBrokerOptions {
   const { "security.protocol": protocol = "PLAINTEXT", "sasl.username": username, "sasl.password": password } = config;
   if (protocol.startsWith("SASL_") && (username === undefined || password === undefined))
     throw new MillraceError("CONFIG_INVALID", `security.protocol ${protocol} needs sasl.username and sasl.password`);
   return {
+    bootstrapServers: bootstrapServers(config["bootstrap.servers"]),
+    ...(config["client.id"] === undefined ? {} : { clientId: config["client.id"] }),
     ...(protocol.endsWith("SSL") ? { tls: {} } : {}),
     ...(protocol.startsWith("SASL_") ? { sasl: { username: username!, password: password! } } : {}),
   };

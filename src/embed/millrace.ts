@@ -23,7 +23,7 @@ import { registerSchemaRegistryRoutes } from "../server/schema-registry/routes.j
 import { builtInFunctions } from "../sql/functions/built-in.js";
 import { type UserFunction, withUserFunctions } from "../sql/functions/user-function.js";
 import { backup } from "./backup.js";
-import { bootstrapServers } from "./connection.js";
+import { bootstrapServers, type ConnectionConfig, clusterOptions } from "./connection.js";
 import { openDataFolder } from "./data-folder.js";
 import { loadFunctions } from "./functions-folder.js";
 import { loadPlugins } from "./plugin-folder.js";
@@ -31,11 +31,13 @@ import { sinks, sources } from "./plugins.js";
 import { processMetrics } from "./process-metrics.js";
 import type { Services } from "./services-folder.js";
 
+export type ClusterConfig = ConnectionConfig & { readonly "bootstrap.servers": string };
+
 export interface MillraceOptions {
   /** The data folder; made where it is missing. */
   readonly dir: string;
-  /** `host:port, …` of an Apache Kafka cluster that holds topics, groups, transactions and changelogs instead of the data folder. */
-  readonly bootstrapServers?: string | undefined;
+  /** An Apache Kafka cluster that holds topics, groups, transactions and changelogs instead of the data folder. */
+  readonly cluster?: ClusterConfig | undefined;
   /** 0 picks a free one; by default the ports of the stack that this replaces. */
   readonly ports?: Partial<Ports>;
   /** Address to bind; loopback by default. Another needs `insecure`, as long as no credentials are configured. */
@@ -217,12 +219,12 @@ async function open(
     })
   ).port;
   const kafka =
-    options.bootstrapServers === undefined
+    options.cluster === undefined
       ? {
           host: advertisedHost(options.listen ?? "127.0.0.1"),
           port: keep(await KafkaListener.open(kafkaOptions(options, wanted.kafka, broker, logger))).port,
         }
-      : firstServer(options.bootstrapServers);
+      : firstServer(options.cluster["bootstrap.servers"]);
   const restProxy = {
     broker,
     registry,
@@ -240,7 +242,7 @@ async function open(
 
 /** The log of the data folder, or a cluster's client: everything above knows no difference. */
 async function openBroker(options: MillraceOptions, dir: string, logger: Logger, metrics: Metrics): Promise<Broker> {
-  if (options.bootstrapServers === undefined)
+  if (options.cluster === undefined)
     return EmbeddedBroker.open({
       dir: join(dir, "log"),
       logger: logger.child({ part: "broker" }),
@@ -248,8 +250,11 @@ async function openBroker(options: MillraceOptions, dir: string, logger: Logger,
       ...(options.brokerDefaults ? { defaults: options.brokerDefaults } : {}),
     });
   const { KafkaBroker } = await import("../kafka/kafka-broker.js");
-  const broker = await KafkaBroker.open({ bootstrapServers: bootstrapServers(options.bootstrapServers) });
-  logger.info("topics are on a cluster: the Kafka port is not opened", { cluster: broker.clusterId, servers: options.bootstrapServers });
+  const broker = await KafkaBroker.open(clusterOptions(options.cluster));
+  logger.info("topics are on a cluster: the Kafka port is not opened", {
+    cluster: broker.clusterId,
+    servers: options.cluster["bootstrap.servers"],
+  });
   return broker;
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { parse as parseYaml } from "yaml";
 import { type Config, ConfigDef, type Setting } from "../common/config-def.js";
 import { asError, MillraceError } from "../common/errors.js";
+import type { ClusterConfig } from "./millrace.js";
 
 const port = (name: string, standard: number, what: string): Setting => ({
   name,
@@ -21,6 +22,15 @@ export const settingsDef = new ConfigDef([
     default: null,
     doc: "host:port, comma separated, of an Apache Kafka cluster that holds topics, groups, transactions and changelogs instead of the data folder (docs/reference/cluster.md).",
   },
+  {
+    name: "bootstrap.security.protocol",
+    type: "STRING",
+    default: "PLAINTEXT",
+    values: ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
+    doc: "How the cluster is spoken to.",
+  },
+  { name: "bootstrap.sasl.username", type: "STRING", default: null, doc: "The name to the cluster, with SASL PLAIN." },
+  { name: "bootstrap.sasl.password", type: "PASSWORD", default: null, doc: "Its password." },
   port("kafka.port", 9092, "the Kafka protocol"),
   port("registry.port", 8081, "the schema registry"),
   port("rest-proxy.port", 8082, "the REST proxy"),
@@ -124,4 +134,18 @@ export function loggerLevels(worker: Readonly<Record<string, string>>): [string,
     .split(",")
     .map((pair) => pair.split("=", 2).map((part) => part.trim()))
     .filter((pair): pair is [string, string] => pair.length === 2 && pair[0] !== "");
+}
+
+/** The Apache Kafka cluster that the settings name. */
+export function clusterOf(settings: Config): ClusterConfig | undefined {
+  const servers = settings.optionalString("bootstrap.servers");
+  if (servers === null) return undefined;
+  const username = settings.optionalString("bootstrap.sasl.username");
+  const password = settings.optionalString("bootstrap.sasl.password");
+  return {
+    "bootstrap.servers": servers,
+    "security.protocol": settings.string("bootstrap.security.protocol") as NonNullable<ClusterConfig["security.protocol"]>,
+    ...(username === null ? {} : { "sasl.username": username }),
+    ...(password === null ? {} : { "sasl.password": password }),
+  };
 }

@@ -149,7 +149,7 @@ describe("a service that is fenced by its successor in the middle of its work, o
         await open.prepareWrite!();
         const { ByteWriter } = await import("../../../src/serde/byte-writer.js");
         const writer = new ByteWriter();
-        const orders = Array.from({ length: 6_000 }, (_, id) => ({ customer: (id * 7) % 5, quantity: id % 11, time: Math.floor(id / 4) }));
+        const orders = Array.from({ length: 3_000 }, (_, id) => ({ customer: (id * 7) % 5, quantity: id % 11, time: Math.floor(id / 4) }));
         const encoded = orders.map((order, id): [Buffer, Buffer, number] => {
           open.serialize(order, writer);
           return [int(id), writer.take(), order.time];
