@@ -55,6 +55,8 @@ export class RecordBatchBuilder {
   maxTimestamp = 0;
   private recordStart = RECORD_BATCH_OVERHEAD;
   private recordTimestamp = 0;
+  /** bytes of the last batch that was taken */
+  private lastSize = 0;
   private fieldStart = 0;
   private recordWidth = 2;
   private keyWidth = 1;
@@ -83,7 +85,9 @@ export class RecordBatchBuilder {
   ensure(bytes: number): void {
     const need = this.position + bytes;
     if (need <= this.buffer.length) return;
-    const grown = takeMemory(need, Math.max(need, this.buffer.length * (this.buffer.length < 65536 ? 4 : 2)));
+    // straight to what the last batch took, where it took much
+    const likely = Math.max(need, this.lastSize);
+    const grown = takeMemory(likely, Math.max(likely, this.buffer.length * (this.buffer.length < 65536 ? 4 : 2)));
     this.buffer.copy(grown, 0, 0, this.position);
     giveMemory(this.buffer);
     this.buffer = grown;
@@ -194,11 +198,13 @@ export class RecordBatchBuilder {
   take(options: FinishOptions, capacity: number): Buffer {
     if (options.compression !== undefined && options.compression !== "none") return this.packed(options.compression, options);
     if (this.position < pooled) {
+      this.lastSize = 0;
       const small = Buffer.allocUnsafe(this.position);
       this.buffer.copy(small, RECORD_BATCH_OVERHEAD, RECORD_BATCH_OVERHEAD, this.position);
       return this.close(small, options);
     }
     const batch = this.buffer.subarray(0, this.position);
+    this.lastSize = this.position;
     this.buffer = Buffer.allocUnsafeSlow(capacity);
     return this.close(batch, options);
   }

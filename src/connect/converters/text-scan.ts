@@ -256,3 +256,14 @@ function putUnit(out: Buffer, p: number, unit: number): number {
   for (let i = 0; i < 4; i++) out[p + 2 + i] = "0123456789ABCDEF".charCodeAt((unit >> (12 - i * 4)) & 15);
   return p + 6;
 }
+
+/** Eight bytes at a time, little-endian as they lie in `words`; `n` of them count. Returns the place behind those. */
+export function putDoubles(out: DataView, p: number, words: Float64Array, n: number): number {
+  for (let i = 0; i < words.length; i++) out.setFloat64(p + 8 * i, words[i]!, true);
+  return p + n;
+}
+
+export function putInts(out: DataView, p: number, words: Int32Array, n: number): number {
+  for (let i = 0; i < words.length; i++) out.setInt32(p + 4 * i, words[i]!, true);
+  return p + n;
+}

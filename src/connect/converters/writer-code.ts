@@ -7,6 +7,11 @@ export type SlowColumn = (buffer: Buffer, start: number, end: number) => Uint8Ar
 export type SlowSlot = (value: number) => Uint8Array;
 
 const room = 32;
+
+type Compiled = (helpers: typeof scan, kept: readonly unknown[]) => NodeWriter;
+/** By source: a connector that starts again, or a table like another, goes on with machine code that is there. */
+const compiled = new Map<string, Compiled>();
+const COMPILED = 500;
 /** fixed bytes from which on a part with a single number is worth keeping */
 const worthBytes = 48;
 
@@ -29,7 +34,8 @@ export class WriterCode {
   private readonly lengths: string[] = [];
   private readonly kept: unknown[] = [];
   private pending: Uint8Array[] = [];
-  private fixed = 0;
+  /** bytes of all that is constant, and what a store of eight may write behind it */
+  private fixed = 8;
   private labels = 0;
   private repeating: Repeating | null = null;
 
@@ -154,7 +160,12 @@ if (out !== last) { last = out; d = new DataView(out.buffer, out.byteOffset, out
 ${this.lines.join("\n")}
 return p;
 };`;
-    return new Function("scan", "k", source)(scan, this.kept) as NodeWriter;
+    let made = compiled.get(source);
+    if (!made) {
+      if (compiled.size >= COMPILED) compiled.clear();
+      compiled.set(source, (made = new Function("scan", "k", source) as Compiled));
+    }
+    return made(scan, this.kept);
   }
 
   private nullCode(onNull: Uint8Array | Error): string {
@@ -171,17 +182,21 @@ return p;
     this.lines.push(this.store(bytes));
   }
 
-  /** Stores constant bytes: four at a time up to a length where a copy is cheaper. */
+  /**
+   * Stores constant bytes, eight at a time, up to seven more than there are: what follows is written over them. Longer ones by a
+   * call: a store of its own for each eight bytes of an envelope made a function that took V8 half a second to compile.
+   */
   store(bytes: Uint8Array): string {
     const n = bytes.length;
-    if (n > 96) return `out.set(${this.keep(Buffer.from(bytes))}, p); p += ${n};`;
-    const view = new DataView(bytes.buffer, bytes.byteOffset, n);
-    const parts: string[] = [];
-    let i = 0;
-    for (; i + 4 <= n; i += 4) parts.push(`d.setInt32(p + ${i}, ${view.getInt32(i)});`);
-    for (; i < n; i++) parts.push(`out[p + ${i}] = ${bytes[i]};`);
-    if (n) parts.push(`p += ${n};`);
-    return parts.join(" ");
+    if (n === 0) return "";
+    if (n < 4) return `${Array.from(bytes, (byte, i) => `out[p + ${i}] = ${byte};`).join(" ")} p += ${n};`;
+    const padded = new Uint8Array(Math.ceil(n / 8) * 8);
+    padded.set(bytes);
+    const doubles = new Float64Array(padded.buffer);
+    // the bits of a NaN might change on the way, but text is never one
+    if (doubles.some((x) => Number.isNaN(x))) return `p = putInts(d, p, ${this.keep(new Int32Array(padded.buffer))}, ${n});`;
+    if (doubles.length === 1 && doubles[0] !== 0) return `d.setFloat64(p, ${doubles[0]}, true); p += ${n};`;
+    return `p = putDoubles(d, p, ${this.keep(doubles)}, ${n});`;
   }
 }
 
