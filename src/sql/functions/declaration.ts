@@ -50,6 +50,8 @@ export interface ScalarOverload {
   readonly bind?: (args: readonly SqlType[], returns: SqlType) => ScalarCall;
   /** the context comes as the last argument */
   readonly context?: boolean;
+  /** the call under a query's `ksql.functions.*` where it is another; undefined: as it is */
+  readonly configured?: (settings: Readonly<Record<string, string>>) => ScalarCall | undefined;
 }
 
 export interface AggregateDeclaration {

@@ -18,7 +18,7 @@ export class FunctionRegistry {
   constructor(
     readonly functions: readonly FunctionDeclaration[],
     readonly aggregateFunctions: readonly AggregateDeclaration[],
-    /** `ksql.functions.*`, which aggregates may read */
+    /** `ksql.functions.*`, which functions may read */
     private readonly settings: Readonly<Record<string, string>> = {},
   ) {
     for (const f of functions) {
@@ -71,7 +71,8 @@ export class FunctionRegistry {
   scalar(id: string): ScalarOverload {
     const overload = this.scalarsById.get(id);
     if (!overload) throw new MillraceError("NOT_FOUND", `function ${id} is not known`, { context: { function: id } });
-    return overload;
+    const call = overload.configured?.(this.settings);
+    return call ? { ...overload, call } : overload;
   }
 
   /** The aggregate that a plan names. @throws NOT_FOUND */

@@ -16,6 +16,14 @@ function subbytes(b: Bytes, position: number, length?: number): Bytes {
   return b.subarray(start, length === undefined ? b.length : Math.max(start, start + length));
 }
 
+/** As KSQL 5.0 had it: from a first position, counted from 0, to the one before a last. */
+function legacySubstring(value: string | Bytes, first: number, last = value.length): string | Bytes {
+  if (first < 0 || last > value.length || first > last) throw new RangeError(`begin ${first}, end ${last}, length ${value.length}`);
+  return typeof value === "string" ? value.slice(first, last) : value.subarray(first, last);
+}
+const legacyArgs: ScalarOverload["configured"] = (settings) =>
+  settings["ksql.functions.substring.legacy.args"] === "true" ? legacySubstring : undefined;
+
 function pad(left: boolean): ScalarOverload[] {
   const put = (s: string, length: number, by: string) => {
     if (length < 0 || by === "") return null;
@@ -94,16 +102,17 @@ export const stringFunctions: readonly FunctionDeclaration[] = [
   {
     name: "SUBSTRING",
     category,
-    description: "The part from a position (from 1; from the end where negative), of a length where given.",
+    description:
+      "The part from a position (from 1; from the end where negative), of a length where given. With `ksql.functions.substring.legacy.args=true` from a position, counted from 0, to the one before another.",
     examples: [
       ["SUBSTRING('stream', 2)", "tream"],
       ["SUBSTRING('stream', -4, 2)", "re"],
     ],
     overloads: [
-      { args: "STRING, INTEGER", returns: "STRING", call: substring },
-      { args: "STRING, INTEGER, INTEGER", returns: "STRING", call: substring },
-      { args: "BYTES, INTEGER", returns: "BYTES", call: subbytes },
-      { args: "BYTES, INTEGER, INTEGER", returns: "BYTES", call: subbytes },
+      { args: "STRING, INTEGER", returns: "STRING", call: substring, configured: legacyArgs },
+      { args: "STRING, INTEGER, INTEGER", returns: "STRING", call: substring, configured: legacyArgs },
+      { args: "BYTES, INTEGER", returns: "BYTES", call: subbytes, configured: legacyArgs },
+      { args: "BYTES, INTEGER, INTEGER", returns: "BYTES", call: subbytes, configured: legacyArgs },
     ],
   },
   {
