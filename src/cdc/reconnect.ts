@@ -2,6 +2,9 @@ import type { Config } from "../common/config-def.js";
 import { MillraceError } from "../common/errors.js";
 import type { Logger } from "../common/logger.js";
 
+/** A try costs little, and a server that is back is to be seen soon. */
+const LONGEST_PAUSE_MS = 5_000;
+
 /** Connections that were lost in a row: each is made anew after a longer pause, `errors.max.retries` times. */
 export class Reconnect {
   private failures = 0;
@@ -22,7 +25,7 @@ export class Reconnect {
     this.failures++;
     const most = this.config.number("errors.max.retries");
     if (most >= 0 && this.failures > most) throw new MillraceError("SOURCE_FAILED", error.message, { cause: error });
-    const ms = Math.min(30_000, 250 * 2 ** Math.min(this.failures - 1, 10));
+    const ms = Math.min(LONGEST_PAUSE_MS, 250 * 2 ** Math.min(this.failures - 1, 10));
     this.logger.warn("the connection is made anew", { error: error.message, inMs: ms });
     return ms;
   }
