@@ -71,14 +71,14 @@ describe.skipIf(!installed)(`millrace start --bootstrap-servers${installed ? "" 
        CREATE TABLE totals WITH (VALUE_FORMAT='AVRO') AS SELECT name, COUNT(*) AS n, SUM(amount) AS total FROM lines GROUP BY name EMIT CHANGES;`,
       { "auto.offset.reset": "earliest" },
     );
-    await expect.poll(found, { timeout: 30_000 }).toEqual(totals(700));
+    await expect.poll(found, { timeout: 60_000 }).toEqual(totals(700));
     await millrace.kill();
     write(700, 700);
     // The data folder holds no log: the secrets' key and the queries' snapshots alone.
     expect(existsSync(join(dir, "data", "log"))).toBe(false);
     millrace = await start();
-    await expect.poll(() => found().catch(() => []), { timeout: 30_000 }).toEqual(totals(1400));
-  }, 120_000);
+    await expect.poll(() => found().catch(() => []), { timeout: 60_000 }).toEqual(totals(1400));
+  }, 180_000);
 
   it("lets a service of its own run on the same cluster", async () => {
     const connection = {
