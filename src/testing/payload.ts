@@ -16,6 +16,7 @@ import { compileAvroEncoder } from "../serde/formats/avro/encoder.js";
 import { KafkaRowSerde } from "../serde/formats/kafka/row-kafka.js";
 import { compileProtoDecoder } from "../serde/formats/protobuf/decoder.js";
 import { compileProtoEncoder } from "../serde/formats/protobuf/encoder.js";
+import { readMessageIndex, writeMessageIndex } from "../serde/formats/protobuf/message-index.js";
 import { protoToConnect } from "../serde/formats/protobuf/proto-to-connect.js";
 import { protobufText } from "../serde/formats/protobuf/row-protobuf.js";
 import type { FormatInfo } from "../sql/plan/step.js";
@@ -141,19 +142,17 @@ function protobuf(options: PayloadOptions): PayloadCodec {
       const out = new ByteWriter();
       out.byte(0);
       out.int32be(stored.id);
-      out.varint(path.length);
-      for (const index of path) out.varint(index);
+      writeMessageIndex(out, path);
       compileProtoEncoder(message, schema)(out, (connectFromExact(json, schema) as Struct).values as Value[]);
       return out.take();
     },
     decode: async (bytes) => {
       const stored = await registry.getById(bytes.readUInt32BE(1));
       const file = parseProtobuf(stored.schema, await registry.resolveReferences(stored.references));
-      const header = new ByteReader().set(bytes, MAGIC, bytes.length);
-      const depth = header.int();
-      const message = messageAt(file, depth === 0 ? [0] : Array.from({ length: depth }, () => header.int()))!;
+      const { path, position } = readMessageIndex(bytes, MAGIC, bytes.length);
+      const message = messageAt(file, path)!;
       const schema = protoToConnect(message);
-      return exactFromConnect(compileProtoDecoder(message, schema)(bytes, header.position, bytes.length), schema);
+      return exactFromConnect(compileProtoDecoder(message, schema)(bytes, position, bytes.length), schema);
     },
   };
 }

@@ -1,10 +1,14 @@
 import { ConfigDef } from "../../common/config-def.js";
 import type { SchemaClient } from "../../schema-registry/client.js";
 import type { ConverterPlugin } from "../api/converter.js";
+import type { ConnectorConfig } from "../api/source.js";
 import { AvroConverter } from "./avro-converter.js";
 import { avroConverterConfig, avroSettings } from "./avro-settings.js";
 import { JsonConverter, jsonConverterConfig, jsonSettings } from "./json-converter.js";
+import { jsonSchemaConverterConfig, jsonSchemaFormat } from "./json-schema-format.js";
 import { ByteArrayConverter, PrimitiveConverter, primitiveFormats } from "./primitive-converters.js";
+import { protobufConverterConfig, protobufFormat } from "./protobuf-format.js";
+import { RegistryConverter, registrySettings } from "./registry-converter.js";
 import { SimpleHeaderConverter } from "./simple-header-converter.js";
 import { StringConverter } from "./string-converter.js";
 
@@ -34,6 +38,19 @@ export function createConverterPlugins(services: ConverterServices): ConverterPl
         return new AvroConverter(other ?? services.registry, settings, isKey);
       },
     },
+    ...[
+      { classes: ["io.confluent.connect.protobuf.ProtobufConverter"], config: protobufConverterConfig, format: protobufFormat },
+      { classes: ["io.confluent.connect.json.JsonSchemaConverter"], config: jsonSchemaConverterConfig, format: jsonSchemaFormat },
+    ].map(({ classes, config, format }) => ({
+      classes,
+      version: "8.0.0",
+      config,
+      create: (given: ConnectorConfig, isKey: boolean) => {
+        const settings = registrySettings(given, isKey);
+        const other = settings.urls.length ? services.resolveRegistry?.(settings.urls) : undefined;
+        return new RegistryConverter(other ?? services.registry, format(given), settings, isKey);
+      },
+    })),
     {
       classes: ["org.apache.kafka.connect.json.JsonConverter"],
       version,

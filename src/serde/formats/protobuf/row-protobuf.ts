@@ -4,7 +4,6 @@ import type { SqlField } from "../../../data/sql-type.js";
 import type { SchemaClient, StoredSchema } from "../../../schema-registry/client.js";
 import { parseProtobuf } from "../../../schema-registry/protobuf/parse.js";
 import { messageAt, messagePath, type ProtoFile, type ProtoMessage } from "../../../schema-registry/protobuf/schema.js";
-import { ByteReader } from "../../byte-reader.js";
 import { ByteWriter } from "../../byte-writer.js";
 import type { Row, RowSerde } from "../../row-serde.js";
 import { columnsToConnect, connectFromSql, sqlFromConnect } from "../avro/sql-connect.js";
@@ -12,6 +11,7 @@ import { type ReadRow, type RegistryRowOptions, RegistryRowSerde } from "../regi
 import { connectToProto, type NullableRepresentation } from "./connect-to-proto.js";
 import { compileProtoDecoder } from "./decoder.js";
 import { compileProtoEncoder, type ProtoEncoder } from "./encoder.js";
+import { readMessageIndex, writeMessageIndex } from "./message-index.js";
 import { protoToConnect } from "./proto-to-connect.js";
 
 export interface ProtobufRowOptions {
@@ -52,22 +52,15 @@ export class ProtobufRowSerde extends RegistryRowSerde {
 
   protected write(out: ByteWriter, row: Row): void {
     const { path, encode } = this.encoder;
-    if (path.length === 1 && path[0] === 0) out.byte(0);
-    else {
-      out.varint(path.length);
-      for (const index of path) out.varint(index);
-    }
+    writeMessageIndex(out, path);
     encode(out, this.toConnect(row));
   }
 
   protected readerOf({ schema, id }: StoredSchema, references: readonly string[]): ReadRow {
     const file = parseProtobuf(schema, references);
     const readers = new Map<string, ReadRow>();
-    const header = new ByteReader();
     return (bytes, start, end) => {
-      header.set(bytes, start, end);
-      const depth = header.int();
-      const path = depth === 0 ? [0] : Array.from({ length: depth }, () => header.int());
+      const { path, position } = readMessageIndex(bytes, start, end);
       const key = path.join();
       let read = readers.get(key);
       if (!read) {
@@ -75,7 +68,7 @@ export class ProtobufRowSerde extends RegistryRowSerde {
         if (!message) throw new MillraceError("DESERIALIZATION", `Schema ${id} has no message at index ${key}`);
         readers.set(key, (read = rowReader(message, this.options)));
       }
-      return read(bytes, header.position, end);
+      return read(bytes, position, end);
     };
   }
 
