@@ -61,7 +61,7 @@ export function wrongOdds(rows, opening, bets, closing) {
 }
 
 /** Every total that each had, in the order of the bets. */
-function history(bets, by) {
+export function history(bets, by) {
   const found = new Map();
   const now = new Map();
   for (const bet of bets) {

@@ -12,9 +12,9 @@ export class MillraceProcess {
   #recent = [];
   #child;
 
-  /** @param hosts `{ name: "address:port" }` for `--host` */
-  constructor(folder, hosts, verbose) {
-    Object.assign(this, { dir: join(folder, "millrace"), logFile: join(folder, "millrace.log"), hosts, verbose });
+  /** @param hosts `{ name: "address:port" }` for `--host`, @param environment variables beside those of this process */
+  constructor(folder, hosts, verbose, environment = {}) {
+    Object.assign(this, { dir: join(folder, "millrace"), logFile: join(folder, "millrace.log"), hosts, verbose, environment });
     this.#log = createWriteStream(this.logFile);
   }
 
@@ -29,6 +29,7 @@ export class MillraceProcess {
     ];
     const child = spawn(process.execPath, [main, "start", "--dir", this.dir, "--log-format", "json", ...flags], {
       stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...this.environment },
     });
     this.#child = child;
     await new Promise((resolve, reject) => {

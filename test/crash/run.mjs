@@ -51,7 +51,7 @@ try {
   const { open } = await import(`./pipelines/${name}.mjs`);
   pipeline = await open({ folder, random: generator(Number(options.seed) + 1), kinds });
   load = new Load(pipeline.writers);
-  millrace = new MillraceProcess(folder, pipeline.hosts, options.verbose);
+  millrace = new MillraceProcess(folder, pipeline.hosts, options.verbose, pipeline.environment);
   await millrace.start();
   await pipeline.create(millrace);
   await equals("before the first disaster");
