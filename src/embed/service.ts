@@ -30,6 +30,11 @@ export interface ServiceConfig extends ConnectionConfig {
   /** Of a process of its own: where records go that are set aside; without it they are logged. */
   readonly "errors.dead.letter.queue.topic.name"?: string;
   readonly "log.level"?: Level;
+  /**
+   * Called once when the service has stopped because of an error that trying again does not help with. By default a process of its own
+   * lets go of everything and ends with exit code 1, for whoever supervises it; inside, `/health` shows it.
+   */
+  readonly onFailure?: (error: Error) => void;
 }
 
 export type ServiceState = "CREATED" | "WAITING" | Exclude<QueryState, "CREATED" | "PAUSED">;
@@ -146,6 +151,11 @@ export class Service {
       onBadRecord: (records) => this.setAside(records),
     });
     this.handle = handle;
+    // Closed meanwhile: nobody else would close what has just been started.
+    if (stopping.signal.aborted) {
+      await handle.close();
+      return;
+    }
     this.follow(handle.state, handle.error);
     handle.onStateChange((state, error) => this.follow(state, error));
   }
@@ -156,6 +166,17 @@ export class Service {
     if (state !== "ERROR" || this.stopping.signal.aborted) return;
     this.error = error;
     if (error instanceof MillraceError && error.retriable) this.restarting = this.restart();
+    else this.failed(error!);
+  }
+
+  private failed(error: Error): void {
+    if (this.config.onFailure) this.config.onFailure(error);
+    else if (!this.host) {
+      process.exitCode = 1;
+      void this.close().then(() => {
+        this.state = "ERROR";
+      });
+    }
   }
 
   private async restart(): Promise<void> {

@@ -7,7 +7,7 @@ export type { OpenSerde, Serde, SerdeSide } from "../serde/serde.js";
 export { serdes } from "../serde/serdes.js";
 export type { GlobalKTable } from "../streams/dsl/global-k-table.js";
 export type { Serdes } from "../streams/dsl/graph.js";
-export type { Aggregator, KGroupedStream, Reducer } from "../streams/dsl/k-grouped-stream.js";
+export type { Aggregator, CogroupedKStream, KGroupedStream, Reducer } from "../streams/dsl/k-grouped-stream.js";
 export type { KGroupedTable } from "../streams/dsl/k-grouped-table.js";
 export type { GroupOptions, KeyValue, KStream, RepartitionOptions, StreamJoinOptions } from "../streams/dsl/k-stream.js";
 export type { KTable, StoreOptions } from "../streams/dsl/k-table.js";

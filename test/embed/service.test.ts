@@ -143,6 +143,27 @@ describe("a service as a process of its own", () => {
     expect(set!.offset).toBe(1);
   });
 
+  it("stops on what its functions throw where it is told to, and says so", async () => {
+    const topology = new StreamsBuilder();
+    topology
+      .stream("orders", { key: serdes.int, value: order })
+      .peek(() => {
+        throw new TypeError("cannot go on");
+      })
+      .to("nowhere");
+    const failed = new Promise<Error>((resolve) => {
+      const service = new Service({
+        ...connection,
+        "application.id": "strict",
+        "processing.exception.handler": "fail",
+        topology,
+        onFailure: (error) => resolve(service.close().then(() => error)),
+      });
+      void service.start();
+    });
+    expect((await failed).message).toBe("cannot go on");
+  });
+
   it("says what is wrong with its settings", async () => {
     const topology = new StreamsBuilder();
     topology.stream("a", { key: serdes.string, value: serdes.string }).to("b");

@@ -1,8 +1,10 @@
+import type { Serde } from "../../serde/serde.js";
 import { serdes as formats } from "../../serde/serdes.js";
 import { copier } from "./binding.js";
-import type { BothSerdes, Graph, Node } from "./graph.js";
+import type { AnyNode, BothSerdes, Graph, Node } from "./graph.js";
 import { GroupAggregate } from "./group-aggregate.js";
 import { aggregateLookup, KTable, type StoreOptions } from "./k-table.js";
+import { Pass } from "./stateless.js";
 import { SessionWindowedKStream, TimeWindowedKStream } from "./windowed-k-stream.js";
 import { SessionWindows, type TimeWindows } from "./windows.js";
 
@@ -39,6 +41,20 @@ export class KGroupedStream<K, V> {
 
   aggregate<A>(initializer: () => A, aggregator: Aggregator<K, V, A>, options: StoreOptions<K, A> = {}): KTable<K, A> {
     return this.added("KSTREAM-AGGREGATE", initializer, aggregator, options);
+  }
+
+  /** One aggregate of several streams that are grouped by the same key. */
+  cogroup<A>(aggregator: Aggregator<K, V, A>): CogroupedKStream<K, A> {
+    return new CogroupedKStream<K, A>(this.graph, [this.part(aggregator)]);
+  }
+
+  /** @internal This stream's part in a common aggregate. */
+  part<A>(aggregator: Aggregator<K, V, A>): CogroupPart<K> {
+    return {
+      key: this.from.key,
+      partitioned: (store) => this.partitioned(store),
+      aggregator: aggregator as Aggregator<unknown, unknown, unknown>,
+    };
   }
 
   /** An aggregate for each group and window. */
@@ -82,6 +98,50 @@ export class KGroupedStream<K, V> {
     const name = this.name ?? store;
     this.source ??= this.graph.repartition(this.from, `${name}-repartition`, this.graph.serdesOf<K, V>(`groupBy of ${name}`, this.from));
     return this.source;
+  }
+}
+
+export interface CogroupPart<K> {
+  readonly key: Serde<NonNullable<K>> | undefined;
+  readonly partitioned: (store: string) => AnyNode;
+  readonly aggregator: Aggregator<unknown, unknown, unknown>;
+}
+
+/** Streams grouped by one key, each with what it does to the common aggregate. */
+export class CogroupedKStream<K, A> {
+  constructor(
+    private readonly graph: Graph,
+    private readonly parts: readonly CogroupPart<K>[],
+  ) {}
+
+  cogroup<V>(grouped: KGroupedStream<K, V>, aggregator: Aggregator<K, V, A>): CogroupedKStream<K, A> {
+    return new CogroupedKStream(this.graph, [...this.parts, grouped.part(aggregator)]);
+  }
+
+  aggregate(initializer: () => A, options: StoreOptions<K, A> = {}): KTable<K, A> {
+    const { graph, parts } = this;
+    const store = options.store ?? graph.name("COGROUPKSTREAM-AGGREGATE-STATE-STORE");
+    const serdes: BothSerdes<K, A> = graph.serdesOf<K, A>(`aggregate ${store}`, options, ...parts.map(({ key }) => ({ key })));
+    graph.topology.addStore({
+      name: store,
+      kind: "key-value",
+      schema: graph.binding.storeSchema(store, serdes.key, serdes.value, "changelog"),
+      changelog: { type: "own" },
+    });
+    const copy = copier(serdes.value) as (value: unknown) => unknown;
+    graph.userStores.set(store, { copy, readOnly: true });
+    const coalesce = () => graph.binding.get().coalesce;
+    const sources: string[] = [];
+    const parents = parts.map(({ partitioned, aggregator: add }, i) => {
+      const from = partitioned(`${store}-${i}`);
+      sources.push(...from.sources);
+      const supplier = () => new GroupAggregate({ store, initializer, add, copy, coalesce });
+      return graph.add(graph.name("COGROUPKSTREAM-AGGREGATE"), supplier, [from.name], [store]);
+    });
+    graph.topology.copartition([...new Set(sources)]);
+    const name = graph.add(graph.name("COGROUPKSTREAM-MERGE"), () => new Pass(), parents);
+    const node = { name, sources: [...new Set(sources)], ...serdes };
+    return new KTable<K, A>(graph, node, aggregateLookup(store, coalesce), store);
   }
 }
 

@@ -57,6 +57,27 @@ describe("aggregates of streams", () => {
     expect(await driver.output("app-parity-repartition", numbers).read()).toHaveLength(4);
   });
 
+  it("makes one aggregate of several streams", async () => {
+    const builder = new StreamsBuilder();
+    const orders = builder.stream("orders", numbers).groupByKey();
+    const returns = builder.stream("returns", texts).groupBy((_key, name) => name, { name: "by-name", key: serdes.string });
+    orders
+      .cogroup<Total>((_key, n, total) => ({ count: total.count + 1, sum: total.sum + n }))
+      .cogroup(returns, (_key, _value, total) => ({ count: total.count - 1, sum: total.sum }))
+      .aggregate(() => ({ count: 0, sum: 0 }), { store: "totals", value: serdes.json<Total>() })
+      .toStream()
+      .to("out");
+    const driver = await TopologyTestDriver.open(builder);
+    await driver.input("orders", numbers).pipe("ann", 3);
+    await driver.input("returns", texts).pipe("r1", "ann");
+    await driver.input("orders", numbers).pipe("ann", 4);
+    expect(await driver.output("out", { key: serdes.string, value: serdes.json<Total>() }).pairs()).toEqual([
+      ["ann", { count: 1, sum: 3 }],
+      ["ann", { count: 0, sum: 3 }],
+      ["ann", { count: 1, sum: 7 }],
+    ]);
+  });
+
   it("deletes a group whose aggregate becomes null", async () => {
     const builder = new StreamsBuilder();
     builder
