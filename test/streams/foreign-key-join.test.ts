@@ -82,7 +82,7 @@ describe("a foreign-key join over several partitions", () => {
         CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT lt.k, lt.fk AS fk, rt.b AS b FROM lt ${type} JOIN rt ON lt.fk = rt.k;`);
       let runs = 0;
       await fc.assert(
-        fc.asyncProperty(fc.array(change, { minLength: 5, maxLength: 40 }), fc.boolean(), async (changes, restart) => {
+        fc.asyncProperty(fc.array(change, { minLength: 5, maxLength: 25 }), fc.boolean(), async (changes, restart) => {
           const registry = await SchemaRegistry.open({ logger: silentLogger, store: new MemorySchemaStore() });
           await broker.createTopics([
             { name: "l", partitions: sides.l },
@@ -107,7 +107,7 @@ describe("a foreign-key join over several partitions", () => {
           await broker.deleteTopics(["l", "r", "o"]);
           expect([...got].sort()).toEqual([...expected(changes, type)].sort());
         }),
-        { numRuns: 12 },
+        { numRuns: 6 },
       );
     });
 });

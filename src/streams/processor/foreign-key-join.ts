@@ -89,8 +89,10 @@ export class ForeignKeySubscribe implements Processor {
       if (is !== null || leftJoin) this.tell(is, key, leftJoin ? SUBSCRIBE_OR_NULL : SUBSCRIBE, timestamp);
       return;
     }
-    if (was !== null && !same([was], [is])) this.tell(was, key, UNSUBSCRIBE, timestamp);
-    if (is !== null || was !== null || leftJoin) this.tell(is, key, SUBSCRIBE_OR_NULL, timestamp);
+    const moved = was !== null && !same([was], [is]);
+    if (moved) this.tell(was, key, UNSUBSCRIBE, timestamp);
+    // A row under the former key may have been joined; under the same key what there was has gone with the right row.
+    if (is !== null || moved || leftJoin) this.tell(is, key, moved || leftJoin ? SUBSCRIBE_OR_NULL : SUBSCRIBE, timestamp);
   }
 
   private tell(foreignKey: unknown, key: Row, what: number, timestamp: number): void {
