@@ -32,6 +32,9 @@ export class TopicAppender {
   private closed: OpenBatch[] = [];
   private waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   private producing = false;
+  /** While a call holds back: how many requests it waits for, and what lets it go. */
+  private wanted = 0;
+  private gathered: (() => void) | undefined;
 
   constructor(
     private readonly broker: Broker,
@@ -65,14 +68,20 @@ export class TopicAppender {
     return new Promise((resolve, reject) => {
       this.waiting.push({ resolve, reject });
       if (!this.producing) void this.produce();
+      else if (this.waiting.length >= this.wanted) this.gathered?.();
     });
   }
 
   private async produce(): Promise<void> {
     this.producing = true;
+    let answered = 0;
+    let took = 0;
     while (this.waiting.length > 0) {
+      const wanted = this.waiting.length + answered;
       // The requests that have arrived with this one are read first: else it would go alone, and they with the next.
       await nextTurn();
+      await this.gather(wanted, took / 2);
+      const begun = performance.now();
       const { waiting, topic } = this;
       const batches = [...this.closed, ...this.open.filter((b): b is OpenBatch => b !== undefined && b.builder.count > 0)];
       this.waiting = [];
@@ -87,8 +96,27 @@ export class TopicAppender {
       } catch (error) {
         for (const { reject } of waiting) reject(error);
       }
+      answered = waiting.length;
+      took = performance.now() - begun;
     }
     this.producing = false;
+  }
+
+  /**
+   * Clients that have just been answered mostly send again at once. Without a moment for them those who waited meanwhile would go alone,
+   * and two crowds would take turns, each waiting for the other's write to disk. Never longer than half of such a write.
+   */
+  private async gather(wanted: number, ms: number): Promise<void> {
+    if (this.waiting.length >= wanted || ms < 0.1) return;
+    this.wanted = wanted;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(ms, 2));
+      this.gathered = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.gathered = undefined;
   }
 
   private async answer(batch: OpenBatch, result: ProduceResult, bytes: Buffer): Promise<void> {
