@@ -86,7 +86,11 @@ async function task(more) {
     let n = 0;
     while (n < count) for (const item of await t.poll()) n += item.count ?? 0;
   };
-  return { take, poll: () => t.poll(), stop: () => (abort.abort(), t.stop()) };
+  const stop = () => {
+    abort.abort();
+    return t.stop();
+  };
+  return { take, poll: () => t.poll(), stop };
 }
 
 await raw(false, "COPY big TO STDOUT", COUNT);

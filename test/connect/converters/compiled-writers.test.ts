@@ -239,7 +239,7 @@ function shapeOf(columns: readonly ColumnNode[]): { shape: RecordShape; value: N
   };
 }
 
-function chunkOf(shape: RecordShape, rows: readonly (readonly (string | null)[])[], slots: readonly number[][]): RowChunk {
+function chunkOf(shape: RecordShape, rows: readonly (readonly (string | null)[])[], slots: readonly (readonly number[])[]): RowChunk {
   const parts: Buffer[] = [Buffer.from("##")];
   const offsets = new Int32Array(rows.length * shape.columnCount * 2);
   let at = 2;
