@@ -1,8 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
-import { parse as parseYaml } from "yaml";
+
 import { type Config, ConfigDef, type Setting } from "../common/config-def.js";
 import { asError, MillraceError } from "../common/errors.js";
+import { lazyPackage } from "../common/lazy-package.js";
 import type { ClusterConfig } from "./millrace.js";
+
+/** Loaded where there is a file to read: a start without one is smaller. */
+const yaml = lazyPackage<typeof import("yaml")>("yaml");
 
 const port = (name: string, standard: number, what: string): Setting => ({
   name,
@@ -86,7 +90,7 @@ export function readSettings(flags: Readonly<Record<string, string>>, environmen
   if (existsSync(file)) {
     let content: unknown;
     try {
-      content = parseYaml(readFileSync(file, "utf8"));
+      content = yaml().parse(readFileSync(file, "utf8"));
     } catch (error) {
       throw new MillraceError("CONFIG_INVALID", `${file} is not YAML: ${asError(error).message}`, { cause: error });
     }
