@@ -1,11 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { extname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { describeError, MillraceError } from "../common/errors.js";
 import type { Logger } from "../common/logger.js";
 import type { PluginModule } from "../connect/api/plugin-module.js";
 import type { BrokenPlugin } from "../connect/runtime/plugins.js";
-import { useOwnModules } from "./own-modules.js";
+import { entryOf, importModule, modulePaths } from "./module-folder.js";
 
 export interface LoadedPlugins extends Required<PluginModule> {
   readonly broken: readonly BrokenPlugin[];
@@ -24,25 +21,18 @@ const kindNames = Object.keys(kinds) as (keyof PluginModule)[];
 const loadTimeoutMs = 5000;
 
 /**
- * The user's own plug-ins: every module file of the folder, and every subfolder that is a package (or has an index.js). A file
- * that cannot be loaded is logged and listed as broken, and keeps nothing else from starting.
+ * The user's own plug-ins, of each of the folder's modules. A file that cannot be loaded is logged and listed as broken, and keeps nothing else from starting.
  * @throws CONFIG_INVALID where the folder is none
  */
 export async function loadPlugins(folder: string, logger: Logger): Promise<LoadedPlugins> {
-  const dir = resolve(folder);
-  if (!existsSync(dir) || !statSync(dir).isDirectory()) throw new MillraceError("CONFIG_INVALID", `plugins: ${dir} is not a folder`);
-  useOwnModules();
+  const paths = modulePaths(folder, "plugins");
   const loaded = { sources: [], sinks: [], transforms: [], predicates: [], converters: [] } as { [K in keyof PluginModule]-?: unknown[] };
   const broken: BrokenPlugin[] = [];
-  for (const entry of readdirSync(dir, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.name.startsWith(".") || entry.name === "node_modules") continue;
-    const path = join(dir, entry.name);
+  for (const path of paths) {
     let file = path;
     try {
-      if (statSync(path).isDirectory()) file = entryOf(path);
-      else if (![".js", ".mjs"].includes(extname(path))) continue;
-      const module = await inTime(import(pathToFileURL(file).href) as Promise<{ default?: unknown }>);
-      const found = checked(module.default);
+      file = entryOf(path);
+      const found = checked((await inTime(importModule(file))).default);
       for (const kind of kindNames) loaded[kind].push(...(found[kind] ?? []));
       const classes = kindNames.flatMap((kind) => (found[kind] ?? []).map((p) => p.classes[0]));
       logger.info(`plug-ins of ${file}: ${classes.join(", ") || "none"}`);
@@ -62,24 +52,6 @@ async function inTime<T>(loading: Promise<T>): Promise<T> {
     timer = setTimeout(() => reject(new MillraceError("TIMEOUT", `it was not loaded within ${loadTimeoutMs} ms`)), loadTimeoutMs);
   });
   return Promise.race([loading, late]).finally(() => clearTimeout(timer));
-}
-
-/** The module that a package's folder stands for. */
-export function entryOf(folder: string): string {
-  const manifest = join(folder, "package.json");
-  const { exports: given, main } = existsSync(manifest)
-    ? (JSON.parse(readFileSync(manifest, "utf8")) as { exports?: unknown; main?: string })
-    : {};
-  const root = typeof given === "object" && given !== null ? ((given as Record<string, unknown>)["."] ?? given) : given;
-  const target =
-    typeof root === "object" && root !== null
-      ? ((root as Record<string, unknown>)["import"] ?? (root as Record<string, unknown>)["default"])
-      : root;
-  const named = typeof target === "string" ? target : main;
-  const candidates = named === undefined ? ["index.mjs", "index.js"] : [named];
-  const found = candidates.map((name) => join(folder, name)).find((path) => existsSync(path));
-  if (!found) throw new MillraceError("NOT_FOUND", `it has no ${candidates.join(" or ")}`);
-  return found;
 }
 
 /** @throws DATA_INVALID that names what is missing */

@@ -1,10 +1,6 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
-import { extname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { describeError, MillraceError } from "../common/errors.js";
+import { describeError } from "../common/errors.js";
 import type { ErrorStore } from "../errors/error-store.js";
-import { useOwnModules } from "./own-modules.js";
-import { entryOf } from "./plugin-folder.js";
+import { entryOf, importModule, modulePaths } from "./module-folder.js";
 import type { Service } from "./service.js";
 import { type ServiceHost, setServiceHost } from "./service-host.js";
 
@@ -22,14 +18,11 @@ export class Services {
   private constructor(private readonly options: ServicesOptions) {}
 
   /**
-   * Runs every module file of the folder, and every subfolder that is a package (or has an index.js). It does not wait for them: a
-   * service starts when its topics are there. What fails is logged and shown as unhealthy, and keeps nothing else from running.
+   * Runs each of the folder's modules. It does not wait for them: a service starts when its topics are there. What fails is logged and shown as unhealthy, and keeps nothing else from running.
    * @throws CONFIG_INVALID where the folder is none
    */
   static open(options: ServicesOptions): Services {
-    const folder = resolve(options.folder);
-    if (!existsSync(folder) || !statSync(folder).isDirectory())
-      throw new MillraceError("CONFIG_INVALID", `services: ${folder} is not a folder`);
+    const paths = modulePaths(options.folder, "services");
     const services = new Services(options);
     const { errorStore } = options;
     setServiceHost({
@@ -45,12 +38,7 @@ export class Services {
           })),
         ),
     });
-    useOwnModules();
-    for (const entry of readdirSync(folder).sort()) {
-      if (entry.startsWith(".") || entry === "node_modules") continue;
-      const path = join(folder, entry);
-      if (statSync(path).isDirectory() || [".js", ".mjs"].includes(extname(entry))) services.run(path);
-    }
+    for (const path of paths) services.run(path);
     return services;
   }
 
@@ -68,10 +56,7 @@ export class Services {
 
   private run(path: string): void {
     const { logger } = this.options;
-    const loaded = async () => {
-      const file = statSync(path).isDirectory() ? entryOf(path) : path;
-      await import(pathToFileURL(file).href);
-    };
+    const loaded = async () => importModule(entryOf(path));
     loaded().catch((error: unknown) => {
       // A service that could not start says so itself.
       if (this.all.some((service) => service.error === error)) return;
