@@ -15,9 +15,7 @@ import type { Node } from "../api/shape.js";
 import { compileAvroReader } from "./avro-reader.js";
 import type { AvroSettings } from "./avro-settings.js";
 import { compileAvroWriter } from "./avro-writer.js";
-
-/** Magic byte and schema id ahead of the data: Confluent's wire format. */
-const HEADER = 5;
+import { HEADER, schemaIdOf } from "./registry-settings.js";
 
 interface WritePlan {
   readonly id: number;
@@ -146,10 +144,4 @@ export class AvroConverter implements Converter {
 /** A Connect union is a struct of which one field is written: which one depends on the row. */
 function hasUnion(node: Node): boolean {
   return node.kind === "struct" && (node.schema.name === UNION_NAME || node.fields.some(hasUnion));
-}
-
-/** @throws DESERIALIZATION for bytes that are not in the wire format */
-export function schemaIdOf(bytes: Uint8Array): number {
-  if (bytes.length < HEADER || bytes[0] !== 0) throw new MillraceError("DESERIALIZATION", "Unknown magic byte!");
-  return ((bytes[1]! << 24) | (bytes[2]! << 16) | (bytes[3]! << 8) | bytes[4]!) >>> 0;
 }

@@ -7,8 +7,7 @@ import { type FieldPlan, generateRecordReader } from "../../serde/formats/avro/r
 import { utf8Text } from "../../serde/text-cache.js";
 import type { ColumnReader } from "../api/converter.js";
 import { NumberColumn, type PackedColumn, SpanColumn, ValueColumn } from "../api/packed-column.js";
-
-const HEADER = 5;
+import { HEADER } from "./registry-settings.js";
 
 type NewColumn = (capacity: number, buffers: readonly Buffer[]) => PackedColumn;
 

@@ -1,15 +1,13 @@
-import { ConfigDef } from "../../common/config-def.js";
 import type { Schema } from "../../data/schema.js";
 import { hasDecimal, valueFromJson, valueToJson } from "../../serde/formats/json/connect-json.js";
 import { parseJson } from "../../serde/formats/json/json-text.js";
 import { connectToJsonSchema } from "../../serde/formats/json-schema/connect-to-json-schema.js";
 import { jsonSchemaToConnect } from "../../serde/formats/json-schema/json-schema-to-connect.js";
 import type { ConnectorConfig } from "../api/source.js";
-import { avroConverterConfig } from "./avro-settings.js";
-import { type RegistryFormat, registrySettingNames } from "./registry-converter.js";
+import type { RegistryFormat } from "./registry-converter.js";
+import { registryConfig } from "./registry-settings.js";
 
-export const jsonSchemaConverterConfig = new ConfigDef([
-  ...registrySettingNames.map((name) => avroConverterConfig.find(name)!),
+export const jsonSchemaConverterConfig = registryConfig.with([
   { name: "decimal.format", type: "STRING", default: "BASE64", values: ["BASE64", "NUMERIC"], doc: "How decimals are written" },
 ]);
 

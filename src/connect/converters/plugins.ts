@@ -8,7 +8,8 @@ import { JsonConverter, jsonConverterConfig, jsonSettings } from "./json-convert
 import { jsonSchemaConverterConfig, jsonSchemaFormat } from "./json-schema-format.js";
 import { ByteArrayConverter, PrimitiveConverter, primitiveFormats } from "./primitive-converters.js";
 import { protobufConverterConfig, protobufFormat } from "./protobuf-format.js";
-import { RegistryConverter, registrySettings } from "./registry-converter.js";
+import { RegistryConverter } from "./registry-converter.js";
+import { registrySettings } from "./registry-settings.js";
 import { SimpleHeaderConverter } from "./simple-header-converter.js";
 import { StringConverter } from "./string-converter.js";
 

@@ -1,4 +1,3 @@
-import { ConfigDef } from "../../common/config-def.js";
 import { MillraceError } from "../../common/errors.js";
 import type { Schema, Struct, Value } from "../../data/schema.js";
 import { parseProtobuf } from "../../schema-registry/protobuf/parse.js";
@@ -9,13 +8,12 @@ import { compileProtoEncoder } from "../../serde/formats/protobuf/encoder.js";
 import { readMessageIndex, writeMessageIndex } from "../../serde/formats/protobuf/message-index.js";
 import { protoToConnect } from "../../serde/formats/protobuf/proto-to-connect.js";
 import type { ConnectorConfig } from "../api/source.js";
-import { avroConverterConfig } from "./avro-settings.js";
-import { type RegistryFormat, registrySettingNames } from "./registry-converter.js";
+import type { RegistryFormat } from "./registry-converter.js";
+import { registryConfig } from "./registry-settings.js";
 
 const flag = (name: string, doc: string) => ({ name, type: "BOOLEAN", default: false, doc }) as const;
 
-export const protobufConverterConfig = new ConfigDef([
-  ...registrySettingNames.map((name) => avroConverterConfig.find(name)!),
+export const protobufConverterConfig = registryConfig.with([
   flag("optional.for.nullables", "Write fields that may be null as `optional`"),
   flag("wrapper.for.nullables", "Write fields that may be null as wrapper messages"),
 ]);

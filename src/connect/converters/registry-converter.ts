@@ -2,53 +2,8 @@ import { MillraceError } from "../../common/errors.js";
 import type { Schema, Value } from "../../data/schema.js";
 import type { SchemaClient, SchemaKind, StoredSchema } from "../../schema-registry/client.js";
 import { ByteWriter } from "../../serde/byte-writer.js";
-import { type SubjectNameStrategy, subjectNameStrategy, topicNameStrategy } from "../../serde/subject-name.js";
 import type { Converter } from "../api/converter.js";
-import type { ConnectorConfig } from "../api/source.js";
-import { schemaIdOf } from "./avro-converter.js";
-import { avroConverterConfig } from "./avro-settings.js";
-
-/** Magic byte and schema id ahead of the data: Confluent's wire format. */
-const HEADER = 5;
-
-export interface RegistrySettings {
-  readonly urls: readonly string[];
-  readonly autoRegister: boolean;
-  readonly useLatest: boolean;
-  readonly schemaId: number;
-  readonly normalize: boolean;
-  readonly subject: SubjectNameStrategy;
-  readonly cacheSize: number;
-}
-
-/** The settings that all converters with a registry share. */
-export const registrySettingNames = [
-  "schema.registry.url",
-  "auto.register.schemas",
-  "use.latest.version",
-  "use.schema.id",
-  "normalize.schemas",
-  "key.subject.name.strategy",
-  "value.subject.name.strategy",
-  "schemas.cache.config",
-  "basic.auth.credentials.source",
-  "basic.auth.user.info",
-] as const;
-
-/** @throws CONFIG_INVALID */
-export function registrySettings(config: ConnectorConfig, isKey: boolean): RegistrySettings {
-  const own = Object.fromEntries(Object.entries(config).filter(([name]) => (registrySettingNames as readonly string[]).includes(name)));
-  const c = avroConverterConfig.parse(own);
-  return {
-    urls: c.list("schema.registry.url"),
-    autoRegister: c.boolean("auto.register.schemas"),
-    useLatest: c.boolean("use.latest.version"),
-    schemaId: c.number("use.schema.id"),
-    normalize: c.boolean("normalize.schemas"),
-    subject: subjectNameStrategy(c.string(isKey ? "key.subject.name.strategy" : "value.subject.name.strategy")) ?? topicNameStrategy,
-    cacheSize: c.number("schemas.cache.config"),
-  };
-}
+import { HEADER, type RegistrySettings, schemaIdOf } from "./registry-settings.js";
 
 /** How one kind of schema stands for Connect's data. */
 export interface RegistryFormat {
