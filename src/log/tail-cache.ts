@@ -1,7 +1,9 @@
 import * as batches from "../protocol/record-batch.js";
 
 /** Bytes of recent batches kept for readers at the logs' ends, over all logs of the process; the oldest goes first. */
-const LIMIT = 4 * 1024 * 1024;
+export const LIMIT = 4 * 1024 * 1024;
+/** Bytes that a batch takes beside its own: its Buffer and its places in the lists. */
+const OVERHEAD = 256;
 /** Bytes; a larger batch is read from the page cache, whose cost is lost in that of its records. */
 const LARGEST = 64 * 1024;
 
@@ -13,6 +15,29 @@ interface Entry {
 let queue: (Entry | undefined)[] = [];
 let head = 0;
 let used = 0;
+
+/**
+ * Small batches lie one behind another in memory that holds nothing else. In Node's pool each would keep 8 KB, because others took the
+ * rest of it; and they go in the order in which they came, so that no slab stays for the sake of one batch.
+ */
+const SLAB = 64 * 1024;
+let slab = Buffer.alloc(0);
+let free = 0;
+
+function copied(batch: Buffer): Buffer {
+  const { length } = batch;
+  let copy: Buffer;
+  if (length > SLAB / 4) copy = Buffer.allocUnsafeSlow(length);
+  else {
+    if (slab.length - free < length) {
+      slab = Buffer.allocUnsafeSlow(SLAB);
+      free = 0;
+    }
+    copy = slab.subarray(free, (free += length));
+  }
+  copy.set(batch);
+  return copy;
+}
 
 function evict(): void {
   while (used > LIMIT && head < queue.length) {
@@ -37,9 +62,10 @@ export class Tail {
       this.clear();
       return;
     }
-    this.list.push(Buffer.from(batch));
-    queue.push({ tail: this, size: batch.length });
-    used += batch.length;
+    const size = batch.length + OVERHEAD;
+    this.list.push(copied(batch));
+    queue.push({ tail: this, size });
+    used += size;
     evict();
   }
 
