@@ -15,7 +15,7 @@ import type { StoreSpec, Topology } from "../topology/topology.js";
 import { GlobalStore } from "./global-store.js";
 import { changelogName, prepareTopics, type QueryLayout, topicName } from "./layout.js";
 import type { BadRecord, OutputRow, QueryHandle, QueryOptions, QueryState, QueryStats } from "./query.js";
-import { RecordQueue } from "./record-queue.js";
+import { FetchedBytes, RecordQueue } from "./record-queue.js";
 import { restoreStore } from "./restore.js";
 import { Snapshots, type StorePart } from "./snapshots.js";
 import { QueryStoreView } from "./store-view.js";
@@ -579,11 +579,13 @@ export class QueryRuntime implements QueryHandle {
         this.pollError = result.error;
         return true;
       }
-      for (const queue of this.queueByName.get(`${result.topic}-${result.partition}`)!) {
+      const queues = this.queueByName.get(`${result.topic}-${result.partition}`)!;
+      const bytes = new FetchedBytes(result.batches, queues.length);
+      for (const queue of queues) {
         if (!asked.includes(queue)) continue;
         const from = queue.fetchPosition;
         const { batches, next } = dataBatches(result, from, true);
-        if (next > from) queue.add(batches, from, next);
+        if (next > from) queue.add(batches, from, next, bytes);
         queue.end = result.lastStableOffset;
         queue.caughtUp = queue.fetchPosition >= queue.end;
         any ||= next > from;
