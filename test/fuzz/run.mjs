@@ -22,12 +22,8 @@ const found = await fuzzKafka({
   from: Number(values.from),
   say: console.log,
 });
-const mb = (bytes) => `${Math.round(bytes / 1e6)} MB`;
 console.log(
   `${found.requests} requests, ${found.connections} connections, ${found.answers} answers, ${found.lines} log lines, ${Math.round(found.requests / found.seconds)} requests/s`,
-);
-console.log(
-  `memory: ${found.memory.map((m) => mb(m.rss)).join(", ")} resident; heap ${found.memory.map((m) => mb(m.heapUsed)).join(", ")}`,
 );
 for (const why of found.failures) console.error(`FAILED: ${why}`);
 process.exit(found.failures.length ? 1 : 0);
