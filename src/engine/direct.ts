@@ -221,7 +221,7 @@ export class DirectStatements {
       nextQueryId: (prefix) => `${prefix}_0`,
     };
     const text = parsed.text.replace(/^\s*EXPLAIN\s+(ANALYZE\s+)?/i, "");
-    const planned = planStatement({ text, statement: inner }, context);
+    const planned = planStatement({ ...parsed, text, statement: inner }, context);
     if (planned.kind === "push-query") return queryDescription(planned.plan, text, undefined, scope.metastore, "");
     if (planned.kind === "command" && planned.command && "plan" in planned.command && planned.command.plan)
       return queryDescription(planned.command.plan, text, undefined, planned.metastore, "");

@@ -29,6 +29,7 @@ const known: readonly Known[] = [
   { name: "ksql.streams.num.stream.threads", value: "1", editable: true },
   { name: "ksql.timestamp.throw.on.invalid", value: "false", editable: true },
   { name: "ksql.variable.substitution.enable", value: "true", editable: true },
+  { name: "millrace.sql.extensions", value: "true", editable: true },
 ];
 const byName = new Map(known.map((k) => [k.name, k]));
 
@@ -51,11 +52,15 @@ export function checkProperty(name: string, value: string | null): void {
   const plain = propertyName(name);
   if (denied.has(plain) || byName.get(name)?.editable === false)
     throw new MillraceError("SQL_STATEMENT", `Cannot override property '${name}'`, { context: { property: name } });
-  if (!name.startsWith("ksql.") && !clientNames.test(name))
+  if (!name.startsWith("ksql.") && !byName.has(name) && !clientNames.test(name))
     throw new MillraceError("SQL_STATEMENT", `Not recognizable as ksql, streams, consumer, or producer property: '${name}'`, {
       context: { property: name },
     });
   if (value === null) return;
+  if (name === "millrace.sql.extensions" && !/^(true|false)$/i.test(value))
+    throw new MillraceError("SQL_STATEMENT", `Invalid value ${value} for configuration ${name}: it is true or false`, {
+      context: { property: name },
+    });
   if (plain === "auto.offset.reset" && !/^(earliest|latest)$/i.test(value))
     throw new MillraceError(
       "SQL_STATEMENT",

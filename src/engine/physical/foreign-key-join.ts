@@ -16,7 +16,7 @@ import type { ProcessorContext } from "../../streams/processor/processor.js";
 import { MaterializeTable, StoreGetter } from "../../streams/processor/table.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
 import type { BuildContext, Built, Wanted } from "./built.js";
-import { compileJoiner } from "./joins.js";
+import { compileJoiner, compileMatches } from "./joins.js";
 import { evalContext, sameKey } from "./row-functions.js";
 import { keySerde } from "./topic-formats.js";
 
@@ -72,7 +72,8 @@ export function buildForeignKeyJoin(step: JoinStep, left: Built, right: Built, c
     responses = [topic];
   }
   const joiner = compileJoiner(step);
-  const options = { ...common, joiner, rightColumns };
+  const matches = compileMatches(step, functions);
+  const options = { ...common, joiner, rightColumns, ...(matches ? { matches } : {}) };
   topology.addProcessor(nodes.response, () => new ForeignKeyResponse(options, leftGetter), responses, left.stores);
   const built: Built = { parents: [nodes.response], kind: "table", knowsOld: false, stores: [], sources: left.sources };
   if (!wanted.old) return built;

@@ -1,8 +1,11 @@
 import { MillraceError } from "../../common/errors.js";
+import type { FunctionRegistry } from "../../sql/functions/registry.js";
 import type { JoinStep } from "../../sql/plan/step.js";
+import type { Bind, RowPredicate } from "../../streams/processor/stateless.js";
 import { joinBufferSchema, StreamJoinSide } from "../../streams/processor/stream-join.js";
-import { type Joiner, JoinGetter, StreamTableJoin, TableJoinSide } from "../../streams/processor/table-join.js";
+import { conditional, type Joiner, JoinGetter, StreamTableJoin, TableJoinSide } from "../../streams/processor/table-join.js";
 import type { BuildContext, Built } from "./built.js";
+import { compileFilter } from "./row-functions.js";
 
 /** The joined row's columns from `[...key, ...value]` of either side; pseudo columns are null until the join sets its time. */
 export function compileJoiner(step: JoinStep): Joiner {
@@ -19,39 +22,49 @@ export function compileJoiner(step: JoinStep): Joiner {
   ) as Joiner;
 }
 
-export function buildTableJoin(step: JoinStep, left: Built, right: Built, { topology }: BuildContext): Built {
+/** The condition beyond the keys' equality. */
+export function compileMatches(step: JoinStep, functions: FunctionRegistry): Bind<RowPredicate> | undefined {
+  return step.residual && compileFilter(step.residual, functions, step.id).bind;
+}
+
+export function buildTableJoin(step: JoinStep, left: Built, right: Built, { topology, functions }: BuildContext): Built {
   const [leftGetter, rightGetter] = [left.getter, right.getter];
   if (!leftGetter || !rightGetter)
     throw new MillraceError("UNSUPPORTED", "a side of the join is not a table that can be looked up", { context: { step: step.id } });
   topology.copartition([...left.sources, ...right.sources]);
   const joiner = compileJoiner(step);
-  topology.addProcessor(`${step.id}-Left`, () => new TableJoinSide("left", step.join, joiner, rightGetter), left.parents, right.stores);
-  topology.addProcessor(`${step.id}-Right`, () => new TableJoinSide("right", step.join, joiner, leftGetter), right.parents, left.stores);
+  const matches = compileMatches(step, functions);
+  const side = (which: "left" | "right", other: typeof leftGetter) => () => new TableJoinSide(which, step.join, joiner, other, matches);
+  topology.addProcessor(`${step.id}-Left`, side("left", rightGetter), left.parents, right.stores);
+  topology.addProcessor(`${step.id}-Right`, side("right", leftGetter), right.parents, left.stores);
   return {
     parents: [`${step.id}-Left`, `${step.id}-Right`],
     kind: "table",
     knowsOld: true,
     stores: [...left.stores, ...right.stores],
     sources: [...left.sources, ...right.sources],
-    getter: (c) => new JoinGetter(step.join, joiner, leftGetter(c), rightGetter(c)),
+    getter: (c) => new JoinGetter(step.join, conditional(step.join, joiner, matches?.(c)), leftGetter(c), rightGetter(c)),
   };
 }
 
-export function buildStreamTableJoin(step: JoinStep, left: Built, right: Built, { topology }: BuildContext): Built {
+export function buildStreamTableJoin(step: JoinStep, left: Built, right: Built, { topology, functions }: BuildContext): Built {
   const getter = right.getter;
   if (!getter) throw new MillraceError("UNSUPPORTED", "the table of the join cannot be looked up", { context: { step: step.id } });
   if (step.join !== "INNER" && step.join !== "LEFT") throw new MillraceError("UNSUPPORTED", `${step.join} joins of a stream with a table`);
   topology.copartition([...left.sources, ...right.sources]);
   const joiner = compileJoiner(step);
   const type = step.join;
-  topology.addProcessor(step.id, () => new StreamTableJoin(type, joiner, getter, step.schema.key.length), left.parents, right.stores);
+  const matches = compileMatches(step, functions);
+  const supplier = () => new StreamTableJoin(type, joiner, getter, step.schema.key.length, matches);
+  topology.addProcessor(step.id, supplier, left.parents, right.stores);
   return { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: left.sources };
 }
 
-export function buildStreamJoin(step: JoinStep, left: Built, right: Built, { topology }: BuildContext): Built {
+export function buildStreamJoin(step: JoinStep, left: Built, right: Built, { topology, functions }: BuildContext): Built {
   const { before, after, grace } = step.within!;
   topology.copartition([...left.sources, ...right.sources]);
   const joiner = compileJoiner(step);
+  const matches = compileMatches(step, functions);
   // Without a grace period late records are taken for a day, as by Kafka Streams.
   const retention = before + after + (grace ?? Math.max(86_400_000 - before - after, 0));
   // The key's bytes hold the start of a time window, and both ends of a session.
@@ -76,6 +89,7 @@ export function buildStreamJoin(step: JoinStep, left: Built, right: Built, { top
       side,
       type: step.join,
       joiner,
+      ...(matches ? { matches } : {}),
       store: storeOf[side],
       otherStore: storeOf[other],
       keyColumns: step.schema.key.length,

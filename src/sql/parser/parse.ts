@@ -1,3 +1,4 @@
+import type { MillraceError } from "../../common/errors.js";
 import type { ParsedExpression, Statement } from "./ast.js";
 import { parseExpr } from "./expression.js";
 import { type Token, tokenize } from "./lexer.js";
@@ -9,6 +10,8 @@ export interface ParsedStatement {
   /** its own text, without what surrounds it, with the closing `;` where it has one */
   readonly text: string;
   readonly statement: Statement;
+  /** SQL_PARSE, where the statement is not in ksqlDB's grammar: what that would say */
+  readonly extension?: MillraceError;
 }
 
 /**
@@ -34,7 +37,7 @@ export function parse(sql: string, variables: ReadonlyMap<string, string> | null
     if (!ts.accept(";") || !ts.atEnd()) if (!ts.atEnd()) throw ts.error();
     if (statement.kind === "define") defined.set(statement.name.toUpperCase(), statement.value);
     if (statement.kind === "undefine") defined.delete(statement.name.toUpperCase());
-    statements.push({ text, statement });
+    statements.push({ text, statement, ...(ts.extension ? { extension: ts.extension } : {}) });
   }
   return statements;
 }

@@ -8,6 +8,8 @@ import { maskStatement } from "./mask.js";
 export class TokenStream {
   private index = 0;
   private expected = new Set<string>();
+  /** What ksqlDB's grammar would have said of the first thing that it does not have. */
+  extension: MillraceError | undefined;
 
   constructor(
     readonly text: string,
@@ -98,6 +100,10 @@ export class TokenStream {
     const items = [item()];
     while (this.accept(",")) items.push(item());
     return items;
+  }
+  /** What stands here is not in ksqlDB's grammar. */
+  extend(): void {
+    this.extension ??= this.error();
   }
   note(expected: string): void {
     this.expected.add(expected);

@@ -138,6 +138,8 @@ export interface JoinStep extends StepBase {
   readonly columns: readonly { readonly side: "left" | "right"; readonly part: "key" | "value"; readonly index: number }[];
   /** stream-stream: ms */
   readonly within?: { readonly before: number; readonly after: number; readonly grace?: number };
+  /** over the joined row: rows of the same key are a match only where it is true; where not, an outer join's rows stand alone */
+  readonly residual?: Expression;
   /** foreign-key: the left expression that names the right's key */
   readonly foreignKey?: Expression;
   readonly formats: { readonly left: Formats; readonly right: Formats };

@@ -124,8 +124,8 @@ function planPersistent(query: Query, sink: string, context: PlanContext, timest
   if (windowedTable) throw refused("KSQL does not support persistent queries on windowed tables.");
   // Ahead of what is wrong with the select list otherwise, as ksqlDB looks at WITH first.
   if (timestamp && !qualified.select.some((s) => s.name === timestamp.column)) throw missingTimestamp(timestamp.column);
-  const { keyFormat: defaultKeyFormat, keyMayGo } = defaults(context.properties);
-  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), keyMayGo };
+  const { keyFormat: defaultKeyFormat, keyMayGo, extensions } = defaults(context.properties);
+  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), keyMayGo, extensions };
   const planned: PlannedQuery = planQuery(qualified, tools, sink, defaultKeyFormat);
   checkCoPartitioned(
     qualified.joins.length > 0 ? planned : null,

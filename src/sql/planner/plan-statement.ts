@@ -122,6 +122,7 @@ export function schemaNeeded(parsed: ParsedStatement, context: PlanContext): Sch
  * @throws SQL_STATEMENT with ksqlDB's wording and, in its context, the statement's text and where known {line, column}
  */
 export function planStatement(parsed: ParsedStatement, context: PlanContext): PlannedStatement {
+  if (parsed.extension && !defaults(context.properties).extensions) throw parsed.extension;
   try {
     return planKind(parsed, context);
   } catch (thrown) {
@@ -176,8 +177,9 @@ function planPush(query: Query, context: PlanContext): PlannedStatement {
       "Push queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.",
     );
   const qualified = qualifyQuery(grouped(query, context), context.metastore, true);
-  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name) };
-  const { step, columns } = planQuery(qualified, tools, null, defaults(context.properties).keyFormat);
+  const { keyFormat, extensions } = defaults(context.properties);
+  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), extensions };
+  const { step, columns } = planQuery(qualified, tools, null, keyFormat);
   const sources = qualified.sources.map((s) => s.source.name);
   const plan = {
     version: PLAN_VERSION,

@@ -53,6 +53,8 @@ export interface PlanTools {
   readonly types: CustomTypes;
   /** `ksql.new.query.planner.enabled`: a stream whose select list leaves out its key goes on without one */
   readonly keyMayGo?: boolean;
+  /** `millrace.sql.extensions` */
+  readonly extensions?: boolean;
 }
 
 /** `[...key, ...value]` */

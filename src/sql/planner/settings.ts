@@ -8,6 +8,7 @@ export function defaults(properties: Readonly<Record<string, string>>) {
     wrapSingles: wrap === undefined || wrap === "" ? undefined : wrap === "true",
     topicPrefix: get("ksql.output.topic.name.prefix") ?? "",
     keyMayGo: get("ksql.new.query.planner.enabled") === "true",
+    extensions: properties["millrace.sql.extensions"]?.toLowerCase() !== "false",
     pullTableScan: get("ksql.query.pull.table.scan.enabled") !== "false",
   };
 }

@@ -5,9 +5,9 @@ import type { StoreSchema } from "../state/store.js";
 import { PSEUDO_COLUMNS, rowMaker } from "../topology/record-format.js";
 import { compareRows } from "./key-order.js";
 import type { Processor, ProcessorContext } from "./processor.js";
-import type { Bind } from "./stateless.js";
+import type { Bind, RowPredicate } from "./stateless.js";
 import type { TableGetter, TableGetterSupplier } from "./table.js";
-import type { Joiner } from "./table-join.js";
+import { conditional, type Joiner } from "./table-join.js";
 
 /*
  * A join of a table with another one's key that one of its columns names. Each left row subscribes to its foreign key, where the right
@@ -185,6 +185,7 @@ export class ForeignKeyRight implements Processor {
 
 export interface ResponseOptions extends SubscribeOptions {
   readonly joiner: Joiner;
+  readonly matches?: Bind<RowPredicate>;
   readonly rightColumns: number;
 }
 
@@ -194,6 +195,7 @@ export class ForeignKeyResponse implements Processor {
   private context!: ProcessorContext;
   private left!: TableGetter;
   private foreignKey!: (row: Row) => unknown;
+  private joiner!: Joiner;
 
   constructor(
     private readonly options: ResponseOptions,
@@ -204,12 +206,14 @@ export class ForeignKeyResponse implements Processor {
     this.context = context;
     this.next = context.next;
     this.left = this.leftSupplier(context);
-    this.foreignKey = this.options.foreignKey(context);
+    const { foreignKey, joiner, leftJoin, matches } = this.options;
+    this.foreignKey = foreignKey(context);
+    this.joiner = conditional(leftJoin ? "LEFT" : "INNER", joiner, matches?.(context));
   }
 
   process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
     if (row === null) return;
-    const { leftKeys, rightColumns, same, leftJoin, joiner } = this.options;
+    const { leftKeys, rightColumns, same, leftJoin } = this.options;
     const left = this.left.get(key);
     const foreignKey = row[leftKeys];
     if (left === null) {
@@ -220,11 +224,11 @@ export class ForeignKeyResponse implements Processor {
     if (this.left.sourceTime > this.context.sourceTime) this.context.sourceTime = this.left.sourceTime;
     const at = leftKeys + ANSWER_COLUMNS;
     const right = row[leftKeys + 2] === true ? row.slice(at, at + rightColumns) : null;
-    if (right === null && !leftJoin) {
+    const joined = right === null && !leftJoin ? null : this.joiner(key, left, right);
+    if (joined === null) {
       this.next.process(key.slice(0, leftKeys), null, null, timestamp);
       return;
     }
-    const joined = joiner(key, left, right);
     joined[joined.length - PSEUDO_COLUMNS] = timestamp;
     this.next.process(joined, joined, null, timestamp);
   }

@@ -5,6 +5,7 @@ import type { StoreSchema } from "../state/store.js";
 import { PSEUDO_COLUMNS, rowMaker } from "../topology/record-format.js";
 import { type JoinSide, type JoinTime, joinTimeOf } from "./join-time.js";
 import type { Processor, ProcessorContext } from "./processor.js";
+import type { Bind, RowPredicate } from "./stateless.js";
 import type { Joiner, JoinType } from "./table-join.js";
 
 /** A buffered record: `[timestamp, source time, (awaits a match,) ...value columns]`. */
@@ -29,6 +30,8 @@ export interface StreamJoinOptions {
   readonly side: JoinSide;
   readonly type: JoinType;
   readonly joiner: Joiner;
+  /** of the joined row: what two rows with the same key must have besides to be a match */
+  readonly matches?: Bind<RowPredicate>;
   readonly store: string;
   readonly otherStore: string;
   readonly keyColumns: number;
@@ -56,6 +59,7 @@ export class StreamJoinSide implements Processor {
   private store!: KeyedStore;
   private other!: KeyedStore;
   private time!: JoinTime;
+  private matches: RowPredicate | undefined;
   private readonly emptyRow: () => Row;
   private readonly outer: boolean;
   private readonly deferred: boolean;
@@ -84,6 +88,7 @@ export class StreamJoinSide implements Processor {
     this.store = context.store(this.options.store);
     this.other = context.store(this.options.otherStore);
     this.time = joinTimeOf(this.store, this.other);
+    this.matches = this.options.matches?.(context);
     if (!this.deferred) return;
     const { side, keyColumns } = this.options;
     const waits = this.ahead + this.options.grace!;
@@ -108,9 +113,13 @@ export class StreamJoinSide implements Processor {
     context.sourceTime = sourceTime;
     const storeKey = this.storeKeyOf(key);
     const stored = this.other.get(storeKey);
-    const others = (stored?.[this.storeKeys] ?? []) as readonly Buffered[];
+    const { matches } = this;
+    const all = (stored?.[this.storeKeys] ?? []) as readonly Buffered[];
     const oldest = Math.max(timestamp - this.behind, this.other.maxTimestamp - retention);
     const newest = timestamp + this.ahead;
+    const inWindow = (r: Buffered) => (r[0] as number) >= oldest && (r[0] as number) <= newest;
+    const others =
+      matches === undefined ? all : all.filter((r) => inWindow(r) && matches(this.joined(key, row, this.rowOf(key, r), timestamp)));
     let matched = false;
     for (const other of others) {
       const otherTime = other[0] as number;
@@ -118,7 +127,7 @@ export class StreamJoinSide implements Processor {
       if (!matched) {
         matched = true;
         // Ahead of anything that is handed on: downstream may be a join that looks at the same stores.
-        if (this.otherDeferred) this.matchOthers(storeKey, others, oldest, newest);
+        if (this.otherDeferred) this.matchOthers(storeKey, all, (r) => inWindow(r) && (others === all || others.includes(r)));
       }
       context.sourceTime = Math.max(sourceTime, other[1] as number);
       this.emit(key, row, this.rowOf(key, other), Math.max(timestamp, otherTime));
@@ -132,10 +141,10 @@ export class StreamJoinSide implements Processor {
   }
 
   /** The other side's records that have found a match here wait no more. */
-  private matchOthers(storeKey: Row, others: readonly Buffered[], oldest: number, newest: number): void {
-    const hit = (r: Buffered) => r[2] === true && (r[0] as number) >= oldest && (r[0] as number) <= newest;
-    if (!others.some(hit)) return;
-    const records = others.map((r) => (hit(r) ? [r[0], r[1], false, ...r.slice(3)] : r));
+  private matchOthers(storeKey: Row, all: readonly Buffered[], isMatch: (r: Buffered) => boolean): void {
+    const hit = (r: Buffered) => r[2] === true && isMatch(r);
+    if (!all.some(hit)) return;
+    const records = all.map((r) => (hit(r) ? [r[0], r[1], false, ...r.slice(3)] : r));
     const { timestamp, sourceTime } = this.other;
     this.other.get(storeKey);
     this.other.putCurrent(this.stored(storeKey, records), timestamp, sourceTime);
@@ -205,14 +214,19 @@ export class StreamJoinSide implements Processor {
   }
 
   private emit(key: Row, row: Row, other: Row | null, timestamp: number): void {
+    const joined = this.joined(key, row, other, timestamp);
+    this.next.process(joined, joined, null, timestamp);
+  }
+
+  private joined(key: Row, row: Row, other: Row | null, timestamp: number): Row {
     const { side, joiner } = this.options;
-    const joined = side === "left" ? joiner(key, row, other) : joiner(key, other, row);
+    const joined = (side === "left" ? joiner(key, row, other) : joiner(key, other, row))!;
     const width = joined.length;
     joined[width - PSEUDO_COLUMNS] = timestamp;
     if (this.options.windowColumns > 0) {
       joined[width - 2] = row[row.length - 2];
       joined[width - 1] = row[row.length - 1];
     }
-    this.next.process(joined, joined, null, timestamp);
+    return joined;
   }
 }

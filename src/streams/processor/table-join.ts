@@ -1,11 +1,25 @@
 import type { Row } from "../../serde/row-serde.js";
 import { PSEUDO_COLUMNS } from "../topology/record-format.js";
 import type { Processor, ProcessorContext } from "./processor.js";
+import type { Bind, RowPredicate } from "./stateless.js";
 import type { TableGetter, TableGetterSupplier } from "./table.js";
 
 export type JoinType = "INNER" | "LEFT" | "RIGHT" | "FULL";
-/** The joined row; one side may be null, never both. */
-export type Joiner = (key: Row, left: Row | null, right: Row | null) => Row;
+/** The joined row; one side may be null, never both. Null where the two are no match and neither stands without one. */
+export type Joiner = (key: Row, left: Row | null, right: Row | null) => Row | null;
+
+/**
+ * A joiner of rows with the same key that match only where `matches` says so of the joined row: where not, an outer join's row stands
+ * alone. Of a FULL join both would, which is not one row: it has no such condition.
+ */
+export function conditional(type: JoinType, joiner: Joiner, matches: RowPredicate | undefined): Joiner {
+  if (matches === undefined) return joiner;
+  return (key, left, right) => {
+    const joined = joiner(key, left, right);
+    if (left === null || right === null || joined === null || matches(joined)) return joined;
+    return type === "LEFT" ? joiner(key, left, null) : type === "RIGHT" ? joiner(key, null, right) : null;
+  };
+}
 
 /**
  * One side of a join of two tables with the same key. A change of this side meets the other side's current row; the joined row
@@ -22,9 +36,10 @@ export class TableJoinSide implements Processor {
 
   constructor(
     private readonly side: "left" | "right",
-    type: JoinType,
-    private readonly joiner: Joiner,
+    private readonly type: JoinType,
+    private joiner: Joiner,
     private readonly otherSupplier: TableGetterSupplier,
+    private readonly matches?: Bind<RowPredicate>,
   ) {
     const leftNeeded = type === "INNER" || type === "LEFT";
     const rightNeeded = type === "INNER" || type === "RIGHT";
@@ -36,6 +51,7 @@ export class TableJoinSide implements Processor {
     this.context = context;
     this.next = context.next;
     this.other = this.otherSupplier(context);
+    this.joiner = conditional(this.type, this.joiner, this.matches?.(context));
   }
 
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
@@ -46,7 +62,10 @@ export class TableJoinSide implements Processor {
     if (match !== null && other.sourceTime > context.sourceTime) context.sourceTime = other.sourceTime;
     const joined = this.join(key, row, match);
     if (joined !== null) joined[joined.length - PSEUDO_COLUMNS] = time;
-    this.next.process(joined ?? key, joined, this.join(key, old, match), time);
+    const before = this.join(key, old, match);
+    // No match now and none before: a deletion would delete nothing.
+    if (joined === null && before === null && row !== null) return;
+    this.next.process(joined ?? key, joined, before, time);
   }
 
   private join(key: Row, row: Row | null, match: Row | null): Row | null {
@@ -76,7 +95,7 @@ export class JoinGetter implements TableGetter {
     this.timestamp = Math.max(left === null ? -1 : timestamp, right === null ? -1 : this.right.timestamp);
     this.sourceTime = Math.max(left === null ? -1 : sourceTime, right === null ? -1 : this.right.sourceTime);
     const joined = this.joiner(key, left, right);
-    joined[joined.length - PSEUDO_COLUMNS] = this.timestamp;
+    if (joined !== null) joined[joined.length - PSEUDO_COLUMNS] = this.timestamp;
     return joined;
   }
 }
@@ -89,15 +108,17 @@ export class StreamTableJoin implements Processor {
 
   constructor(
     private readonly type: "INNER" | "LEFT",
-    private readonly joiner: Joiner,
+    private joiner: Joiner,
     private readonly tableSupplier: TableGetterSupplier,
     private readonly keyColumns: number,
+    private readonly matches?: Bind<RowPredicate>,
   ) {}
 
   init(context: ProcessorContext): void {
     this.context = context;
     this.next = context.next;
     this.table = this.tableSupplier(context);
+    this.joiner = conditional(this.type, this.joiner, this.matches?.(context));
   }
 
   process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
@@ -107,6 +128,7 @@ export class StreamTableJoin implements Processor {
     if (match === null && this.type === "INNER") return;
     if (match !== null && this.table.sourceTime > this.context.sourceTime) this.context.sourceTime = this.table.sourceTime;
     const joined = this.joiner(key, row, match);
+    if (joined === null) return;
     joined[joined.length - PSEUDO_COLUMNS] = timestamp;
     this.next.process(joined, joined, null, timestamp);
   }
