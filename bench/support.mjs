@@ -1,7 +1,8 @@
 // What every bench shares: CPU and memory of a piece of work, the line that is printed, a Postgres with its usual durability.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync } from "node:fs";
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { Session } from "node:inspector/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,6 +47,20 @@ export function report(name, count, ours, limit, mustReach) {
   );
   if (process.env.BENCH_JSON) console.log(`BENCH ${JSON.stringify(row)}`);
   return row;
+}
+
+/** With BENCH_PROFILE=file a CPU profile of the work is written there. */
+export async function profiled(work) {
+  const path = process.env.BENCH_PROFILE;
+  if (!path) return work();
+  const session = new Session();
+  session.connect();
+  await session.post("Profiler.enable");
+  await session.post("Profiler.start");
+  const result = await work();
+  const { profile } = await session.post("Profiler.stop");
+  writeFileSync(path, JSON.stringify(profile));
+  return result;
 }
 
 export async function startBenchPostgres(flags = []) {

@@ -14,6 +14,7 @@ const shared = new Set([
   "spawned.mjs",
   "sink-support.mjs",
   "latency-writer.mjs",
+  "sql/server.mjs",
   "sql/workload.mjs",
 ]);
 const files = readdirSync(folder, { recursive: true })

@@ -1,10 +1,8 @@
 // What the workloads share: JSON orders of 166 bytes in a log, a query planned from SQL over them, exactly once on the default
 // store with fdatasync, timed from its start to the commit of its last output. Limit: JSON.parse of the same orders on one thread.
-import { writeFileSync } from "node:fs";
-import { Session } from "node:inspector/promises";
 import { RecordBatchBuilder } from "../../dist/protocol/record-batch-builder.js";
 import { loopDelay, openBench, parseLimit } from "../query-support.mjs";
-import { measure, report } from "../support.mjs";
+import { measure, profiled, report } from "../support.mjs";
 
 export const orders = `CREATE STREAM orders (order_id INT, customer_id INT, product_id INT, qty INT, price DOUBLE, status STRING, note STRING, ts BIGINT)
   WITH (KAFKA_TOPIC='orders', VALUE_FORMAT='JSON', PARTITIONS=1);`;
@@ -45,20 +43,6 @@ export async function fill({ broker }, topic, count, record) {
 
 export const fillOrders = (bench, count, customers, products) =>
   fill(bench, "orders", count, (i) => [null, orderText(i, customers, products), orderTime(i)]);
-
-/** With BENCH_PROFILE=file a CPU profile of the work is written there. */
-async function profiled(work) {
-  const path = process.env.BENCH_PROFILE;
-  if (!path) return work();
-  const session = new Session();
-  session.connect();
-  await session.post("Profiler.enable");
-  await session.post("Profiler.start");
-  const result = await work();
-  const { profile } = await session.post("Profiler.stop");
-  writeFileSync(path, JSON.stringify(profile));
-  return result;
-}
 
 /**
  * Runs one workload.

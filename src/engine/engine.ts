@@ -12,7 +12,7 @@ import { type UserFunction, withUserFunctions } from "../sql/functions/user-func
 import { Metastore } from "../sql/metastore/metastore.js";
 import { type ParsedStatement, parse } from "../sql/parser/parse.js";
 import type { PlannedCommand } from "../sql/plan/command.js";
-import type { PlanContext } from "../sql/planner/plan-statement.js";
+import { type PlanContext, planStatement } from "../sql/planner/plan-statement.js";
 import { applyCommand } from "./command-topic/apply.js";
 import { CommandTopic, commandIdOf, type StoredCommand } from "./command-topic/command-topic.js";
 import { DirectStatements } from "./direct.js";
@@ -23,7 +23,8 @@ import { sweepLeftovers } from "./persistent/sweep.js";
 import { type PreparedStatement, planWithSchemas, prepare } from "./prepare.js";
 import { printTopic } from "./print-topic.js";
 import { checkProperty, mergeProperties } from "./properties.js";
-import { startPullQuery } from "./pull/pull-query.js";
+import { PullPlanCache } from "./pull/plan-cache.js";
+import { type PreparedPull, preparePull, startPullQuery } from "./pull/pull-query.js";
 import { startPushQuery } from "./push/push-query.js";
 import type { PrintResult, QueryResult } from "./query-result.js";
 import { registerSchemas, SchemaView } from "./schemas.js";
@@ -71,6 +72,7 @@ export class Engine {
   private readonly statuses = new Map<string, CommandStatus>();
   private readonly transient = new Map<string, { readonly result: QueryResult; readonly sql: string }>();
   private transientCount = 0;
+  private readonly pullPlans: PullPlanCache;
   private systemProperties: Record<string, string>;
   private commands!: CommandTopic;
   /** One request after another: each is planned on what the one before left behind. */
@@ -83,6 +85,7 @@ export class Engine {
   ) {
     // As ksqlDB: a query sees what comes after it, unless it or the server says `earliest`.
     this.systemProperties = mergeProperties({ "auto.offset.reset": "latest" }, config);
+    this.pullPlans = new PullPlanCache(services);
     this.queries = new QuerySet(services, (topic) => this.topics.partitionsOf(topic));
     this.direct = new DirectStatements(
       services,
@@ -180,6 +183,8 @@ export class Engine {
   async query(request: StatementRequest): Promise<QueryResult | PrintResult> {
     this.checkOpen();
     const properties = this.requestProperties(request);
+    const known = Object.keys(properties).length === 0 ? this.knownPull(request.sql) : undefined;
+    if (known) return known;
     const statements = parse(request.sql, this.substitutes(properties) ? variablesOf(request) : null);
     if (statements.length !== 1)
       throw new MillraceError("SQL_STATEMENT", `Expected exactly one KSQL statement; found ${statements.length} instead`);
@@ -246,6 +251,37 @@ export class Engine {
     await this.queries.close();
   }
 
+  /** Undefined where it is no pull query or must be planned by itself, or where it fails: then the whole way says why. */
+  private knownPull(sql: string): QueryResult | undefined {
+    const { metastore, systemProperties: properties } = this;
+    const { functions } = this.services;
+    const found = this.pullPlans.find(sql, { metastore, functions, properties }, (text) => {
+      const statements = parse(text);
+      const planned = statements.length === 1 ? planStatement(statements[0]!, this.planContext(properties, this.topics)) : undefined;
+      return planned?.kind === "pull-query" ? planned.pull : undefined;
+    });
+    try {
+      return found && this.runPull(found.pull, found.values);
+    } catch {
+      return undefined;
+    }
+  }
+
+  private runPull(pull: PreparedPull, values: readonly unknown[] = []): QueryResult {
+    const queryId = `query_${++this.transientCount}_${this.services.clock.now()}`;
+    return startPullQuery(pull, values, queryId, this.queries.materializing(pull.plan.source.name, this.metastore), this.services);
+  }
+
+  private planContext(properties: Record<string, string>, topics: TopicView): PlanContext {
+    return {
+      metastore: this.metastore,
+      functions: this.services.functions,
+      properties,
+      nextQueryId: (prefix) => `${prefix}_${++this.transientCount}_${this.services.clock.now()}`,
+      topicPartitions: (topic) => topics.partitionsOf(topic),
+    };
+  }
+
   private async startQuery(parsed: ParsedStatement, properties: Record<string, string>): Promise<QueryResult | PrintResult> {
     const { statement } = parsed;
     const { broker, registry } = this.services;
@@ -259,19 +295,8 @@ export class Engine {
       throw new MillraceError("SQL_STATEMENT", `Statement type \`${statement.kind}\` not supported for this resource`);
     // A look-up by key should not wait for a list of all topics.
     const topics = statement.query.emit === null ? this.topics : await TopicView.load(broker);
-    const context: PlanContext = {
-      metastore: this.metastore,
-      functions: this.services.functions,
-      properties,
-      nextQueryId: (prefix) => `${prefix}_${++this.transientCount}_${this.services.clock.now()}`,
-      topicPartitions: (topic) => topics.partitionsOf(topic),
-    };
-    const planned = await planWithSchemas(parsed, context, new SchemaView(registry));
-    if (planned.kind === "pull-query") {
-      const { pull } = planned;
-      const queryId = `query_${++this.transientCount}_${this.services.clock.now()}`;
-      return startPullQuery(pull, queryId, this.queries.materializing(pull.source.name, this.metastore), this.services);
-    }
+    const planned = await planWithSchemas(parsed, this.planContext(properties, topics), new SchemaView(registry));
+    if (planned.kind === "pull-query") return this.runPull(preparePull(planned.pull, this.services));
     if (planned.kind !== "push-query") throw new MillraceError("INTERNAL", `a ${planned.kind} is no query`);
     const { plan, columns, limit } = planned;
     const result = await startPushQuery(

@@ -21,6 +21,8 @@ export interface QueryResult {
   readonly columns: readonly ResultColumn[];
   readonly isTable: boolean;
   readonly batches: AsyncIterable<readonly ResultRow[]>;
+  /** all rows, where they are there at once; `batches` gives the same */
+  readonly ready?: readonly ResultRow[];
   /** true once a LIMIT ended it */
   readonly limitReached: () => boolean;
   close(): Promise<void>;

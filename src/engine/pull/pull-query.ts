@@ -1,42 +1,115 @@
 import { MillraceError } from "../../common/errors.js";
 import type { Row } from "../../serde/row-serde.js";
-import { type CompiledRow, compilePredicate, compileRow } from "../../sql/evaluate/compile.js";
+import { type CompiledPredicate, type CompiledRow, compilePredicate, compileRow, compileValue } from "../../sql/evaluate/compile.js";
 import type { EvalContext } from "../../sql/evaluate/context.js";
-import type { Bounds, KeyLookup, PullPlan } from "../../sql/planner/plan-statement.js";
+import type { Expression } from "../../sql/plan/expression.js";
+import type { Bound, Bounds, PullPlan } from "../../sql/planner/plan-statement.js";
 import type { StoredRow, StoreView } from "../../streams/state/store.js";
-import { evaluateConstant } from "../insert-values.js";
+import { constantContext } from "../insert-values.js";
 import type { PersistentQuery } from "../persistent/persistent-query.js";
 import type { Materialization } from "../physical/build-topology.js";
-import type { QueryResult, ResultRow } from "../query-result.js";
+import type { QueryResult, ResultColumn, ResultRow } from "../query-result.js";
 import type { EngineServices } from "../services.js";
 import { readTopicRows } from "../topic-rows.js";
 
 const batchRows = 1000;
 
+/** A pull query compiled: to be run any number of times. `parameters` of a run stand behind each row's columns. */
+export interface PreparedPull {
+  readonly plan: PullPlan;
+  readonly columns: readonly ResultColumn[];
+  readonly keys: readonly (readonly Constant[])[];
+  readonly lower: BoundBy | null;
+  readonly upper: BoundBy | null;
+  readonly residual: CompiledPredicate | null;
+  readonly row: CompiledRow;
+  /** columns of a row, the pseudo columns included */
+  readonly width: number;
+}
+type Constant = (parameters: Row) => unknown;
+interface BoundBy {
+  readonly value: Constant;
+  readonly inclusive: boolean;
+}
+
+/** ROWTIME, ROWPARTITION, ROWOFFSET, WINDOWSTART, WINDOWEND */
+const pseudoColumns = 5;
+
+export function rowWidth(plan: PullPlan): number {
+  return plan.source.columns.length + pseudoColumns;
+}
+
+export function preparePull(plan: PullPlan, services: EngineServices): PreparedPull {
+  const { lookup } = plan;
+  const bound = (b: Bound | null): BoundBy | null => b && { value: constantOf(b.value, services), inclusive: b.inclusive };
+  return {
+    plan,
+    columns: plan.columns.map((c, i) => ({ ...c, isKey: c.isKey || isWindowBound(plan, i) })),
+    keys: lookup.kind === "keys" ? lookup.keys.map((key) => key.map((e) => constantOf(e, services))) : [],
+    lower: lookup.kind === "range" ? bound(lookup.lower) : null,
+    upper: lookup.kind === "range" ? bound(lookup.upper) : null,
+    residual: plan.residual === null ? null : compilePredicate(plan.residual, services.functions),
+    row: projector(plan, services),
+    width: rowWidth(plan),
+  };
+}
+
+/** Compiling costs more than a whole look-up by key: what stands for itself is taken as it is. */
+function constantOf(e: Expression, services: EngineServices): Constant {
+  if (e.kind === "column") return (parameters) => parameters[e.index];
+  if (e.kind === "literal" && (typeof e.value !== "string" || e.type.base === "STRING")) return () => e.value;
+  const compiled = compileValue(e, services.functions);
+  return (parameters) => compiled(parameters, constantContext(services));
+}
+
 /**
- * A pull query reads what is there and ends: a table's committed rows, or a stream's topic up to its present end.
+ * A pull query reads what is there and ends: a table's committed rows, or a stream's topic up to its present end. Rows that
+ * are named by their keys are `ready` when this returns.
+ * @param values of the parameters
  * @throws SQL_STATEMENT where the table is not materialized; TIMEOUT (retriable) while its query does not run
  */
 export function startPullQuery(
-  plan: PullPlan,
+  prepared: PreparedPull,
+  values: readonly unknown[],
   queryId: string,
   materializedBy: PersistentQuery | undefined,
   services: EngineServices,
 ): QueryResult {
-  const abort = new AbortController();
+  const { plan, residual, row } = prepared;
+  const { limit } = plan;
   const isTable = plan.source.kind === "table";
-  const rows = isTable
-    ? tableRows(plan, committedState(plan, materializedBy), services)
+  const context: EvalContext = { now: () => services.clock.now(), random: Math.random, onError: () => {} };
+  const parameters: Row = values.length === 0 ? [] : [...new Array(prepared.width).fill(null), ...values];
+  const fits = (input: Row) => {
+    if (values.length > 0) input.push(...values);
+    return residual === null || residual(input, context);
+  };
+  const answered = (inputs: readonly Row[]): ResultRow[] => inputs.map((input) => ({ values: row(input, context), tombstone: false }));
+  let limited = limit === 0;
+  const result = (batches: AsyncIterable<readonly ResultRow[]>, close: () => Promise<void>): Omit<QueryResult, "ready"> => ({
+    kind: isTable ? "pull-table" : "pull-stream",
+    queryId,
+    columns: prepared.columns,
+    isTable,
+    batches,
+    limitReached: () => limited,
+    close,
+  });
+  const state = isTable ? committedState(plan, materializedBy) : undefined;
+  if (state && limit === null && plan.lookup.kind === "keys") {
+    const ready = answered([...tableRows(prepared, state, parameters)].filter(fits));
+    const once = async function* () {
+      if (ready.length > 0) yield ready;
+    };
+    return { ...result({ [Symbol.asyncIterator]: once }, async () => {}), ready };
+  }
+
+  const abort = new AbortController();
+  const rows = state
+    ? inBatches(tableRows(prepared, state, parameters))
     : readTopicRows(plan.source, services.broker, services.registry, abort.signal);
-  const row = projector(plan, services);
-  const residual = plan.residual === null ? null : compilePredicate(plan.residual, services.functions);
-  let limited = plan.limit === 0;
   const answer = async function* (): AsyncGenerator<readonly ResultRow[]> {
-    const context: EvalContext = { now: () => services.clock.now(), random: Math.random, onError: () => {} };
-    const { limit } = plan;
     if (limit === 0) return;
-    const fits = residual === null ? () => true : (input: Row) => residual(input, context);
-    const answered = (inputs: readonly Row[]) => inputs.map((input) => ({ values: row(input, context), tombstone: false }));
     if (limit !== null && isTable) {
       const first = await lowestKeys(rows, fits, limit, plan.source.columns.filter((c) => c.role === "key").length, abort.signal);
       limited = first.length === limit;
@@ -58,17 +131,9 @@ export function startPullQuery(
     yield* answer();
     ended = true;
   };
-  return {
-    kind: isTable ? "pull-table" : "pull-stream",
-    queryId,
-    columns: plan.columns.map((c, i) => ({ ...c, isKey: c.isKey || isWindowBound(plan, i) })),
-    isTable,
-    batches: untilEnd(),
-    limitReached: () => limited,
-    close: async () => {
-      if (!ended) abort.abort();
-    },
-  };
+  return result(untilEnd(), async () => {
+    if (!ended) abort.abort();
+  });
 }
 
 /** WINDOWSTART and WINDOWEND are part of a windowed table's key. */
@@ -132,17 +197,23 @@ function committedState(plan: PullPlan, query: PersistentQuery | undefined): Com
   return { view: query.running.store(where.store), where };
 }
 
-async function* tableRows(plan: PullPlan, { view, where }: CommittedState, services: EngineServices): AsyncGenerator<Row[]> {
+function* tableRows(prepared: PreparedPull, { view, where }: CommittedState, parameters: Row): Generator<Row> {
+  const { plan } = prepared;
   const width = where.schema.key.length + where.schema.value.length;
-  let batch: Row[] = [];
-  for (const stored of lookUp(plan, view, services)) {
+  for (const stored of lookUp(prepared, view, parameters)) {
     const row = tableRow(stored, where, view, width);
     if (
-      row === null ||
-      !inBounds(row[width + 3] as number | null, plan.windowStart) ||
-      !inBounds(row[width + 4] as number | null, plan.windowEnd)
+      row !== null &&
+      inBounds(row[width + 3] as number | null, plan.windowStart) &&
+      inBounds(row[width + 4] as number | null, plan.windowEnd)
     )
-      continue;
+      yield row;
+  }
+}
+
+async function* inBatches(rows: Iterable<Row>): AsyncGenerator<Row[]> {
+  let batch: Row[] = [];
+  for (const row of rows) {
     batch.push(row);
     if (batch.length < batchRows) continue;
     yield batch;
@@ -170,15 +241,14 @@ function windowOf(row: Row, { window }: Materialization, view: StoreView): [star
   return [start, start + window.size];
 }
 
-function* lookUp(plan: PullPlan, view: StoreView, services: EngineServices): Generator<StoredRow> {
-  const { lookup } = plan;
-  switch (lookup.kind) {
+function* lookUp({ plan, keys, lower, upper }: PreparedPull, view: StoreView, parameters: Row): Generator<StoredRow> {
+  switch (plan.lookup.kind) {
     case "keys":
-      for (const key of distinctKeys(lookup, services)) {
+      for (const key of distinctKeys(keys, parameters)) {
         if (view.windowed) {
-          const lower = plan.windowStart?.lower?.value ?? 0;
-          const upper = plan.windowStart?.upper?.value ?? Number.MAX_SAFE_INTEGER;
-          yield* view.fetch(key, lower, upper);
+          const first = plan.windowStart?.lower?.value ?? 0;
+          const last = plan.windowStart?.upper?.value ?? Number.MAX_SAFE_INTEGER;
+          yield* view.fetch(key, first, last);
         } else {
           const row = view.get(key);
           if (row) yield row;
@@ -186,12 +256,11 @@ function* lookUp(plan: PullPlan, view: StoreView, services: EngineServices): Gen
       }
       return;
     case "range": {
-      const lower = lookup.lower && { value: evaluateConstant(lookup.lower.value, services), inclusive: lookup.lower.inclusive };
-      const upper = lookup.upper && { value: evaluateConstant(lookup.upper.value, services), inclusive: lookup.upper.inclusive };
+      const from = lower && { value: lower.value(parameters), inclusive: lower.inclusive };
+      const to = upper && { value: upper.value(parameters), inclusive: upper.inclusive };
       for (const stored of view.scan()) {
         const key = stored.row[0];
-        if (key === null || (lower && !above(key, lower)) || (upper && !above(upper.value, { value: key, inclusive: upper.inclusive })))
-          continue;
+        if (key === null || (from && !above(key, from)) || (to && !above(to.value, { value: key, inclusive: to.inclusive }))) continue;
         yield stored;
       }
       return;
@@ -202,17 +271,11 @@ function* lookUp(plan: PullPlan, view: StoreView, services: EngineServices): Gen
 }
 
 /** `IN (1, 1)` names a row once. */
-function distinctKeys(lookup: Extract<KeyLookup, { kind: "keys" }>, services: EngineServices): Row[] {
-  const seen = new Map<string, Row>();
-  for (const expressions of lookup.keys) {
-    const key = expressions.map((e) => evaluateConstant(e, services));
-    if (key.some((v) => v === null)) continue;
-    seen.set(
-      JSON.stringify(key, (_, v) => (typeof v === "bigint" ? `${v}n` : (v as unknown))),
-      key,
-    );
-  }
-  return [...seen.values()];
+function distinctKeys(keys: readonly (readonly Constant[])[], parameters: Row): Iterable<Row> {
+  const evaluated = keys.map((key) => key.map((e) => e(parameters))).filter((key) => key.every((v) => v !== null));
+  if (evaluated.length < 2) return evaluated;
+  const text = (key: Row) => JSON.stringify(key, (_, v) => (typeof v === "bigint" ? `${v}n` : (v as unknown)));
+  return new Map(evaluated.map((key) => [text(key), key])).values();
 }
 
 function above(value: unknown, bound: { readonly value: unknown; readonly inclusive: boolean }): boolean {

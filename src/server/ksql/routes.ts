@@ -5,9 +5,10 @@ import { describeError, MillraceError } from "../../common/errors.js";
 import type { Engine, StatementRequest } from "../../engine/engine.js";
 import { topicDetails } from "../../engine/list-topics.js";
 import { isProhibited } from "../../engine/properties.js";
+import type { QueryResult } from "../../engine/query-result.js";
 import { errorReply, generic } from "./errors.js";
 import { bodyLines, insertRows, parseLine } from "./inserts-stream.js";
-import { type Layout, protobufRows, type RowEncoding, writePrint, writeQuery } from "./stream-reply.js";
+import { type Layout, protobufRows, type RowEncoding, wholeAnswer, writePrint, writeQuery } from "./stream-reply.js";
 import { sendQuery } from "./web-socket.js";
 
 /** The version of ksqlDB whose REST API this is: clients compare it. */
@@ -61,10 +62,8 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
   app.post("/query", async (request, reply) => {
     const result = await engine.query(statementRequest(request.body, "ksql", "streamsProperties"));
     const accept = request.headers.accept ?? "";
-    const out = stream(reply, result.kind === "print" ? "text/plain; charset=utf-8" : replyType(request));
-    if (result.kind === "print") void writePrint(out, result);
-    else if (accept.includes(delimited)) void writeQuery(out, result, "delimited");
-    else void writeQuery(out, result, "array");
+    if (result.kind === "print") void writePrint(stream(reply, "text/plain; charset=utf-8"), result);
+    else answer(reply, replyType(request), result, accept.includes(delimited) ? "delimited" : "array");
     return reply;
   });
 
@@ -83,12 +82,11 @@ export function registerKsqlRoutes(app: FastifyInstance, engine: Engine): void {
         await result.close();
         throw error;
       }
-      void writeQuery(stream(reply, protobuf), result, "array", rows);
+      answer(reply, protobuf, result, "array", rows);
       return reply;
     }
     const layout: Layout = accept.includes("application/json") ? "json" : accept.includes("vnd.ksql.v") ? "array" : "delimited";
-    const out = stream(reply, layout === "json" ? "application/json" : layout === "array" ? v1 : delimited);
-    void writeQuery(out, result, layout);
+    answer(reply, layout === "json" ? "application/json" : layout === "array" ? v1 : delimited, result, layout);
     return reply;
   });
 
@@ -225,6 +223,15 @@ function registerInfo(app: FastifyInstance, engine: Engine): void {
   }));
   app.post("/heartbeat", async () => ({ isOk: true }));
   app.post("/lag", async () => ({ isOk: true }));
+}
+
+/** What is there is sent at once: a stream through the reply costs more than a look-up by key. */
+function answer(reply: FastifyReply, type: string, result: QueryResult, layout: Layout, encoding?: RowEncoding): void {
+  const text = wholeAnswer(result, layout, encoding);
+  if (text === undefined) return void writeQuery(stream(reply, type), result, layout, encoding);
+  reply.hijack();
+  // As text: with its head it is then one write.
+  reply.raw.writeHead(200, { "content-type": type, "content-length": Buffer.byteLength(text) }).end(text);
 }
 
 /** Writes to the reply as data comes; what is written before the first byte of an error is already sent. */

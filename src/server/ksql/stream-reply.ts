@@ -41,6 +41,14 @@ function jsonRows(query: QueryResult, layout: Layout): RowEncoding {
   };
 }
 
+/** The whole answer, where all rows are there at once. */
+export function wholeAnswer(query: QueryResult, layout: Layout, encoding = jsonRows(query, layout)): string | undefined {
+  if (!query.ready || finalMessage(query) !== null) return undefined;
+  if (layout === "delimited") return query.ready.reduce((text, row) => `${text}${encoding.row(row)}\n`, `${encoding.header}\n`);
+  const between = layout === "array" ? ",\n" : ",";
+  return `[${[encoding.header, ...query.ready.map((row) => encoding.row(row))].join(between)}]${layout === "array" ? "\n" : ""}`;
+}
+
 /**
  * Writes the answer as it comes. The query is pulled only while the socket takes more: a slow reader holds back its own query
  * alone. A closed connection ends it.

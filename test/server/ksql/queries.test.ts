@@ -42,6 +42,20 @@ describe("queries", () => {
     expect(JSON.stringify(items[1])).toBe('{"row":{"columns":["tea",4,2]}}');
   });
 
+  test("a pull query that was asked before is answered for other values", async () => {
+    const item = (name: string) => server.rows(`SELECT n FROM by_item WHERE item = '${name}' AND n < 100;`);
+    expect([await item("tea"), await item("milk"), await item("it's"), await item("tea")]).toEqual([[[2]], [[1]], [], [[2]]]);
+    const above = (n: number) => server.rows(`SELECT item FROM by_item WHERE item IN ('tea', 'milk') AND n > ${n};`);
+    expect([await above(0), await above(1), await above(-1), await above(9_000_000_000)]).toEqual([
+      [["tea"], ["milk"]],
+      [["tea"]],
+      [["tea"], ["milk"]],
+      [],
+    ]);
+    const plus = (n: number) => server.rows(`SELECT n + ${n}, total * ${n}.5, 'x${n}' FROM by_item WHERE item = 'tea';`);
+    expect([await plus(1), await plus(2)]).toEqual([[[3, 6, "x1"]], [[4, 10, "x2"]]]);
+  });
+
   test("a pull query on a stream reads what is there", async () => {
     const items = await server.query("SELECT id, price FROM orders WHERE price > 1.9;");
     expect(items).toMatchObject([
