@@ -18,7 +18,8 @@ let used = 0;
 
 /**
  * Small batches lie one behind another in memory that holds nothing else. In Node's pool each would keep 8 KB, because others took the
- * rest of it; and they go in the order in which they came, so that no slab stays for the sake of one batch.
+ * rest of it; and they go in the order in which they came, so that no slab stays for the sake of one batch. A slab is no larger than
+ * what `giveMemory` leaves alone: a reader that gives a batch back must not give away its neighbours.
  */
 const SLAB = 64 * 1024;
 let slab = Buffer.alloc(0);
