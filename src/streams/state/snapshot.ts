@@ -95,11 +95,12 @@ export async function readSnapshot(
       const block = await readBlock(file);
       if (!block) return undefined;
       if (block.length === 0) return { store, offset: header.offset };
+      const view = new DataView(block.buffer, block.byteOffset, block.length);
       for (let at = 0; at < block.length; ) {
         const key = at + ENTRY;
-        const value = key + block.readUInt32BE(at);
-        const end = value + block.readUInt32BE(at + 4);
-        store.restoreBytes(block, key, value, value, end, block.readDoubleBE(at + 8), block.readDoubleBE(at + 16));
+        const value = key + view.getUint32(at);
+        const end = value + view.getUint32(at + 4);
+        store.restoreBytes(block, key, value, value, end, view.getFloat64(at + 8), view.getFloat64(at + 16));
         at = end;
       }
     }
