@@ -136,17 +136,25 @@ export class TopicAppender {
   }
 }
 
+/** Records that were added one after another and have offsets one after another. */
+export interface Written {
+  readonly partition: number;
+  /** of the first; -1 where they were refused */
+  readonly offset: number;
+  readonly count: number;
+  readonly error: MillraceError | undefined;
+}
+
 /** The records of one request: added one after another, then sent or discarded together. */
 export class RequestRecords {
+  count = 0;
   private readonly own: (OpenBatch | undefined)[] | undefined;
   private readonly batches: OpenBatch[] = [];
-  /** per batch: how it was before this request, the request's records and its place among the batch's requests */
+  /** per batch: how it was before this request, and the request's place among the batch's requests */
   private readonly marks: BatchMark[] = [];
-  private readonly counts: number[] = [];
   private readonly shares: number[] = [];
-  /** per record: its batch, by its place in `batches` */
-  private readonly batchOf: number[] = [];
-  private last = -1;
+  /** how many records went into which of `batches` before the next went into another */
+  private readonly runs: { readonly at: number; count: number }[] = [];
 
   constructor(
     private readonly appender: TopicAppender,
@@ -154,10 +162,6 @@ export class RequestRecords {
     large: boolean,
   ) {
     this.own = large ? [] : undefined;
-  }
-
-  get count(): number {
-    return this.batchOf.length;
   }
 
   add(partition: number, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: readonly RecordHeader[]): void {
@@ -186,15 +190,17 @@ export class RequestRecords {
   /** The batch for the partition's next record. */
   private builder(partition: number): RecordBatchBuilder {
     const batch = this.appender.batch(partition, this.own);
-    let at = this.last >= 0 && this.batches[this.last] === batch ? this.last : this.batches.indexOf(batch);
-    if (at < 0) {
-      at = this.batches.push(batch) - 1;
-      this.marks.push(batch.builder.mark());
-      this.counts.push(0);
+    this.count++;
+    const run = this.runs.at(-1);
+    if (run !== undefined && this.batches[run.at] === batch) run.count++;
+    else {
+      let at = this.batches.indexOf(batch);
+      if (at < 0) {
+        at = this.batches.push(batch) - 1;
+        this.marks.push(batch.builder.mark());
+      }
+      this.runs.push({ at, count: 1 });
     }
-    this.counts[at]!++;
-    this.batchOf.push(at);
-    this.last = at;
     return batch.builder;
   }
 
@@ -203,24 +209,26 @@ export class RequestRecords {
     for (const [i, batch] of this.batches.entries()) batch.builder.restore(this.marks[i]!);
   }
 
-  /** Resolves when all is on disk or refused; then `answer` is called for each record, in the order in which they were added. */
-  async send(answer: (partition: number, offset: number, error: MillraceError | undefined) => void): Promise<void> {
-    for (const [i, batch] of this.batches.entries()) this.shares.push(batch.shares.push(this.counts[i]!) - 1);
+  /** Resolves when all is on disk or refused; all records are in it in the order in which they were added. */
+  async send(): Promise<Written[]> {
+    const counts = this.batches.map(() => 0);
+    for (const { at, count } of this.runs) counts[at]! += count;
+    for (const [i, batch] of this.batches.entries()) this.shares.push(batch.shares.push(counts[i]!) - 1);
     await this.appender.send(this.own ? this.batches : []);
     const results = this.batches.map((batch, i) => batch.results[this.shares[i]!]!);
     const next = results.map((r) => r.baseOffset);
-    for (const at of this.batchOf) answer(this.batches[at]!.partition, next[at]!++, results[at]!.result.error);
+    return this.runs.map(({ at, count }) => {
+      const offset = next[at]!;
+      next[at] = offset + count;
+      return { partition: this.batches[at]!.partition, offset, count, error: results[at]!.result.error };
+    });
   }
 }
 
 /** Copies what the writer holds to where the builder is. */
-function put(builder: RecordBatchBuilder, { buffer: from, position: length }: ByteWriter): void {
-  builder.ensure(length);
-  const to = builder.buffer;
-  const at = builder.position;
-  if (length < 64) for (let i = 0; i < length; i++) to[at + i] = from[i]!;
-  else from.copy(to, at, 0, length);
-  builder.position = at + length;
+function put(builder: RecordBatchBuilder, writer: ByteWriter): void {
+  builder.ensure(writer.position);
+  builder.position = writer.copyTo(builder.buffer, builder.position);
 }
 
 /** The records of a batch in a batch of each request's own. */

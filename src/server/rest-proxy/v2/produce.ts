@@ -9,6 +9,7 @@ import type { EmbeddedFormat } from "../media-type.js";
 import { isNull, malformed, parseSpan, type Span, scanArray, scanObject, scanRest, skip, skipSpace } from "../request-scanner.js";
 import { createWhereMissing, keylessPartition, partitionsOf } from "../target-topic.js";
 import type { RequestRecords, TopicAppenders } from "../topic-appender.js";
+import { produceAnswer } from "./produce-answer.js";
 
 export interface Producing {
   readonly broker: Broker;
@@ -62,20 +63,9 @@ export async function produce(
     read().discard();
     await createWhereMissing(broker, topic);
   }
-  let offsets = "";
-  let refused = false;
   // Nothing waits from reading the records to sending them: batches and writers are shared by all requests.
-  await read().send((partition, offset, error) => {
-    offsets += offsets === "" ? "" : ",";
-    refused ||= error !== undefined;
-    offsets +=
-      error === undefined
-        ? `{"partition":${partition},"offset":${offset},"error_code":null,"error":null}`
-        : `{"partition":null,"offset":null,"error_code":${error.retriable ? 2 : 1},"error":${JSON.stringify(error.message)}}`;
-  });
-  const text = `{"offsets":[${offsets}],"key_schema_id":${keys?.schemaId ?? null},"value_schema_id":${values?.schemaId ?? null}}`;
-  // only a message can hold other characters
-  return Buffer.from(text, refused ? "utf8" : "latin1");
+  const written = await read().send();
+  return produceAnswer(written, keys?.schemaId ?? null, values?.schemaId ?? null);
 }
 
 function topLevel(body: Buffer): Map<string, Span> {

@@ -137,7 +137,8 @@ class RecordWriter {
           documents.reduce((n, d) => n + d.length, 0),
         );
         for (const p of good) added.add(p.partition, p.key, p.value, p.timestamp, p.headers);
-        await added.send((partition, offset, error) => answers.push({ partition, offset, error }));
+        for (const { partition, offset, count: n, error } of await added.send())
+          for (let i = 0; i < n; i++) answers.push({ partition, offset: offset + i, error });
       }
     } catch (error) {
       return documents.map(() => reportOf(error));
