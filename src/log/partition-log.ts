@@ -30,6 +30,8 @@ export interface AppendOptions {
   readonly leaderEpoch?: number;
   /** "client" (the default) checks CRC, sizes, keys and sequence numbers; "coordinator" (markers, internal topics) the producer epoch alone. */
   readonly origin?: "client" | "coordinator";
+  /** This process has just built the batch: its CRC is right, and `keyed` says whether every record has a key. */
+  readonly built?: { readonly keyed: boolean };
   /** The batch's offset, at or above logEndOffset: a crash lost the batch from here and another file has kept it. */
   readonly baseOffset?: number;
 }
@@ -254,7 +256,7 @@ export class PartitionLog {
 
   private admit(batch: Buffer, options: AppendOptions): AppendResult | undefined {
     const client = options.origin !== "coordinator";
-    if (client) validateBatch(batch, this.config);
+    if (client) validateBatch(batch, this.config, options.built);
     if (batches.producerId(batch) < 0) return undefined;
     const duplicate = client ? this.producers.duplicateOf(batch) : undefined;
     if (duplicate) return { ...duplicate, logAppendTime: -1, duplicate: true };

@@ -16,6 +16,10 @@ import {
 
 /** Bytes that Node's pool still takes: copying so few is cheaper than memory of their own. */
 const pooled = 4096;
+/** Bytes of a batch that is worth keeping memory for, and the step of its sizes. */
+const large = 64 * 1024;
+/** What a builder has between a batch that was taken and the next record. */
+const none = Buffer.alloc(0);
 
 export interface FinishOptions {
   /** -1, the default: not idempotent */
@@ -55,15 +59,16 @@ export class RecordBatchBuilder {
   maxTimestamp = 0;
   private recordStart = RECORD_BATCH_OVERHEAD;
   private recordTimestamp = 0;
-  /** bytes of the last batch that was taken */
-  private lastSize = 0;
+  /** bytes that the last batches took, the most of them; less with each that took less */
+  private usualSize = 0;
+  private keyless = false;
   private fieldStart = 0;
   private recordWidth = 2;
   private keyWidth = 1;
   private valueWidth = 2;
 
   /** @param capacity bytes to begin with */
-  constructor(capacity = 64 * 1024) {
+  constructor(private readonly capacity = 64 * 1024) {
     this.buffer = Buffer.allocUnsafeSlow(Math.max(capacity, RECORD_BATCH_OVERHEAD + 64));
   }
 
@@ -79,17 +84,27 @@ export class RecordBatchBuilder {
     this.count = 0;
     this.baseTimestamp = 0;
     this.maxTimestamp = 0;
+    this.keyless = false;
+  }
+
+  /** Whether every record so far has a key. */
+  get keyed(): boolean {
+    return !this.keyless;
   }
 
   /** Makes room for `bytes` more at `position`. */
   ensure(bytes: number): void {
-    const need = this.position + bytes;
-    if (need <= this.buffer.length) return;
-    // straight to what the last batch took, where it took much
-    const likely = Math.max(need, this.lastSize);
-    const grown = takeMemory(likely, Math.max(likely, this.buffer.length * (this.buffer.length < 65536 ? 4 : 2)));
-    this.buffer.copy(grown, 0, 0, this.position);
-    giveMemory(this.buffer);
+    if (this.position + bytes > this.buffer.length) this.grow(this.position + bytes);
+  }
+
+  private grow(need: number): void {
+    const before = this.buffer;
+    const usual = Math.max(need, this.usualSize, this.capacity);
+    const like = Math.max(usual, before.length * (before.length < large ? 4 : 2));
+    // large ones of few sizes, so that the memory of one batch does for the next, whose last record is a little longer
+    const grown = takeMemory(usual, like > large ? Math.ceil(like / large) * large : like);
+    before.copy(grown, 0, 0, this.position);
+    giveMemory(before);
     this.buffer = grown;
   }
 
@@ -114,6 +129,7 @@ export class RecordBatchBuilder {
   }
 
   nullKey(): void {
+    this.keyless = true;
     this.ensure(8);
     this.buffer[this.position++] = 1;
   }
@@ -193,19 +209,23 @@ export class RecordBatchBuilder {
 
   /**
    * Like `finish`, but the batch is the builder's own memory, which is the caller's from here on (`giveMemory` once it is done with
-   * it); the builder goes on with `capacity` bytes. A small or compressed batch is in memory of its own, as with `finish`.
+   * it). A small or compressed batch is in memory of its own, as with `finish`.
    */
-  take(options: FinishOptions, capacity: number): Buffer {
+  take(options: FinishOptions): Buffer {
     if (options.compression !== undefined && options.compression !== "none") return this.packed(options.compression, options);
     if (this.position < pooled) {
-      this.lastSize = 0;
+      this.usualSize >>= 1;
       const small = Buffer.allocUnsafe(this.position);
       this.buffer.copy(small, RECORD_BATCH_OVERHEAD, RECORD_BATCH_OVERHEAD, this.position);
+      if (this.buffer.length > large) {
+        giveMemory(this.buffer);
+        this.buffer = none;
+      }
       return this.close(small, options);
     }
     const batch = this.buffer.subarray(0, this.position);
-    this.lastSize = this.position;
-    this.buffer = Buffer.allocUnsafeSlow(capacity);
+    this.usualSize = Math.max(this.position, this.usualSize - (this.usualSize >> 3));
+    this.buffer = none;
     return this.close(batch, options);
   }
 

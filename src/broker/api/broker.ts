@@ -126,7 +126,13 @@ export interface ProduceRequest {
   /** "none" resolves at once, "leader" when written, "all" when on disk */
   readonly acks: "none" | "leader" | "all";
   /** One RecordBatch each; a partition may come more than once, in order. */
-  readonly batches: readonly { readonly topic: string; readonly partition: number; readonly batch: Buffer }[];
+  readonly batches: readonly {
+    readonly topic: string;
+    readonly partition: number;
+    readonly batch: Buffer;
+    /** This process has just built the batch, so its CRC need not be checked; `keyed`: every record of it has a key. */
+    readonly built?: { readonly keyed: boolean };
+  }[];
 }
 export interface ProduceResult {
   readonly topic: string;

@@ -25,6 +25,7 @@ const largestBatch = 1_000_000;
 interface Sealed {
   readonly batch: Buffer;
   readonly count: number;
+  readonly keyed: boolean;
 }
 
 /** The open batch of one partition. Fetch it once and keep it: `open()` costs a comparison. */
@@ -73,19 +74,16 @@ export class ProducerPartition {
 
   private finish(builder: RecordBatchBuilder): Sealed {
     const { identity, transactional, compression } = this.producer;
-    const { count } = builder;
-    const batch = builder.take(
-      {
-        producerId: identity.producerId,
-        producerEpoch: identity.producerEpoch,
-        baseSequence: this.sequence,
-        transactional,
-        compression,
-      },
-      firstBytes,
-    );
+    const { count, keyed } = builder;
+    const batch = builder.take({
+      producerId: identity.producerId,
+      producerEpoch: identity.producerEpoch,
+      baseSequence: this.sequence,
+      transactional,
+      compression,
+    });
     this.sequence = (this.sequence + count) & 0x7fff_ffff;
-    return { batch, count };
+    return { batch, count, keyed };
   }
 
   /** Forgets what is in the open batch. */
@@ -148,13 +146,13 @@ export abstract class BatchProducer {
   send(partitions: readonly ProducerPartition[]): void {
     this.throwFailure();
     this.checkOpen();
-    const batches: { topic: string; partition: number; batch: Buffer }[] = [];
+    const batches: { topic: string; partition: number; batch: Buffer; built: { keyed: boolean } }[] = [];
     const sent: { to: ProducerPartition; batch: Buffer; count: number }[] = [];
     let bytes = 0;
     for (const to of partitions) {
       if (to.count === 0) continue;
-      for (const { batch, count } of to.seal()) {
-        batches.push({ topic: to.topic, partition: to.partition, batch });
+      for (const { batch, count, keyed } of to.seal()) {
+        batches.push({ topic: to.topic, partition: to.partition, batch, built: { keyed } });
         sent.push({ to, batch, count });
         bytes += batch.length;
       }

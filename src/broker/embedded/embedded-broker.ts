@@ -195,7 +195,7 @@ export class EmbeddedBroker implements Broker {
   }
 
   private append(request: ProduceRequest, at: number, p: Partition | undefined): ProduceResult {
-    const { topic, partition, batch } = request.batches[at]!;
+    const { topic, partition, batch, built } = request.batches[at]!;
     try {
       if (p === undefined || p.deleted)
         throw new BrokerError("UNKNOWN_TOPIC_OR_PARTITION", `This server does not host ${topic}-${partition}.`);
@@ -208,7 +208,7 @@ export class EmbeddedBroker implements Broker {
           transaction = this.transactions.join(request.transactionalId, producerId(batch), producerEpoch(batch), p);
       } else if (isTransactional(batch))
         throw new BrokerError("INVALID_TXN_STATE", `a transactional batch for ${p.name} came without a transactional id`);
-      const { baseOffset, logAppendTime, duplicate } = p.append(batch);
+      const { baseOffset, logAppendTime, duplicate } = p.append(batch, built && { built });
       if (transaction && !duplicate) this.transactions.wrote(transaction, p, batch);
       return { topic, partition, baseOffset, logAppendTime, logStartOffset: p.log.logStartOffset };
     } catch (error) {

@@ -32,6 +32,34 @@ it("splits a batch that its last record made larger than a broker takes", async 
   expect(producer.partition("t", 0).nextOffset).toBe(5);
 });
 
+it("refuses a record without a key for a compacted topic, also in a batch that begins with keys", async () => {
+  await broker.createTopics([{ name: "compacted", partitions: 1, configs: { "cleanup.policy": "compact" } }]);
+  const producer = new IdempotentProducer({ broker });
+  await producer.init();
+  producer.batch("compacted", 0).append(1, Buffer.from("k"), Buffer.from("v"));
+  await producer.flush();
+  producer.batch("compacted", 0).append(1, Buffer.from("k"), Buffer.from("v"));
+  producer.batch("compacted", 0).append(1, null, Buffer.from("v"));
+  expect(await errorName(producer.flush())).toBe("INVALID_RECORD");
+  expect(await readAll(broker, "compacted", "read_committed")).toEqual(["v"]);
+});
+
+it("writes batches of changing sizes in memory that is used again", async () => {
+  const producer = new IdempotentProducer({ broker });
+  await producer.init();
+  const expected: string[] = [];
+  // around the sizes from which on memory is kept, with the last record longer than the one before
+  for (const size of [10, 70_000, 3000, 200_000, 300_001, 100_000, 5, 600_000, 65_475, 1, 524_200, 530_000, 40]) {
+    for (const n of [size, size + 7]) {
+      const value = Buffer.alloc(n, String(n));
+      expected.push(value.toString());
+      producer.batch("t", 0).append(1, Buffer.from("k"), value);
+    }
+    await producer.flush();
+  }
+  expect((await readAll(broker, "t", "read_committed")).every((v, i) => v === expected[i])).toBe(true);
+});
+
 it("compresses when asked to", async () => {
   const producer = new IdempotentProducer({ broker, compression: "gzip" });
   await producer.init();
