@@ -111,8 +111,9 @@ export class Records {
     });
     const waits: Promise<unknown>[] = [Promise.all(all)];
     if (byLeader.size > 1) waits.push(first);
-    if (request.signal) waits.push(aborted(request.signal));
-    await Promise.race(waits);
+    const abort = request.signal && aborted(request.signal);
+    if (abort) waits.push(abort.promise);
+    await Promise.race(waits).finally(abort?.forget);
     if (
       moved.size > 0 &&
       Date.now() + movedPauseMs < until &&
@@ -232,10 +233,13 @@ function failure(topic: string, partition: number, error: BrokerError): FetchRes
   return { ...empty(topic, partition), error };
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const stop = () => reject(signal.reason);
+/** Rejects once the signal is aborted; `forget` ends that, as one signal sees any number of fetches. */
+function aborted(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
+  let stop = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
     if (signal.aborted) stop();
     else signal.addEventListener("abort", stop, { once: true });
   });
+  return { promise, forget: () => signal.removeEventListener("abort", stop) };
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Broker, FetchResult, Isolation, Txn } from "../../src/broker/api/broker.js";
 import { BrokerError } from "../../src/broker/api/errors.js";
@@ -214,6 +215,16 @@ export function brokerContract(name: string, open: () => Promise<BrokerFixture>,
         const waiting = broker.fetch({ partitions: [{ topic, partition: 0, offset: 0 }], maxWaitMs: 30_000, signal: stop.signal });
         stop.abort(new Error("enough"));
         await expect(waiting).rejects.toThrow("enough");
+      });
+
+      it("leaves nothing of a fetch on its signal, which serves any number of them", async () => {
+        const { signal } = new AbortController();
+        const fetch = () => broker.fetch({ partitions: [{ topic, partition: 0, offset: 0 }], maxWaitMs: 30_000, signal });
+        const waiting = fetch();
+        await produce(["a"]);
+        await waiting;
+        await fetch();
+        expect(getEventListeners(signal, "abort")).toEqual([]);
       });
 
       it("lists offsets by place and by time", async () => {
