@@ -1,10 +1,12 @@
 // Source commit → row in Cassandra through the joins of examples/orders: 200 orders/s for 60 s, half of them in MySQL, half in Postgres.
 // The writers are a process of their own, and so is Millrace. The time runs from the commit's answer until a SELECT finds the row; one
 // order in sixteen is looked for, every 2 ms, so that the looking costs Cassandra little; its own code is compiled by writes and reads
-// before anything is timed. No limit but milliseconds: p99 50.
+// before anything is timed. Its stages are printed by source, and beside them what the bare driver takes for one row at the same
+// time (its write's answer, and until a SELECT finds it), and the disk. No limit but milliseconds: p99 50.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, readdirSync, readFileSync } from "node:fs";
+import { KafkaBroker } from "../dist/kafka/kafka-broker.js";
 import { connectPostgres } from "../examples/common/postgres.mjs";
 import {
   connectCassandra,
@@ -19,12 +21,14 @@ import {
   startDatabases,
 } from "../examples/orders/databases.mjs";
 import { insertMysql, insertPostgres, randomOrder } from "../examples/orders/generator.mjs";
+import { monotonic, quantile, quantiles, startFloor, watchTopics } from "./latency-support.mjs";
 import { bound, cpuSeconds, newFolder, pause, resident, spawnMillrace } from "./spawned.mjs";
 
 const RATE = 200;
 const SCALE = Number(process.env.BENCH_SCALE ?? 1);
 const SECONDS = Math.max(5, Math.round(60 * SCALE));
 const WARM_ROWS = 60_000;
+const STAGES = ["committed", "topic", "enriched", "output", "found"];
 const WARM_UP = 10; // seconds whose times are left out: the code is compiled in them
 
 if (process.argv[2] === "write") await write(JSON.parse(process.argv[3]));
@@ -70,10 +74,11 @@ async function main() {
       await call(sql, "POST", "/ksql", JSON.stringify({ ksql: file(`sql/${name}`), streamsProperties: {} }));
     await put("cassandra-sink");
 
-    const writer = fork(process.argv[1], ["write", JSON.stringify(databases)]);
+    const floor = await startFloor(folder.dir);
+    const writer = fork(process.argv[1], ["write", JSON.stringify({ databases, kafka: millrace.ports.kafka })]);
     const cpu = cpuSeconds(millrace.pid);
     const begun = performance.now();
-    const [{ latencies, count }] = await once(writer, "message");
+    const [{ orders, bare, count }] = await once(writer, "message");
     const seconds = (performance.now() - begun) / 1000;
     const busy = cpuSeconds(millrace.pid) - cpu;
     let wrong = "";
@@ -81,12 +86,19 @@ async function main() {
       wrong = difference(await recompute(clients), await result(clients));
     if (wrong) throw new Error(`main.all_orders is not what the databases say: ${wrong}`);
 
-    latencies.sort((a, b) => a - b);
-    const at = (q) => Number(latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))].toFixed(1));
+    const latencies = orders.map(({ committed, found }) => found - committed);
+    const at = (q) => quantile(latencies, q);
     const peakMB = Math.round(resident(millrace.pid, "VmHWM") / 1e6);
     console.log(
       `latency-cassandra: ${count} orders in ${seconds.toFixed(0)} s, all in main.all_orders; ${latencies.length} timed: p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms; Millrace used ${((busy / seconds) * 100).toFixed(0)} % of a core, peak ${peakMB} MB`,
     );
+    for (const source of ["mysql", "postgres"])
+      for (const [from, to] of STAGES.slice(1).map((stage, i) => [STAGES[i], stage])) {
+        const times = orders.filter((o) => o.source === source).map((o) => Math.max(0, o[to] - o[from]));
+        console.log(`  ${source}: ${from} → ${to}: ${quantiles(times)}`);
+      }
+    for (const [what, times] of Object.entries(bare)) console.log(`  the bare driver meanwhile: ${what} ${quantiles(times)}`);
+    await floor.end();
     const cpuSecondsPerMillion = Math.round((busy / count) * 1e6);
     bound(`source commit → Cassandra p99 (${SECONDS} s at ${RATE}/s)`, at(0.99), 50, "ms", { cpuSecondsPerMillion, peakMB });
   } finally {
@@ -115,7 +127,7 @@ async function warm(at) {
 }
 
 /** The process of the writers: commits at a steady rate, looks for every fourth order, sends the milliseconds. */
-async function write(databases) {
+async function write({ databases, kafka }) {
   const lanes = await Promise.all(
     Array.from({ length: 8 }, async (_, i) =>
       i % 2
@@ -125,17 +137,34 @@ async function write(databases) {
   );
   const cassandra = await connectCassandra(databases.cassandra);
   const find = "select order_id from main.all_orders where source_system = ? and order_id = ?";
-  const latencies = [];
+  /** by id: ms of each stage */
+  const orders = new Map();
+  const broker = await KafkaBroker.open({ bootstrapServers: [`127.0.0.1:${kafka}`] });
+  const topics = (await broker.describeTopics()).map(({ name }) => name);
+  const stages = { ".orders": "topic", _ORDERS_ENRICHED: "enriched", ALL_ORDERS: "output" };
+  const stageOf = (topic) => Object.entries(stages).find(([end]) => topic.endsWith(end))?.[1];
+  const endWatch = await watchTopics(broker, topics.filter(stageOf), (topic, { bytes, keyStart, keyEnd }, now) => {
+    const order = orders.get(bytes.toString("latin1", keyStart, keyEnd).split("|").pop());
+    if (order) order[stageOf(topic)] = now;
+  });
   const looking = new Set();
-  const look = async (source, id, committed) => {
+  const look = async (query, values, committed) => {
     for (;;) {
-      const { rowLength } = await cassandra.execute(find, [source, id], { prepare: true });
-      const now = performance.now();
-      if (rowLength > 0) return now - committed;
+      const { rowLength } = await cassandra.execute(query, values, { prepare: true });
+      const now = monotonic();
+      if (rowLength > 0) return now;
       if (now - committed > 30_000) return Number.POSITIVE_INFINITY;
       // what is late is looked for less often, or the looking would take the CPU of what is waited for
       await pause(Math.max(2, (now - committed) / 20));
     }
+  };
+  const bare = { "write answered": [], "write to found": [] };
+  const bareRow = async (n) => {
+    const begun = monotonic();
+    await cassandra.execute("INSERT INTO main.warm (a, b, c) VALUES (?, ?, ?)", ["bare", `k${n}`, "some text"], { prepare: true });
+    bare["write answered"].push(monotonic() - begun);
+    const found = await look("SELECT b FROM main.warm WHERE a = ? AND b = ?", ["bare", `k${n}`], begun);
+    bare["write to found"].push(found - begun);
   };
   const total = (SECONDS + WARM_UP) * RATE;
   const begun = performance.now();
@@ -147,17 +176,23 @@ async function write(databases) {
         const wait = begun + (n / RATE) * 1000 - performance.now();
         if (wait > 0) await pause(wait);
         const order = randomOrder(n);
+        const timed = n % 16 === 0 && n >= WARM_UP * RATE;
+        const times = { source };
+        if (timed) orders.set(order[0], times);
         await insert(client, order);
-        if (n % 16 || n < WARM_UP * RATE) continue;
-        const found = look(source, order[0], performance.now()).then((ms) => {
-          latencies.push(ms);
-          looking.delete(found);
+        if (!timed) continue;
+        times.committed = monotonic();
+        const found = look(find, [source, order[0]], times.committed).then((now) => {
+          times.found = now;
         });
-        looking.add(found);
+        const done = Promise.all([found, bareRow(n)]).then(() => looking.delete(done));
+        looking.add(done);
       }
     }),
   );
   await Promise.all(looking);
-  process.send({ latencies, count: next });
+  await endWatch();
+  await broker.close();
+  process.send({ orders: [...orders.values()], bare, count: next });
   await pause(100);
 }

@@ -1,6 +1,7 @@
 // The process beside bench/latency.mjs: commits at a steady rate and listens for the sink's rows. Arguments: port, rate, seconds, and
-// seconds before them whose times are left out: the code is compiled in them.
+// seconds before them whose times are left out: the code is compiled in them. Sends each row's times on the clock that processes share.
 import pg from "pg";
+import { monotonic } from "./latency-support.mjs";
 
 const [port, rate, seconds, warmUp] = process.argv.slice(2).map(Number);
 const first = warmUp * rate;
@@ -9,15 +10,16 @@ const connect = async (database) => {
   await client.connect();
   return client;
 };
-const committed = new Map();
-const early = new Set();
-const latencies = [];
+/** by id */
+const committed = [];
+const arrived = [];
+let seen = 0;
 const target = await connect("target");
 target.on("notification", ({ payload }) => {
-  if (Number(payload) <= first) return;
-  const at = committed.get(payload);
-  if (at !== undefined) latencies.push(performance.now() - at);
-  else early.add(payload);
+  const id = Number(payload);
+  if (id <= first || arrived[id] !== undefined) return;
+  arrived[id] = monotonic();
+  seen++;
 });
 await target.query("LISTEN seen");
 const writers = await Promise.all(Array.from({ length: 4 }, () => connect("postgres")));
@@ -33,14 +35,13 @@ await Promise.all(
       const wait = begun + (id / rate) * 1000 - performance.now();
       if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
       await client.query({ name: "insert", text: "INSERT INTO live VALUES ($1, 1, 'text', 1.5, now(), true, 'v')", values: [id] });
-      // a notification that came before this process saw the commit's answer counts as no time at all
-      if (early.delete(String(id))) latencies.push(0);
-      else committed.set(String(id), performance.now());
+      committed[id] = monotonic();
     }
   }),
 );
-for (const end = performance.now() + 10_000; latencies.length < total && performance.now() < end; )
+for (const end = performance.now() + 10_000; seen < total && performance.now() < end; )
   await new Promise((resolve) => setTimeout(resolve, 20));
-latencies.sort((a, b) => a - b);
-const at = (q) => Number((latencies[Math.min(latencies.length - 1, Math.floor(q * latencies.length))] ?? Number.NaN).toFixed(2));
-process.send({ seen: latencies.length, total, p50: at(0.5), p99: at(0.99), max: at(1) }, () => process.exit());
+const commits = [];
+for (let id = first + 1; id <= last; id++)
+  if (arrived[id] !== undefined) commits.push({ id, committed: committed[id], arrived: arrived[id] });
+process.send({ commits, total }, () => process.exit());
