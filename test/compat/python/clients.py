@@ -41,9 +41,12 @@ def equal(got, wanted, what):
         raise AssertionError(f"{what}: {got} and not {wanted}")
 
 
-def until(what, holds, seconds=20):
+def until(what, holds, members=(), seconds=60):
     end = time.monotonic() + seconds
     while not holds():
+        for member in members:
+            if member.failure:
+                raise member.failure
         if time.monotonic() > end:
             raise AssertionError(f"never: {what}")
         time.sleep(0.02)
@@ -167,16 +170,16 @@ def ck_rebalance(topic, strategy):
 
     produce(0, 100)
     one = Member()
-    until("all with one", lambda: len(one.assigned) == 4 and len(one.seen) == 100)
+    until("all with one", lambda: len(one.assigned) == 4 and len(one.seen) == 100, [one])
     two = Member()
-    until("two each", lambda: len(one.assigned) == 2 and len(two.assigned) == 2)
+    until("two each", lambda: len(one.assigned) == 2 and len(two.assigned) == 2, [one, two])
     equal(len(one.revoked), 2 if cooperative else 4, "taken away")
     produce(100, 200)
-    until("read by both", lambda: len(one.seen | two.seen) == 200)
+    until("read by both", lambda: len(one.seen | two.seen) == 200, [one, two])
     one.stop()
-    until("all with two", lambda: len(two.assigned) == 4)
+    until("all with two", lambda: len(two.assigned) == 4, [two])
     produce(200, 300)
-    until("read by two", lambda: len(one.seen | two.seen) == 300)
+    until("read by two", lambda: len(one.seen | two.seen) == 300, [two])
     two.stop()
     committed = ck_consumer(topic).committed([ck.TopicPartition(topic, p) for p in range(4)])
     equal(sum(p.offset for p in committed), 300, "committed")
@@ -341,11 +344,11 @@ def kp_rebalance():
                 raise self.failure
 
     one = Member()
-    until("all with one", lambda: one.partitions == 4 and len(one.seen) == 100)
+    until("all with one", lambda: one.partitions == 4 and len(one.seen) == 100, [one])
     two = Member()
-    until("two each", lambda: one.partitions == 2 and two.partitions == 2)
+    until("two each", lambda: one.partitions == 2 and two.partitions == 2, [one, two])
     one.stop()
-    until("all with two", lambda: two.partitions == 4)
+    until("all with two", lambda: two.partitions == 4, [two])
     two.stop()
     offsets = admin.list_group_offsets("kp-rebalance") if hasattr(admin, "list_group_offsets") else admin.list_consumer_group_offsets("kp-rebalance")
     offsets = offsets.get("kp-rebalance", offsets)
