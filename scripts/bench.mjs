@@ -13,6 +13,7 @@ const shared = new Set([
   "query-support.mjs",
   "spawned.mjs",
   "sink-support.mjs",
+  "latency-support.mjs",
   "latency-writer.mjs",
   "sql/server.mjs",
   "sql/workload.mjs",
