@@ -41,6 +41,14 @@ export const statements: Readonly<Record<string, string>> = {
     "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l JOIN t ON 'k' + CAST(l.a AS STRING) = t.k;",
   "foreign-key-join-left":
     "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l LEFT JOIN t ON 'k' + CAST(l.a AS STRING) = t.k;",
+  "stream-stream-join-residual":
+    "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT ROWKEY, s.a AS a, s2.b AS b FROM s FULL OUTER JOIN s2 WITHIN 1 SECOND GRACE PERIOD 1 SECOND ON s.k = s2.k AND s.a < s2.b;",
+  "stream-stream-join-columns":
+    "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT s.a, LEN(s.k), s.k AS k, s2.k AS k2 FROM s LEFT JOIN s2 WITHIN 3 SECONDS ON s.a = s2.b AND LEN(s.k) = LEN(s2.k);",
+  "table-table-join-residual":
+    "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l LEFT JOIN t ON l.k = t.k AND l.a < t.b;",
+  "foreign-key-join-residual":
+    "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l JOIN t ON 'k' + CAST(l.a AS STRING) = t.k AND l.a <> t.b;",
 };
 
 export interface Input {
@@ -57,6 +65,12 @@ export const inputs: readonly Input[] = Array.from({ length: 24 }, (_, i) => ({
   value: i % 7 === 6 ? null : { [i % 3 === 1 ? "B" : "A"]: i % 5 },
   timestamp: 10_000 + i * 700 - (i % 4 === 3 ? 3_500 : 0),
 }));
+
+/** The same with keys that both topics have; for the statements that are not named here the ones above. */
+const shared = inputs.map((input, i) => ({ ...input, key: `k${Math.floor(i / 3) % 2}` }));
+export function inputsOf(name: string): readonly Input[] {
+  return /residual|columns|union|distinct|membership|shared/.test(name) ? shared : inputs;
+}
 
 export function planOf(sql: string): QueryPlan {
   let metastore = Metastore.empty;

@@ -13,7 +13,7 @@ import type { QueryPlan } from "../../src/sql/plan/step.js";
 import type { QueryHandle } from "../../src/streams/runtime/query.js";
 import { startQuery } from "../../src/streams/runtime/start-query.js";
 import { type Folder, openBroker, temporaryFolder } from "../streams/on-broker.js";
-import { type Input, inputs, planOf, statements } from "./cases.js";
+import { type Input, inputsOf, planOf, statements } from "./cases.js";
 
 /** One file a kind of step: a plan as a released version has written it, what is fed to it, and what comes out. */
 interface PlanFile {
@@ -91,6 +91,7 @@ if (process.env["UPDATE_PLANS"] === "1")
     for (const [name, sql] of Object.entries(statements))
       it.skipIf(existsSync(path(name)))(name, async () => {
         const plan = planOf(sql);
+        const inputs = inputsOf(name);
         const outputs = await run(plan, inputs, false, false);
         const lines = (list: readonly unknown[]) => list.map((each) => JSON.stringify(each)).join(",\n");
         writeFileSync(

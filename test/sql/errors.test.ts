@@ -11,13 +11,15 @@ interface Case {
   readonly column?: number;
 }
 const folder = new URL("errors/", import.meta.url);
+const more = `CREATE TABLE t2 (p INT PRIMARY KEY, q INT PRIMARY KEY, n INT) WITH (KAFKA_TOPIC='t2', KEY_FORMAT='JSON', VALUE_FORMAT='JSON');
+  CREATE TABLE u (k INT PRIMARY KEY, c INT) WITH (KAFKA_TOPIC='u', VALUE_FORMAT='JSON');`;
 
 for (const file of readdirSync(folder))
   describe(`bad SQL: ${file}`, () => {
     const cases = JSON.parse(readFileSync(new URL(file, folder), "utf8")) as Case[];
     test.each(cases)("$name", ({ statement, message, line, column }) => {
       const planner = new Planner();
-      planner.run(`${sources} CREATE STREAM s3 AS SELECT * FROM s;`);
+      planner.run(`${sources} ${more} CREATE STREAM s3 AS SELECT * FROM s;`);
       const before = planner.metastore;
       let thrown: unknown;
       try {

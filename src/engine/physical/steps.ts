@@ -233,7 +233,9 @@ function buildSelectKey(step: SelectKeyStep, context: BuildContext): Built {
   if (!step.repartition) return { ...built, keyIsRecord: true };
   if (context.onePartition) return built;
   const { key: info } = step.repartition.formats;
-  const key = hasRegistrySchema(info.format) ? undefined : keySerde(info, step.schema, registry);
+  // Both sides of a join have the same encoding then, the internal one; KAFKA has none for several columns.
+  const internal = hasRegistrySchema(info.format) || (info.format === "KAFKA" && step.key.length > 1);
+  const key = internal ? undefined : keySerde(info, step.schema, registry);
   return repartition(step.id, step.schema, built, topology, false, key);
 }
 

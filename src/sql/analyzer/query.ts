@@ -5,7 +5,7 @@ import { rowSchemaOf } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
 import type { FromSource, JoinClause, ParsedExpression, Query } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
-import { mapNames, namesIn } from "../parser/walk.js";
+import { conjuncts, mapNames, namesIn } from "../parser/walk.js";
 import { isPseudo, isWindowBound, pseudoColumns, Scope, type ScopeColumn, unknownSource } from "./scope.js";
 
 export interface QuerySource {
@@ -88,7 +88,7 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
   const where = query.where && qualify(query.where, "WHERE");
   const groupBy = all(query.groupBy, "GROUP BY");
   const partitionBy = all(query.partitionBy, "PARTITION BY");
-  const select = nameColumns(expandStars(query, sources, scope, partitionBy, transient), qualify, scope, many);
+  const select = nameColumns(expandStars(query, sources, joins, scope, partitionBy, transient), qualify, scope, many);
   const having = query.having && qualify(query.having, "HAVING");
   return { sources, select, joins, where, groupBy, partitionBy, having, query, scope, syntheticKey };
 }
@@ -128,6 +128,7 @@ interface Item {
 function expandStars(
   query: Query,
   sources: readonly QuerySource[],
+  joins: readonly { readonly type: JoinClause["type"]; readonly on: ParsedExpression }[],
   scope: Scope,
   partitionBy: readonly ParsedExpression[] | null,
   transient: boolean,
@@ -144,7 +145,7 @@ function expandStars(
     const name = (c: ScopeColumn): ParsedExpression => ({ kind: "name", at: item.at, qualifier: c.source, name: c.name });
     const named = columns.map(name);
     if (sources.length > 1) {
-      if (item.source === null && !partitionBy && needsSyntheticKey(query))
+      if (item.source === null && !partitionBy && needsSyntheticKey(joins))
         items.push({ expression: { kind: "name", at: item.at, qualifier: null, name: syntheticKeyOf(scope) }, alias: null });
       for (const expression of partitionBy
         ? behindPartitionBy(wanted, scope, partitionBy, item.at)
@@ -194,9 +195,19 @@ function behindPartitionBy(
   return [...news, ...named.filter((e) => !taken.has(formatExpression(e)))];
 }
 
-function needsSyntheticKey(query: Query): boolean {
+function needsSyntheticKey(joins: readonly { readonly type: JoinClause["type"]; readonly on: ParsedExpression }[]): boolean {
   const plain = (e: ParsedExpression) => e.kind === "binary" && (e.left.kind === "name" || e.right.kind === "name");
-  return query.joins.some((j) => j.type === "FULL") || (query.joins.length > 0 && !query.joins.some((j) => plain(j.on)));
+  // a key of several columns is made of the equalities themselves
+  const keys = joins.map((j) => conjuncts(j.on).filter(isEquality));
+  if (keys.some((k) => k.length > 1)) return false;
+  return joins.some((j) => j.type === "FULL") || (joins.length > 0 && !joins.some((j, i) => plain(keys[i]![0] ?? j.on)));
+}
+
+/** Of one source's expression with another's. */
+function isEquality(e: ParsedExpression): boolean {
+  if (e.kind !== "binary" || e.op !== "=") return false;
+  const [left, right] = [e.left, e.right].map((side) => new Set(namesIn(side).map((n) => n.qualifier)));
+  return left!.size === 1 && right!.size === 1 && [...left!][0] !== [...right!][0];
 }
 
 function nameColumns(

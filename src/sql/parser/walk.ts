@@ -71,3 +71,8 @@ export function visit(e: ParsedExpression, see: (e: ParsedExpression) => boolean
     return child;
   });
 }
+
+/** What AND holds together, in the order written. */
+export function conjuncts(e: ParsedExpression): ParsedExpression[] {
+  return e.kind === "binary" && e.op === "AND" ? [...conjuncts(e.left), ...conjuncts(e.right)] : [e];
+}

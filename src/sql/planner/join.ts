@@ -1,6 +1,6 @@
 import { MillraceError } from "../../common/errors.js";
 import { formatSqlType, sameSqlType } from "../../data/sql-type.js";
-import { analyzeExpression } from "../analyzer/expression.js";
+import { analyzeExpression, condition, fail } from "../analyzer/expression.js";
 import type { QualifiedQuery } from "../analyzer/query.js";
 import type { ParsedExpression } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
@@ -9,7 +9,17 @@ import type { Expression } from "../plan/expression.js";
 import type { Formats, JoinStep } from "../plan/step.js";
 import { withKeyFormat } from "./formats.js";
 import { planSource } from "./from.js";
-import { columnAt, environmentOf, type KeyColumn, type PlanTools, pseudoColumn, type Relation, type RelationColumn } from "./relation.js";
+import { type Equality, isKeyedBy, joinCondition, stands } from "./join-condition.js";
+import {
+  columnAt,
+  environmentOf,
+  inClause,
+  type KeyColumn,
+  type PlanTools,
+  pseudoColumn,
+  type Relation,
+  type RelationColumn,
+} from "./relation.js";
 
 type Join = QualifiedQuery["joins"][number];
 
@@ -33,10 +43,11 @@ export function planFrom(query: QualifiedQuery, tools: PlanTools, defaultKeyForm
   return left;
 }
 
-/** `ALIAS.NAME` of every column that is named by what comes after the join at hand. */
-function usedAfter(query: QualifiedQuery, nth: number, foreign: boolean): Set<string> {
+/** `ALIAS.NAME` of every column that is named by what comes after the keys of the join at hand have met. */
+function usedAfter(query: QualifiedQuery, nth: number, foreign: boolean, residual: ParsedExpression | null): Set<string> {
   const all: (ParsedExpression | null)[] = [
     ...query.select.map((s) => s.expression),
+    residual,
     ...query.joins.slice(nth + 1).map((j) => j.on),
     query.where,
     query.having,
@@ -79,12 +90,9 @@ function planJoin(
   nth: number,
 ): Relation {
   const got = `Got ${formatExpression(join.on).replace(/^\((.*)\)$/, "$1")}.`;
-  if (join.on.kind === "binary" && join.on.op === "AND")
-    throw refused(`Invalid join condition: joins on multiple conditions are not yet supported. Got ${formatExpression(join.on)}.`);
-  if (join.on.kind !== "binary" || join.on.op !== "=")
-    throw refused(`Unsupported join expression: ${formatExpression(join.on)}. The join criteria must be an equality.`);
-  const [leftOn, rightOn] = sides(join, left, right);
-  const leftName = namesIn(leftOn).find((n) => n.qualifier !== null)?.qualifier ?? query.sources[nth]!.alias;
+  const { equalities, residual } = joinCondition(join, left, right, tools.extensions === true);
+  const [leftOn, rightOn] = [equalities.map((e) => e.left), equalities.map((e) => e.right)];
+  const leftName = namesIn(leftOn[0]!).find((n) => n.qualifier !== null)?.qualifier ?? query.sources[nth]!.alias;
   const rightName = join.source.alias;
   if (left.kind === "table" && right.kind === "stream")
     throw refused(
@@ -99,13 +107,18 @@ function planJoin(
     throw refused(
       "A window definition was provided for a Table-Table or Stream-Table join. These joins are not windowed. Please drop the window definition (ie. the WITHIN clause) and try to execute your join again.",
     );
-  const leftKey = analyzeExpression(leftOn, environmentOf(left, tools, "JOIN ON"));
-  const rightKey = analyzeExpression(rightOn, environmentOf(right, tools, "JOIN ON"));
-  if (!sameSqlType(leftKey.type, rightKey.type)) {
-    const shown = [leftKey, rightKey].map((k) => formatSqlType(k.type));
-    throw refused(
-      `Invalid join condition: types don't match. Got ${formatExpression(leftOn)}{${shown[0]}} = ${formatExpression(rightOn)}{${shown[1]}}.`,
-    );
+  const [leftKey, rightKey] = [[] as Expression[], [] as Expression[]];
+  for (const e of equalities) {
+    const l = analyzeExpression(e.left, environmentOf(left, tools, "JOIN ON"));
+    const r = analyzeExpression(e.right, environmentOf(right, tools, "JOIN ON"));
+    if (!sameSqlType(l.type, r.type)) {
+      const shown = [l, r].map((k) => formatSqlType(k.type));
+      throw refused(
+        `Invalid join condition: types don't match. Got ${formatExpression(e.left)}{${shown[0]}} = ${formatExpression(e.right)}{${shown[1]}}.`,
+      );
+    }
+    leftKey.push(l);
+    rightKey.push(r);
   }
   if (!windows && left.kind === "stream" && (join.type === "FULL" || join.type === "RIGHT"))
     throw refused(`${join.type === "FULL" ? "Full" : "Right"} outer joins between streams and tables are not supported.`);
@@ -114,59 +127,49 @@ function planJoin(
     throw refused(
       `Incompatible windowed sources.\nLeft source: ${leftName}: ${kindOf(left)}\nRight source: ${rightName}: ${kindOf(right)}`,
     );
-  const isKey = (relation: Relation, e: ParsedExpression) => relation.keys.length === 1 && stands(relation.keys[0]!, formatExpression(e));
-  const leftIsKey = isKey(left, leftOn);
-  if (right.kind === "table" && !isKey(right, rightOn))
+  const leftIsKey = isKeyedBy(left, leftOn);
+  const rightIsKey = isKeyedBy(right, rightOn);
+  if (right.kind === "table" && !rightIsKey)
     throw refused(
       left.kind === "stream"
         ? `Invalid join condition: stream-table joins require to join on the table's primary key. ${got}`
         : `Invalid join condition: table-table joins require to join on the primary key of the right input table. ${got}`,
     );
   const foreign = left.kind === "table" && !leftIsKey;
-  if (foreign && nth > 0)
+  if (foreign && nth > 0 && !tools.extensions)
     throw refused(`Invalid join condition: foreign-key table-table joins are not supported as part of n-way joins. ${got}`);
+  if (foreign && equalities.length > 1)
+    throw fail(`Foreign-key joins with a table whose primary key has several columns are not supported. ${got}`, join.on.at);
   if (foreign && join.type !== "INNER" && join.type !== "LEFT") throw refused(`${join.type} OUTER JOIN on a foreign key is not supported`);
+  if (residual && join.type === "FULL" && left.kind === "table")
+    throw fail(
+      `A FULL OUTER JOIN of tables takes no condition beyond their keys' equality: where it does not hold, both rows would stand alone under one key. ${got}`,
+      residual.at,
+    );
   if (left.window && !leftIsKey)
     throw refused("Implicit repartitioning of windowed sources is not supported. See https://github.com/confluentinc/ksql/issues/4385.");
 
-  const used = usedAfter(query, nth, foreign);
+  const used = usedAfter(query, nth, foreign, residual);
   const keyFormat = joinKeyFormat(left, leftIsKey, right, defaultKeyFormat);
+  const liesWell = equalities.length === 1 || right.kind === "table" || right.formats.key.format === keyFormat.format;
   const l =
     foreign || leftIsKey ? withPseudo(left, used, `${id}-Left`) : rekey(left, leftKey, used, `${id}-left`, keyFormat, query.syntheticKey);
   const r =
-    right.kind === "table" || isKey(right, rightOn)
+    rightIsKey && liesWell
       ? withPseudo(right, used, `${id}-Right`)
       : rekey(right, rightKey, used, `${id}-right`, keyFormat, query.syntheticKey);
-  return foreign
-    ? foreignKeyJoin(join, l, r, leftOn, id, used, tools)
-    : coPartitionedJoin(join, l, r, leftOn, rightOn, id, used, keyFormat, query.syntheticKey);
+  const joined = foreign
+    ? foreignKeyJoin(join, l, r, leftOn[0]!, id, used, tools)
+    : coPartitionedJoin(join, l, r, equalities, id, used, keyFormat, query.syntheticKey);
+  return residual ? withResidual(joined, residual, tools) : joined;
 }
 
-function stands(key: KeyColumn, text: string): boolean {
-  return key.viable.includes(text) || (key.same?.includes(text) ?? false);
-}
-
-/** Which side of the `=` belongs to what was joined so far, and which to the new source. */
-function sides(join: Join, left: Relation, right: Relation): [ParsedExpression, ParsedExpression] {
-  const on = join.on as Extract<ParsedExpression, { kind: "binary" }>;
-  const of = (e: ParsedExpression): "left" | "right" => {
-    const names = namesIn(e);
-    const isRight = names.filter((n) => n.qualifier === join.source.alias).length;
-    const isLeft = names.filter(
-      (n) => left.columns.some((c) => c.source === n.qualifier && c.name === n.name) || n.qualifier === null,
-    ).length;
-    if (names.length === 0 || (isRight > 0 && isLeft > 0))
-      throw refused(
-        `Invalid comparison expression '${formatExpression(e)}' in join '${formatExpression(on)}'. Each side of the join comparision must contain references from exactly one source.`,
-      );
-    return isRight > 0 ? "right" : "left";
-  };
-  const [a, b] = [of(on.left), of(on.right)];
-  if (a === b)
-    throw refused(
-      `Each side of the join must reference exactly one source and not the same source. Left side references ${on.left.kind === "name" ? on.left.qualifier : right.columns[0]?.source} and right references the same.`,
-    );
-  return a === "left" ? [on.left, on.right] : [on.right, on.left];
+/** The join matches only where this holds besides. */
+function withResidual(joined: Relation, written: ParsedExpression, tools: PlanTools): Relation {
+  const residual = inClause("Error in JOIN ON expression: ", () =>
+    condition(analyzeExpression(written, environmentOf({ ...joined, keys: [] }, tools, "JOIN ON")), written),
+  );
+  return { ...joined, step: { ...(joined.step as JoinStep), residual } };
 }
 
 function joinKeyFormat(left: Relation, leftIsKey: boolean, right: Relation, defaultKeyFormat: string): Formats["key"] {
@@ -219,7 +222,7 @@ function placed(
 /** A stream keyed anew by its join expression, through a repartition topic that holds only what is used. */
 function rekey(
   relation: Relation,
-  key: Expression,
+  key: readonly Expression[],
   used: ReadonlySet<string>,
   id: string,
   keyFormat: Formats["key"],
@@ -235,19 +238,21 @@ function rekey(
     ...pseudo.map((name) => ({ name, type: pseudoColumn(schema, name).type })),
   ];
   const columns = [...kept.map((c) => columnAt(schema, c.index)), ...pseudo.map((name) => pseudoColumn(schema, name))];
-  const keyName = key.kind === "column" ? key.name : syntheticKey;
+  const names = key.map((e) => (e.kind === "column" ? e.name : syntheticKey));
+  const keySchema = key.map((e, i) => ({ name: names.indexOf(names[i]!) === i ? names[i]! : `${names[i]}_${i}`, type: e.type }));
   const step = {
     step: "select-key",
     id: `${id}-SelectKey`,
     source: relation.step,
-    key: [key],
+    key,
     columns,
-    schema: { key: [{ name: keyName, type: key.type }], value },
-    repartition: { formats: withKeyFormat(relation.formats, keyFormat, [{ name: keyName, type: key.type }]) },
+    schema: { key: keySchema, value },
+    repartition: { formats: withKeyFormat(relation.formats, keyFormat, keySchema) },
   } as const;
+  const first = key.length;
   const own = [
-    ...kept.map((c, i) => ({ ...c, index: 1 + i })),
-    ...pseudo.map((name, i) => ({ source: aliases[0]!, name, type: value[kept.length + i]!.type, index: 1 + kept.length + i })),
+    ...kept.map((c, i) => ({ ...c, index: first + i })),
+    ...pseudo.map((name, i) => ({ source: aliases[0]!, name, type: value[kept.length + i]!.type, index: first + kept.length + i })),
   ];
   return { ...relation, step, columns: own, formats: { ...relation.formats, key: keyFormat } };
 }
@@ -273,21 +278,14 @@ function coPartitionedJoin(
   join: Join,
   l: Relation,
   r: Relation,
-  leftOn: ParsedExpression,
-  rightOn: ParsedExpression,
+  equalities: readonly Equality[],
   id: string,
   used: ReadonlySet<string>,
   keyFormat: Formats["key"],
   syntheticKey: string,
 ): Relation {
   const joined = joinedColumns(l, r, used);
-  const earlier = l.origin === "join expression" && stands(l.keys[0]!, formatExpression(leftOn)) ? l.keys[0]!.viable : [];
-  const plain = [leftOn, rightOn].filter((e) => e.kind === "name" && e.qualifier !== null);
-  const synthetic = join.type === "FULL" || (plain.length === 0 && earlier.length === 0) || earlier.includes(syntheticKey);
-  const texts = [...new Set([...earlier, ...plain.map(formatExpression)])];
-  const type = r.step.schema.key[0]!.type;
-  const first = (plain[0] ?? null) as Extract<ParsedExpression, { kind: "name" }> | null;
-  const name = synthetic ? syntheticKey : earlier.length > 0 ? l.keys[0]!.name : `${first!.qualifier}_${first!.name}`;
+  const keys = equalities.length === 1 ? [singleKey(join, l, r, equalities[0]!, syntheticKey)] : compositeKey(join, l, r, equalities);
   const value = joined.map(({ column }) => ({ name: `${column.source}_${column.name}`, type: column.type }));
   const step: JoinStep = {
     step: l.kind === "table" ? "table-table-join" : r.kind === "table" ? "stream-table-join" : "stream-stream-join",
@@ -306,23 +304,40 @@ function coPartitionedJoin(
         }
       : {}),
     formats: { left: l.formats, right: r.formats },
-    schema: { key: [{ name, type }], value },
+    schema: { key: keys.map(({ name, type }) => ({ name, type })), value },
   };
-  const columns = joined.map(({ column }, i) => ({ ...column, index: 1 + i }));
+  const columns = joined.map(({ column }, i) => ({ ...column, index: keys.length + i }));
+  const { scattered: _, ...rest } = l;
+  return { ...rest, step, columns, keys, origin: "join expression", formats: { ...l.formats, key: keyFormat } };
+}
+
+function singleKey(join: Join, l: Relation, r: Relation, { left, right }: Equality, syntheticKey: string): KeyColumn {
+  const earlier =
+    l.origin === "join expression" && l.keys.length === 1 && stands(l.keys[0]!, formatExpression(left)) ? l.keys[0]!.viable : [];
+  const plain = [left, right].filter((e) => e.kind === "name" && e.qualifier !== null);
+  const synthetic = join.type === "FULL" || (plain.length === 0 && earlier.length === 0) || earlier.includes(syntheticKey);
+  const texts = [...new Set([...earlier, ...plain.map(formatExpression)])];
+  const { type } = r.step.schema.key[0]!;
+  const first = (plain[0] ?? null) as Extract<ParsedExpression, { kind: "name" }> | null;
+  const name = synthetic ? syntheticKey : earlier.length > 0 ? l.keys[0]!.name : `${first!.qualifier}_${first!.name}`;
   const viable = synthetic ? [syntheticKey] : texts;
   // a FULL join's key is neither side's: either may be NULL
   const same =
-    join.type === "FULL"
-      ? []
-      : [...(earlier.length > 0 ? (l.keys[0]!.same ?? []) : []), formatExpression(leftOn), formatExpression(rightOn)];
-  return {
-    ...l,
-    step,
-    columns,
-    keys: [{ name, type, viable, shown: viable, same, ...(synthetic ? { synthetic } : {}) }],
-    origin: "join expression",
-    formats: { ...l.formats, key: keyFormat },
-  };
+    join.type === "FULL" ? [] : [...(earlier.length > 0 ? (l.keys[0]!.same ?? []) : []), formatExpression(left), formatExpression(right)];
+  return { name, type, viable, shown: viable, same, ...(synthetic ? { synthetic } : {}) };
+}
+
+/** Each column is either side's expression; of a FULL join, where either may be NULL, the one that is not. */
+function compositeKey(join: Join, l: Relation, r: Relation, equalities: readonly Equality[]): KeyColumn[] {
+  return equalities.map(({ left, right }, i) => {
+    const pair = [formatExpression(left), formatExpression(right)];
+    const earlier = l.keys.find((k) => stands(k, pair[0]!))?.viable ?? [];
+    const viable =
+      join.type === "FULL" ? ["COALESCE", "IFNULL"].map((f) => `${f}(${pair.join(", ")})`) : [...new Set([...earlier, ...pair])];
+    const plain = [left, right].find((e) => e.kind === "name");
+    const name = plain?.kind === "name" ? `${plain.qualifier}_${plain.name}` : `KEY_${i}`;
+    return { name, type: r.step.schema.key[i]!.type, viable, shown: viable, same: join.type === "FULL" ? [] : pair };
+  });
 }
 
 function foreignKeyJoin(

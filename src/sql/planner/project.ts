@@ -126,7 +126,7 @@ function missingKeys(relation: Relation, keys: readonly KeyColumn[], sink: strin
       `Primary key column${s} missing in projection. For foreign-key table-table joins, the projection must include all primary key columns from the left input table (${quoted(foreignKeyOf)}). Missing column${s}: ${keys.map((k) => quoted(k.own ?? k.name)).join(", ")}.`,
     );
   }
-  const isJoin = origin === "join expression";
+  const isJoin = origin === "join expression" && keys.length === 1;
   const shown = isJoin ? keys[0]!.shown : keys.map((k) => k.shown[0]!);
   const synthetic = isJoin && keys[0]!.synthetic === true;
   const eg = isJoin ? shown[0]! : shown.join(", ");

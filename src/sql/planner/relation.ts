@@ -39,6 +39,8 @@ export interface Relation {
   readonly columns: readonly RelationColumn[];
   readonly keys: readonly KeyColumn[];
   readonly origin: KeyOrigin;
+  /** rows of one key lie in several partitions: what brings rows together by key has to move them first */
+  readonly scattered?: boolean;
   /** of a foreign-key join: the left table, whose key the result has */
   readonly foreignKeyOf?: string;
   readonly window?: { readonly type: WindowType; readonly size?: number };
