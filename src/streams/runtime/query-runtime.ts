@@ -58,6 +58,8 @@ export class QueryRuntime implements QueryHandle {
   private readonly queueByName = new Map<string, RecordQueue[]>();
   private parts: StorePart[] = [];
   private readonly committed = new Map<RecordQueue, number>();
+  /** Of a query that writes nothing (a push query without state): where it stands, by `topic-partition`. It ends with its process. */
+  private readonly positions: Map<string, number> | undefined;
   private bad: BadRecord[] = [];
   private abort = new AbortController();
   private polling: Promise<void> | undefined;
@@ -86,6 +88,9 @@ export class QueryRuntime implements QueryHandle {
     this.broker = options.broker;
     this.clock = options.clock ?? systemClock;
     this.logger = (options.logger ?? silentLogger).child({ query: options.applicationId });
+    const { stores, nodes } = options.topology;
+    const writes = stores.size > 0 || [...nodes.values()].some((node) => node.kind === "sink" && !node.spec.subscribersOnly);
+    this.positions = writes ? undefined : new Map();
     this.commitInterval = Number(property(options, "commit.interval.ms") ?? 5);
     this.producer = new TransactionalProducer({ broker: this.broker, transactionalId: this.applicationId });
     this.snapshots = new Snapshots({
@@ -263,9 +268,9 @@ export class QueryRuntime implements QueryHandle {
       const topic = topicName(this.applicationId, spec.topic, spec.internal);
       if (task.partition >= this.layout.topics.get(topic)!.partitions) continue;
       const tp = { topic, partition: task.partition };
-      const [stored] = await this.broker.offsetFetch(this.applicationId, [tp]);
+      const [stored] = this.positions ? [] : await this.broker.offsetFetch(this.applicationId, [tp]);
       const [time, topicId] = (stored?.metadata ?? "").split(" ");
-      let offset = stored?.offset ?? -1;
+      let offset = stored?.offset ?? this.positions?.get(`${topic}-${task.partition}`) ?? -1;
       // A topic of the same name made anew: what was committed is another topic's.
       if (topicId && topicId !== this.layout.topics.get(topic)!.topicId) offset = -1;
       const first = await this.offsetAt("earliest", tp);
@@ -469,7 +474,9 @@ export class QueryRuntime implements QueryHandle {
             offset: queue.position,
             metadata: `${streamTime} ${this.layout.topics.get(queue.topic)!.topicId}`,
           });
-    this.producer.sendOffsets(this.applicationId, offsets);
+    // Of a query that writes nothing a transaction would be its offsets alone, a sync of the disk for each few records.
+    if (this.positions) for (const { topic, partition, offset } of offsets) this.positions.set(`${topic}-${partition}`, offset);
+    else this.producer.sendOffsets(this.applicationId, offsets);
     if (this.bad.length) {
       // Set aside before the offset moves past them: after a crash between the two they come again under the same identity.
       if (this.options.onBadRecord) await this.options.onBadRecord(this.bad);
