@@ -325,7 +325,8 @@ def kp_rebalance():
                 consumer = kafka.KafkaConsumer("kp-rebalance", **kp_config(group_id="kp-rebalance", auto_offset_reset="earliest", enable_auto_commit=False,
                                                session_timeout_ms=6000, heartbeat_interval_ms=200))
                 while not self.stopped:
-                    for records in consumer.poll(50).values():
+                    # of a poll that ends while it joins, this client drops the assignment that comes afterwards
+                    for records in consumer.poll(2000).values():
                         self.seen |= {r.value for r in records}
                     self.partitions = len(consumer.assignment())
                     if self.seen:
