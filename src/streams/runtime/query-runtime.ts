@@ -45,6 +45,7 @@ export class QueryRuntime implements QueryHandle {
   readonly topology: Topology;
   state: QueryState = "CREATED";
   error: Error | undefined;
+  atCommit = true;
   private readonly broker: Broker;
   private readonly clock: Clock;
   private readonly logger: Logger;
@@ -492,7 +493,9 @@ export class QueryRuntime implements QueryHandle {
     }
     await this.producer.commit();
     // Only now: a store that took the writes earlier would be ahead of its changelog if the commit failed.
+    this.atCommit = false;
     await this.sliced((task) => task.applyCommit(SLICE));
+    this.atCommit = true;
     for (const queue of this.queues) this.committed.set(queue, queue.position);
     this.producer.begin();
     this.dirty = false;

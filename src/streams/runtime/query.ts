@@ -94,6 +94,8 @@ export interface QueryHandle {
   /** Committed state by store name. @throws NOT_FOUND; TIMEOUT-like retriable while restoring */
   store(name: string): StoreView;
   storeNames(): readonly string[];
+  /** Whether its stores are between two commits at this moment, not on the way from one to the next. */
+  readonly atCommit: boolean;
   /** Rows of sink `sink` (the only one if absent) as each transaction commits. */
   subscribe(listener: (rows: readonly OutputRow[]) => void, sink?: string): () => void;
   /** Resolves when all that stood in the inputs at the time of the call is processed and committed. */

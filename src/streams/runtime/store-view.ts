@@ -1,7 +1,7 @@
 import type { Row } from "../../serde/row-serde.js";
 import { sessionRows } from "../processor/session-aggregate.js";
 import type { KeyedStore } from "../state/keyed-store.js";
-import type { StoredRow, StoreSchema, StoreView } from "../state/store.js";
+import type { StoredRow, StoredRows, StoreSchema, StoreView } from "../state/store.js";
 import type { StoreSpec } from "../topology/topology.js";
 
 /** A query's store over all tasks. Every key lives in one task; which one is not asked, as there are few. */
@@ -62,6 +62,21 @@ export class QueryStoreView implements StoreView {
       if (this.spec.kind !== "session") yield* store.scan();
       else for (const found of store.scan()) yield* this.sessions(found);
     }
+  }
+
+  cut(): StoredRows {
+    const cuts = this.parts().map((store) => store.cut());
+    const rows = function* (view: QueryStoreView) {
+      for (const cut of cuts)
+        if (view.spec.kind !== "session") yield* cut.rows();
+        else for (const found of cut.rows()) yield* view.sessions(found);
+    };
+    return {
+      rows: rows(this),
+      close() {
+        for (const cut of cuts) cut.close();
+      },
+    };
   }
 
   private sessions({ row }: StoredRow): StoredRow[] {

@@ -5,6 +5,7 @@ import { ByteTable, hashBytes } from "./byte-table.js";
 import { ByteReader, ByteWriter } from "./bytes.js";
 import { createRowCodec, type RowCodec } from "./row-codec.js";
 import type { KeyValueStore, StoredRow, StoreSchema } from "./store.js";
+import { StoreCut } from "./store-cut.js";
 
 /** ms of stream time between two rounds that drop what has expired, where there is no window to go by */
 const EXPIRY_STEP = 10_000;
@@ -193,6 +194,7 @@ export class KeyedStore implements KeyValueStore {
     const stop = Math.min(this.positions.length, this.applied + limit);
     for (let i = this.applied; i < stop; i++) {
       const end = this.ends[i] ?? this.encode(i);
+      if (this.cuts.size > 0) for (const cut of this.cuts) cut.changing(this.positions[i]!);
       const at = table.set(
         this.positions[i]!,
         this.pending.bytes,
@@ -257,6 +259,31 @@ export class KeyedStore implements KeyValueStore {
       this.scans--;
     }
   }
+
+  /** The committed rows of this moment, to be read while the store goes on. To be closed, or read to its end. */
+  cut(): StoreCut {
+    const { table } = this;
+    const store = this;
+    this.scans++;
+    const cut = new StoreCut({
+      keyText: (at) => table.chunkOf(at).bytes.toString("latin1", table.keyStart(at), table.keyStart(at) + table.keyLength(at)),
+      rowAt: (at) => {
+        if (table.valueLength(at) < 0) return undefined;
+        const row = this.decode(this.decodeKey(at), at);
+        return { row, timestamp: this.timestamp };
+      },
+      *entries() {
+        for (let chunk = 0; chunk < table.chunks.length; chunk++)
+          for (let at = table.firstEntry(chunk); at >= 0; at = table.nextEntry(at)) if (table.keyLength(at) >= 0) yield at;
+      },
+      closed(cut) {
+        if (store.cuts.delete(cut)) store.scans--;
+      },
+    });
+    this.cuts.add(cut);
+    return cut;
+  }
+  private readonly cuts = new Set<StoreCut>();
 
   /** All rows as they are now, uncommitted ones too, in no order. Rows that are written meanwhile may be among them. */
   *current(): IterableIterator<Row> {

@@ -35,6 +35,12 @@ export interface StoredRow {
   readonly timestamp: number;
 }
 
+/** To be closed where it is not read to its end: the store keeps for it what changes meanwhile. */
+export interface StoredRows {
+  readonly rows: Iterable<StoredRow>;
+  close(): void;
+}
+
 /** Read-only view of the committed state of a query's store, over all its partitions, for pull queries. */
 export interface StoreView {
   readonly name: string;
@@ -46,6 +52,8 @@ export interface StoreView {
   fetch(key: Row, from: number, to: number): StoredRow[];
   /** All rows, in no order. Safe while the query runs: a row is seen at most once unless it is written meanwhile. */
   scan(): IterableIterator<StoredRow>;
+  /** All rows as they are at this moment, in no order, to be read while the query runs. */
+  cut(): StoredRows;
   /** Keys held. */
   readonly size: number;
 }
