@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import { basename, join } from "node:path";
-import { diskError, replaceFileSync, syncFolderSync } from "./files.js";
+import { diskError, replaceFile, syncFolder } from "./files.js";
 
 /** Small text files in Kafka's form: a version line, a count, then one line an entry. */
 function readCheckpoint(path: string): string[][] | undefined {
@@ -33,10 +33,10 @@ export function encodeOffsetCheckpoint(dir: string, offset: number): Buffer {
   return encodeCheckpoint([[...tp, offset]]);
 }
 
-export function writeOffsetCheckpoint(dir: string, name: string, offset: number): void {
+export async function writeOffsetCheckpoint(dir: string, name: string, offset: number): Promise<void> {
   try {
-    replaceFileSync(join(dir, name), encodeOffsetCheckpoint(dir, offset));
-    syncFolderSync(dir);
+    await replaceFile(join(dir, name), encodeOffsetCheckpoint(dir, offset));
+    await syncFolder(dir);
   } catch (error) {
     throw diskError(error, "write", join(dir, name));
   }

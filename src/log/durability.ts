@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { MillraceError } from "../common/errors.js";
 import type { Logger } from "../common/logger.js";
 import { type EpochStart, encodeLeaderEpochs } from "./checkpoint-files.js";
-import { diskError, fdatasync, removeFile, replaceFile, syncFolder, syncFolderSync } from "./files.js";
+import { diskError, fdatasync, removeFile, replaceFile, syncFolder } from "./files.js";
 import { GroupFlush } from "./group-flush.js";
 import type { ProducerState } from "./producer-state.js";
 import { offsetName, type Segment } from "./segment.js";
@@ -152,11 +152,6 @@ export class Durability {
     } catch (error) {
       logger.warn("cannot write a checkpoint; the next start reads more of the log", { dir, error });
     }
-  }
-
-  /** Before files are removed: the segment that carries the end offset must not vanish, or the log would begin at 0 again. */
-  syncNamesNow(): void {
-    if (this.folderDirty) syncFolderSync(this.log.dir);
   }
 
   /** The last flush, with a checkpoint where the next open would have much to read. */

@@ -56,15 +56,6 @@ export async function syncFolder(dir: string): Promise<void> {
   }
 }
 
-export function syncFolderSync(dir: string): void {
-  const fd = fs.openSync(dir, "r");
-  try {
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
 /** The file holds either what it held or all of `bytes`, whatever happens. The folder is not synced. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const handle = await fs.promises.open(`${path}.tmp`, "w");
@@ -75,17 +66,6 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     await handle.close();
   }
   await fs.promises.rename(`${path}.tmp`, path);
-}
-
-export function replaceFileSync(path: string, bytes: Uint8Array): void {
-  const fd = fs.openSync(`${path}.tmp`, "w");
-  try {
-    writeFully(fd, bytes, 0);
-    fs.fdatasyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-  fs.renameSync(`${path}.tmp`, path);
 }
 
 /** Removes a file that may be missing. */

@@ -7,7 +7,7 @@ import { validateBatch } from "./batch-validation.js";
 import { type EpochStart, writeOffsetCheckpoint, writePartitionMetadata } from "./checkpoint-files.js";
 import { Compactor } from "./compactor.js";
 import { Durability, type Durable } from "./durability.js";
-import { diskError, writeAllFully } from "./files.js";
+import { diskError, syncFolder, writeAllFully } from "./files.js";
 import type { LogConfig } from "./log-config.js";
 import { LogRefused } from "./log-error.js";
 import type { ProducerDescription, ProducerState } from "./producer-state.js";
@@ -74,6 +74,8 @@ export class PartitionLog {
   private readonly compactor: Compactor;
   private failed: MillraceError | undefined;
   private closed = false;
+  /** The moves of the start offset that are under way. */
+  private moving: Promise<unknown> = Promise.resolve();
 
   private constructor(
     readonly dir: string,
@@ -414,43 +416,55 @@ export class PartitionLog {
   }
 
   /** Moves the log start offset (durably) and deletes the segments wholly below it. @throws LogRefused OFFSET_OUT_OF_RANGE above logEndOffset */
-  deleteBefore(offset: number): number {
+  deleteBefore(offset: number): Promise<number> {
+    // one after the other: they write the same file
+    const moved = this.moving.then(() => this.moveStart(offset));
+    this.moving = moved.catch(() => {});
+    return moved;
+  }
+
+  private async moveStart(offset: number): Promise<number> {
+    this.checkOpen();
     if (offset > this.endOffset)
       throw new LogRefused("OFFSET_OUT_OF_RANGE", `offset ${offset} is above the end ${this.endOffset} of ${this.dir}`);
     if (offset <= this.startOffset) return this.startOffset;
-    writeOffsetCheckpoint(this.dir, "log-start-offset-checkpoint", offset);
-    this.startOffset = offset;
+    // syncs the folder too: the segment that carries the end offset must not vanish after those before it are gone
+    await writeOffsetCheckpoint(this.dir, "log-start-offset-checkpoint", offset);
+    this.startOffset = Math.max(this.startOffset, offset);
     // a round of compaction is about to replace the old segments: the next call removes what is left below
-    if (this.compactor.isRunning) return offset;
+    if (this.compactor.isRunning) return this.startOffset;
     let count = 0;
     while (count < this.segments.length - 1 && this.segments[count + 1]!.baseOffset <= offset) count++;
     this.removeFirst(count);
-    return offset;
+    return this.startOffset;
   }
 
   /** Deletes segments that retention.ms and retention.bytes let go; never at or beyond `upTo`. Returns the bytes freed. */
-  applyRetention(now: number, upTo = this.endOffset): number {
+  async applyRetention(now: number, upTo = this.endOffset): Promise<number> {
     const { retentionMs, retentionBytes } = this.config;
     if (!this.config.delete || this.failed || this.closed || this.compactor.isRunning) return 0;
     const expired = (s: Segment) => retentionMs >= 0 && s.size > 0 && s.nextOffset <= upTo && now - s.maxTimestamp > retentionMs;
     if (this.segments.every(expired)) this.roll(now);
     let excess = retentionBytes < 0 ? 0 : this.size - retentionBytes;
-    let count = 0;
     let freed = 0;
+    const leaving: Segment[] = [];
     for (const segment of this.segments.slice(0, -1)) {
       if (segment.nextOffset > upTo || !(expired(segment) || (excess > 0 && excess >= segment.size))) break;
       excess -= segment.size;
       freed += segment.size;
-      count++;
+      leaving.push(segment);
     }
-    this.removeFirst(count);
+    if (leaving.length === 0) return 0;
+    // the segment that carries the end offset must not vanish after those before it are gone, or the log would begin at 0 again
+    await syncFolder(this.dir);
+    // records were deleted meanwhile, or their compaction has begun: the next round looks again
+    if (this.closed || this.compactor.isRunning || leaving.some((segment, i) => segment !== this.segments[i])) return 0;
+    this.removeFirst(leaving.length);
     this.startOffset = Math.max(this.startOffset, this.segments[0]!.baseOffset);
     return freed;
   }
 
   private removeFirst(count: number): void {
-    if (count === 0) return;
-    this.durability.syncNamesNow();
     for (const segment of this.segments.splice(0, count)) {
       segment.remove();
       this.reader.forget(segment);
@@ -485,6 +499,7 @@ export class PartitionLog {
     } finally {
       await this.durability.settled();
       await this.compactor.settled();
+      await this.moving;
       this.reader.tail.clear();
       for (const segment of this.segments) segment.closeFile();
     }
@@ -494,6 +509,6 @@ export class PartitionLog {
   async delete(): Promise<void> {
     this.failed ??= new MillraceError("SHUTTING_DOWN", `the log ${this.dir} was deleted`);
     await this.close();
-    fs.rmSync(this.dir, { recursive: true, force: true });
+    await fs.promises.rm(this.dir, { recursive: true, force: true });
   }
 }

@@ -85,7 +85,7 @@ test("random appends, rolls, reads, deletes and reopens agree with a plain array
           if (start === 0) expect(log.maxTimestamp()?.timestamp ?? -1).toBe(youngest);
         } else {
           start = Math.max(start, Math.min(s.deleteBefore, model.length));
-          expect(log.deleteBefore(start)).toBe(start);
+          expect(await log.deleteBefore(start)).toBe(start);
         }
         expect(log.logEndOffset).toBe(model.length);
         expect(log.logStartOffset).toBe(start);
@@ -110,26 +110,44 @@ test("callers at the same time share a flush, and each covers what came before i
   await log.close();
 });
 
+test("deletions at the same time end at the furthest, while appends go on", async () => {
+  const log = await PartitionLog.open(tempDir(), { config: config({ ...small, "retention.ms": "1000" }) });
+  const add = () => log.append(batchOf([{ value: "x".repeat(100), timestamp: 5 }]));
+  for (let i = 0; i < 40; i++) add();
+  const moves = [log.deleteBefore(10), log.deleteBefore(30), log.deleteBefore(20)];
+  const retention = log.applyRetention(10);
+  add();
+  expect(await Promise.all(moves)).toEqual([10, 30, 30]);
+  expect(await retention).toBe(0);
+  expect([log.logStartOffset, readAll(log)[0]!.offset, log.logEndOffset]).toEqual([30, 30, 41]);
+  expect(await log.deleteBefore(35)).toBe(35);
+  await log.close();
+  await expect(log.deleteBefore(36)).rejects.toMatchObject({ code: "SHUTTING_DOWN" });
+  const again = await PartitionLog.open(log.dir, { config: config(small) });
+  expect([again.logStartOffset, again.logEndOffset]).toEqual([35, 41]);
+  await again.close();
+});
+
 test("retention deletes old segments by age and by size, never beyond what may go", async () => {
   const options = { ...small, "retention.ms": "1000" };
   const log = await PartitionLog.open(tempDir(), { config: config(options) });
   for (let i = 0; i < 40; i++) log.append(batchOf([{ value: "x".repeat(100), timestamp: i * 100 }]));
-  expect(log.applyRetention(1000)).toBe(0);
-  const freed = log.applyRetention(3000);
+  expect(await log.applyRetention(1000)).toBe(0);
+  const freed = await log.applyRetention(3000);
   expect(freed).toBeGreaterThan(0);
   expect(log.logStartOffset).toBeGreaterThan(0);
   expect(readAll(log)[0]!.offset).toBe(log.logStartOffset);
   expect(readAll(log)[0]!.timestamp).toBeLessThanOrEqual(2000);
   const start = log.logStartOffset;
-  log.applyRetention(99_999, start + 5);
+  await log.applyRetention(99_999, start + 5);
   expect(log.logStartOffset).toBeLessThanOrEqual(start + 5);
-  log.applyRetention(99_999);
+  await log.applyRetention(99_999);
   expect([log.logStartOffset, log.logEndOffset, log.size]).toEqual([40, 40, 0]);
   log.append(batchOf([{ value: "next", timestamp: 99_999 }]));
   expect(readAll(log).map((r) => r.offset)).toEqual([40]);
   log.config = config({ ...small, "retention.bytes": "2000" });
   for (let i = 0; i < 40; i++) log.append(batchOf([{ value: "x".repeat(100), timestamp: i * 100 }]));
-  log.applyRetention(0);
+  await log.applyRetention(0);
   expect(log.size).toBeGreaterThanOrEqual(2000);
   expect(log.size).toBeLessThan(2800);
   await log.close();

@@ -57,7 +57,7 @@ export class Cleaner {
     if (log.failure || p.deleted) return;
     const now = this.clock.now();
     log.rollIfDue(now);
-    const freed = log.applyRetention(now, log.lastStableOffset);
+    const freed = await log.applyRetention(now, log.lastStableOffset);
     if (freed > 0) this.logger.debug("retention freed space", { partition: p.name, bytes: freed });
     if (log.compactionDue(now)) {
       const compacted = await log.compact(now);

@@ -127,7 +127,7 @@ export class EmbeddedBroker implements Broker {
   async deleteRecords(tp: TopicPartition, beforeOffset: number): Promise<number> {
     const log = await this.topics.get(tp.topic, tp.partition).open();
     try {
-      return log.deleteBefore(beforeOffset === -1 ? log.logEndOffset : beforeOffset);
+      return await log.deleteBefore(beforeOffset === -1 ? log.logEndOffset : beforeOffset);
     } catch (error) {
       throw asBrokerError(error, `cannot delete records of ${tp.topic}-${tp.partition}`);
     }
