@@ -72,6 +72,7 @@ export class QueryRuntime implements QueryHandle {
   private transactionSince = 0;
   private commitCost = 0;
   private lastPurge = 0;
+  private purging: Promise<void> = Promise.resolve();
   private wake: (() => void) | undefined;
   private readonly commitWaiters: (() => void)[] = [];
   private readonly stateListeners = new Set<(state: QueryState, error?: Error) => void>();
@@ -139,6 +140,7 @@ export class QueryRuntime implements QueryHandle {
     this.abort.abort(new MillraceError("SHUTTING_DOWN", "the query is stopping"));
     await this.loop;
     await this.polling?.catch(() => {});
+    await this.purging;
     for (const global of this.globals) await global.close();
     await this.snapshots.stop();
     if (this.state !== "ERROR") await this.snapshots.writeAll(this.parts);
@@ -504,7 +506,7 @@ export class QueryRuntime implements QueryHandle {
     this.commitCost = performance.now() - begun;
     for (const { task, spec, store } of this.parts) store.tidy(task.streamTime, spec.retention);
     this.snapshots.schedule(this.parts);
-    if (this.layout.repartitions.length && this.clock.now() - this.lastPurge > PURGE_MS) await this.purge();
+    if (this.layout.repartitions.length && this.clock.now() - this.lastPurge > PURGE_MS) this.purge();
     for (const resolve of this.commitWaiters.splice(0)) resolve();
   }
 
@@ -624,13 +626,16 @@ export class QueryRuntime implements QueryHandle {
     });
   }
 
-  /** Repartition topics keep what is not consumed yet. */
-  private async purge(): Promise<void> {
+  /** Repartition topics keep what is not consumed yet. Beside the work, which has nothing to wait for here. */
+  private purge(): void {
     this.lastPurge = this.clock.now();
-    for (const queue of this.queues) {
-      if (!queue.source.internal) continue;
-      await this.broker.deleteRecords({ topic: queue.topic, partition: queue.partition }, this.committed.get(queue)!);
-    }
+    const deletions = this.queues
+      .filter(({ source }) => source.internal)
+      .map((queue) => this.broker.deleteRecords({ topic: queue.topic, partition: queue.partition }, this.committed.get(queue)!));
+    this.purging = Promise.all(deletions).then(
+      () => {},
+      (error) => this.logger.warn("cannot delete what was read of repartition topics; tried again", { error: describeError(error) }),
+    );
   }
 
   private async endOffsets(queues: readonly RecordQueue[]): Promise<number[]> {
