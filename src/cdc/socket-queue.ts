@@ -2,7 +2,8 @@ import type { Socket } from "node:net";
 import { ByteQueue } from "./byte-queue.js";
 import { ReadingSocket } from "./reading-socket.js";
 
-const queueBytes = 8 << 20;
+/** two batches: what is not read waits in the kernel. Blocks beyond those that the queue keeps would be garbage. */
+const queueBytes = 2 << 20;
 /** bytes; servers send in pieces of about 8 kB, unless the kernel has gathered more */
 const smallRead = 32 << 10;
 
