@@ -25,7 +25,8 @@ import { printTopic } from "./print-topic.js";
 import { checkProperty, mergeProperties } from "./properties.js";
 import { PullPlanCache } from "./pull/plan-cache.js";
 import { type PreparedPull, preparePull, startPullQuery } from "./pull/pull-query.js";
-import { startPushQuery } from "./push/push-query.js";
+import { type PushOptions, startPushQuery } from "./push/push-query.js";
+import { followOutput } from "./push/shared-output.js";
 import type { PrintResult, QueryResult } from "./query-result.js";
 import { registerSchemas, SchemaView } from "./schemas.js";
 import { type EngineServices, servicePrefix } from "./services.js";
@@ -299,20 +300,27 @@ export class Engine {
     if (planned.kind === "pull-query") return this.runPull(preparePull(planned.pull, this.services));
     if (planned.kind !== "push-query") throw new MillraceError("INTERNAL", `a ${planned.kind} is no query`);
     const { plan, columns, limit } = planned;
-    const result = await startPushQuery(
-      {
-        plan,
-        columns,
-        limit,
-        isTable: this.isTable(plan.root),
-        properties,
-        partitionsOf: (topic) => topics.partitionsOf(topic),
-        onClose: () => this.transient.delete(plan.queryId),
-      },
-      this.services,
-    );
+    const options: PushOptions = {
+      plan,
+      columns,
+      limit,
+      isTable: this.isTable(plan.root),
+      properties,
+      partitionsOf: (topic) => topics.partitionsOf(topic),
+      onClose: () => this.transient.delete(plan.queryId),
+    };
+    const result = await (this.followed(options) ?? startPushQuery(options, this.services));
     this.transient.set(plan.queryId, { result, sql: parsed.text });
     return result;
+  }
+
+  /** Undefined where the query is not to share what another writes. */
+  private followed(options: PushOptions): Promise<QueryResult> | undefined {
+    const { queryId, sources } = options.plan;
+    const source = queryId.startsWith("SCALABLE_PUSH_QUERY") ? this.metastore.source(sources[0]!) : undefined;
+    if (!source) return undefined;
+    const [writer] = this.metastore.queriesWriting(source.name);
+    return followOutput(options, source, this.queries.get(writer!), this.services.functions);
   }
 
   private isTable(step: { readonly step: string; readonly source?: unknown; readonly left?: unknown }): boolean {

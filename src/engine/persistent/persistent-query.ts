@@ -1,7 +1,7 @@
 import { describeError, MillraceError } from "../../common/errors.js";
 import type { ErrorStage, SetAside } from "../../errors/entry.js";
 import type { QueryPlan } from "../../sql/plan/step.js";
-import type { BadRecord, QueryHandle } from "../../streams/runtime/query.js";
+import type { BadRecord, OutputRow, QueryHandle } from "../../streams/runtime/query.js";
 import { startQuery } from "../../streams/runtime/start-query.js";
 import { buildTopology, type Materialization } from "../physical/build-topology.js";
 import { type EngineServices, servicePrefix } from "../services.js";
@@ -17,6 +17,14 @@ export interface QueryFailure {
 }
 
 const keptFailures = 5;
+
+/** Who takes part in a query's output, whatever becomes of the process that runs it. */
+export interface Follower {
+  /** as each transaction commits */
+  rows(rows: readonly OutputRow[]): void;
+  /** the query is no more */
+  end(): void;
+}
 
 /**
  * One persistent query through its life: it is (re)started from its stored plan until it is stopped. A failure that may pass
@@ -34,6 +42,8 @@ export class PersistentQuery {
   /** Starts, pauses and stops one after the other; none may overtake another. */
   private turn: Promise<void> = Promise.resolve();
   readonly failures: QueryFailure[] = [];
+  private readonly followers = new Set<Follower>();
+  private unsubscribe: (() => void) | undefined;
 
   constructor(
     readonly plan: QueryPlan,
@@ -67,6 +77,26 @@ export class PersistentQuery {
     return this.handle ? this.found : undefined;
   }
 
+  /** The rows that it writes from now on; the returned function ends that. */
+  follow(follower: Follower): () => void {
+    this.followers.add(follower);
+    this.subscribe();
+    return () => {
+      this.followers.delete(follower);
+      if (this.followers.size > 0) return;
+      this.unsubscribe?.();
+      this.unsubscribe = undefined;
+    };
+  }
+
+  /** Once for all followers: their number costs the query nothing. */
+  private subscribe(): void {
+    if (this.followers.size === 0 || this.unsubscribe) return;
+    this.unsubscribe = this.handle?.subscribe((rows) => {
+      for (const follower of this.followers) follower.rows(rows);
+    });
+  }
+
   /** Resolves once it runs, or has failed for the first time; never rejects. */
   start(): Promise<void> {
     return this.then(() => this.tryStart());
@@ -90,6 +120,7 @@ export class PersistentQuery {
   close(): Promise<void> {
     this.stopped = true;
     this.waiting.abort(new MillraceError("SHUTTING_DOWN", `query ${this.id} is stopped`));
+    for (const follower of this.followers) follower.end();
     return this.then(async () => {
       await this.handle?.close();
     });
@@ -141,6 +172,8 @@ export class PersistentQuery {
           }),
       });
       this.handle = handle;
+      this.unsubscribe = undefined;
+      this.subscribe();
       this.found = materialization;
       this.failed = false;
       handle.onStateChange((state, error) => {

@@ -1,14 +1,11 @@
 import { asError, MillraceError } from "../../common/errors.js";
 import type { QueryPlan } from "../../sql/plan/step.js";
 import type { OutputColumn } from "../../sql/planner/plan-statement.js";
-import type { OutputRow, QueryHandle } from "../../streams/runtime/query.js";
 import { startQuery } from "../../streams/runtime/start-query.js";
 import { buildTopology } from "../physical/build-topology.js";
-import type { QueryResult, ResultRow } from "../query-result.js";
+import type { QueryResult } from "../query-result.js";
 import { type EngineServices, servicePrefix } from "../services.js";
-
-/** Rows that wait for the reader, beyond which the query is paused; it goes on at a quarter of it. */
-const mostWaiting = 10_000;
+import { pushResult } from "./push-result.js";
 
 export interface PushOptions {
   readonly plan: QueryPlan;
@@ -26,120 +23,40 @@ export interface PushOptions {
  * @throws what makes it impossible to start
  */
 export async function startPushQuery(options: PushOptions, services: EngineServices): Promise<QueryResult> {
-  const { plan, columns, limit } = options;
+  const { plan, columns, limit, isTable, properties, partitionsOf } = options;
+  const { queryId } = plan;
   const { broker, clock, functions, logger, metrics, registry } = services;
-  const { topology } = buildTopology(plan, {
-    registry,
-    functions,
-    properties: options.properties,
-    partitionsOf: options.partitionsOf,
-    materialize: false,
-  });
-
-  let waiting: ResultRow[] = [];
-  let left = limit ?? Number.POSITIVE_INFINITY;
-  let ended = left === 0;
-  let limited = left === 0;
-  let failure: Error | undefined;
-  let paused = false;
-  let wake: (() => void) | undefined;
-  let closing: Promise<void> | undefined;
-  const notify = () => {
-    wake?.();
-    wake = undefined;
-  };
-
-  const handle: QueryHandle = await startQuery({
+  const { topology } = buildTopology(plan, { registry, functions, properties, partitionsOf, materialize: false });
+  const handle = await startQuery({
     topology,
-    applicationId: `${servicePrefix(services)}${plan.queryId}`,
+    applicationId: `${servicePrefix(services)}${queryId}`,
     broker,
     clock,
-    logger: logger.child({ query: plan.queryId }),
+    logger: logger.child({ query: queryId }),
     metrics,
-    properties: options.properties,
+    properties,
   });
-  const positions = columns.map((c) => c.index);
-  const keys = plan.root.schema.key.length;
-  const unsubscribe = handle.subscribe((rows: readonly OutputRow[]) => {
-    if (ended) return;
-    for (const out of rows) {
-      // A table has no row without a key, a stream none without a value.
-      if (options.isTable ? isNullKey(out.key, keys) : out.row === null) continue;
-      waiting.push({ values: valuesOf(out, positions, keys), tombstone: out.row === null });
-      if (--left > 0) continue;
-      limited = ended = true;
-      break;
-    }
-    if (!paused && waiting.length > mostWaiting) {
-      paused = true;
-      handle.pause().catch(() => {});
-    }
-    notify();
+  const failed = (error: Error | undefined) => error ?? new MillraceError("INTERNAL", `query ${queryId} failed`);
+  return pushResult({ queryId, columns, keyColumns: plan.root.schema.key.length, limit, isTable }, async (feeding) => {
+    const unsubscribe = handle.subscribe((rows) => feeding.rows(rows));
+    const unwatch = handle.onStateChange((state, error) => {
+      if (state === "ERROR") feeding.end(failed(error));
+      if (state === "CLOSED") feeding.end();
+    });
+    if (handle.state === "ERROR") feeding.end(failed(handle.error));
+    return {
+      hold: { pause: () => void handle.pause().catch(() => {}), resume: () => handle.resume() },
+      async close() {
+        unsubscribe();
+        unwatch();
+        options.onClose();
+        try {
+          await handle.close();
+          await handle.destroy();
+        } catch (error) {
+          logger.warn("a push query left something behind", { query: queryId, error: asError(error) });
+        }
+      },
+    };
   });
-  const unwatch = handle.onStateChange((state, error) => {
-    if (state !== "ERROR" && state !== "CLOSED") return;
-    if (state === "ERROR") failure = error ?? new MillraceError("INTERNAL", `query ${plan.queryId} failed`);
-    ended = true;
-    notify();
-  });
-  if (handle.state === "ERROR") {
-    failure = handle.error;
-    ended = true;
-  }
-
-  const close = (): Promise<void> =>
-    (closing ??= (async () => {
-      ended = true;
-      notify();
-      unsubscribe();
-      unwatch();
-      options.onClose();
-      try {
-        await handle.close();
-        await handle.destroy();
-      } catch (error) {
-        logger.warn("a push query left something behind", { query: plan.queryId, error: asError(error) });
-      }
-    })());
-
-  async function* batches(): AsyncGenerator<readonly ResultRow[]> {
-    try {
-      for (;;) {
-        if (waiting.length > 0) {
-          const batch = waiting;
-          waiting = [];
-          yield batch;
-          if (paused && waiting.length < mostWaiting / 4) {
-            paused = false;
-            handle.resume();
-          }
-        } else if (failure) throw failure;
-        else if (ended) return;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
-      await close();
-    }
-  }
-
-  return {
-    kind: "push",
-    queryId: plan.queryId,
-    columns,
-    isTable: options.isTable,
-    batches: batches(),
-    limitReached: () => limited,
-    close,
-  };
-}
-
-/** In the order of the select list; of a deleted row the key columns alone. */
-function valuesOf({ key, row }: OutputRow, positions: readonly number[], keys: number): unknown[] {
-  if (row !== null) return positions.map((p) => row[p] ?? null);
-  return positions.map((p) => (p < keys ? (key[p] ?? null) : null));
-}
-
-function isNullKey(key: OutputRow["key"], keys: number): boolean {
-  for (let i = 0; i < keys; i++) if (key[i] !== null) return false;
-  return keys > 0;
 }
