@@ -5,7 +5,7 @@ import mysql from "mysql2/promise";
 import { install, installed, startService } from "../common/services.mjs";
 
 const ports = { mysql: 3306, mongodb: 27017 };
-const password = process.env.MYSQL_PASSWORD ?? "mysql";
+export const password = process.env.MYSQL_PASSWORD ?? "mysql";
 
 /**
  * `{ mysql, mongodb }`, each `{ host, port, stop }`.

@@ -64,8 +64,11 @@ export class TopicProducer<K, V> {
   }
 
   async close(): Promise<void> {
-    await this.producer.flush();
-    await this.connection.close();
+    try {
+      await this.producer.flush();
+    } finally {
+      await this.connection.close();
+    }
   }
 
   private encode<T>(serde: OpenSerde<T>, value: T): Buffer {

@@ -1,6 +1,11 @@
-// Writers that go on while everything around them fails.
+// Writers that go on while everything around them fails: at full speed for so many rows, then slowly, so that a long run's tables, which
+// are read and compared whole after each disaster, do not grow without end.
+const atFullSpeed = 1000;
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 export class Load {
   writes = 0;
+  #slowFrom = 0;
   #running = [];
   #stopping = false;
 
@@ -11,6 +16,7 @@ export class Load {
 
   start() {
     this.#stopping = false;
+    this.#slowFrom = this.writes + atFullSpeed;
     this.#running = this.writers.map((write) => this.#run(write));
   }
 
@@ -23,8 +29,9 @@ export class Load {
     while (!this.#stopping) {
       try {
         this.writes += await write();
+        if (this.writes > this.#slowFrom) await pause(100);
       } catch {
-        await new Promise((resolve) => setTimeout(resolve, 20)); // the source is away, or this transaction met its own conflict
+        await pause(20); // the source is away, or this transaction met its own conflict
       }
     }
   }

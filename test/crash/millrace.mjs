@@ -12,9 +12,12 @@ export class MillraceProcess {
   #recent = [];
   #child;
 
-  /** @param hosts `{ name: "address:port" }` for `--host`, @param environment variables beside those of this process */
-  constructor(folder, hosts, verbose, environment = {}) {
-    Object.assign(this, { dir: join(folder, "millrace"), logFile: join(folder, "millrace.log"), hosts, verbose, environment });
+  /**
+   * @param hosts `{ name: "address:port" }` for `--host`, @param environment variables beside those of this process,
+   * @param more flags of `millrace start`
+   */
+  constructor(folder, { hosts, environment = {}, flags = [] }, verbose) {
+    Object.assign(this, { dir: join(folder, "millrace"), logFile: join(folder, "millrace.log"), hosts, verbose, environment, more: flags });
     this.#log = createWriteStream(this.logFile);
   }
 
@@ -26,6 +29,7 @@ export class MillraceProcess {
     const flags = [
       ...surfaces.flatMap((name) => [`--${name}-port`, String(this.ports[name])]),
       ...Object.entries(this.hosts).flatMap(([name, address]) => ["--host", `${name}=${address}`]),
+      ...this.more,
     ];
     const child = spawn(process.execPath, [main, "start", "--dir", this.dir, "--log-format", "json", ...flags], {
       stdio: ["ignore", "ignore", "pipe"],
@@ -78,30 +82,27 @@ export class MillraceProcess {
   }
 
   /** Resolves when a task of each connector runs. */
-  async running(...names) {
-    let status;
-    for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
-      status = await Promise.all(names.map((name) => this.call("connect", "GET", `/connectors/${name}/status`)));
-      if (status.every(({ tasks }) => tasks.some(({ state }) => state === "RUNNING"))) return;
-    }
-    throw new Error(`not all of ${names.join(", ")} ran within a minute: ${JSON.stringify(status)}`);
+  running(...names) {
+    return until(`${names.join(", ")} to run`, async () => {
+      const status = await Promise.all(names.map((name) => this.call("connect", "GET", `/connectors/${name}/status`)));
+      return status.every(({ tasks }) => tasks.some(({ state }) => state === "RUNNING")) || JSON.stringify(status);
+    });
   }
 
   /** Resolves when a source has its place in the database's log. */
-  async placed(name) {
-    for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50)))
-      if ((await this.call("connect", "GET", `/connectors/${name}/offsets`)).offsets.length > 0) return;
-    throw new Error(`${name} had no position within a minute`);
+  placed(name) {
+    return until(`a position of ${name}`, async () => {
+      const { offsets } = await this.call("connect", "GET", `/connectors/${name}/offsets`);
+      return offsets.length > 0 || "it has none";
+    });
   }
 
   /** Resolves when the connector has written to these topics. */
-  async topics(name, wanted) {
-    let seen = [];
-    for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50))) {
-      seen = (await this.call("connect", "GET", `/connectors/${name}/topics`))[name].topics;
-      if (wanted.every((topic) => seen.includes(topic))) return;
-    }
-    throw new Error(`${name} wrote only to ${seen.join(", ") || "no topic"} within a minute`);
+  topics(name, wanted) {
+    return until(`${name} to write to ${wanted.join(", ")}`, async () => {
+      const seen = (await this.call("connect", "GET", `/connectors/${name}/topics`))[name].topics;
+      return wanted.every((topic) => seen.includes(topic)) || `it wrote to ${seen.join(", ") || "no topic"}`;
+    });
   }
 
   /** What it says of itself, for the report of a failed run. */
@@ -116,4 +117,12 @@ export class MillraceProcess {
     for (const [name, ask] of Object.entries(parts)) state[name] = await ask().catch((error) => String(error));
     return state;
   }
+}
+
+/** @param test resolves to true, or to what there is instead */
+export async function until(what, test) {
+  let instead;
+  for (const end = Date.now() + 180_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50)))
+    if ((instead = await test()) === true) return;
+  throw new Error(`waited three minutes for ${what}: ${instead}`);
 }

@@ -51,7 +51,7 @@ try {
   const { open } = await import(`./pipelines/${name}.mjs`);
   pipeline = await open({ folder, random: generator(Number(options.seed) + 1), kinds });
   load = new Load(pipeline.writers);
-  millrace = new MillraceProcess(folder, pipeline.hosts, options.verbose, pipeline.environment);
+  millrace = new MillraceProcess(folder, pipeline, options.verbose);
   await millrace.start();
   await pipeline.create(millrace);
   await equals("before the first disaster");
@@ -86,16 +86,23 @@ function next() {
   return deck.splice(between(0, deck.length), 1)[0];
 }
 
-/** Waits until the target is what the sources say. @throws Error with the difference where it never is */
+/**
+ * Waits until the target is what the sources say: for as long as it changes, as a busy machine's target is only slow.
+ * @throws Error with the difference where it has not changed for the patience, or still does after ten times as long
+ */
 async function equals(when) {
   const begun = Date.now();
+  const patience = Number(options.patience) * 1000;
   let expected;
   let last = "";
-  for (const end = begun + Number(options.patience) * 1000; Date.now() < end; await sleep(25)) {
+  let found = "";
+  for (let changed = begun; Date.now() < Math.min(changed + patience, begun + 10 * patience); await sleep(25)) {
     try {
       expected ??= await pipeline.expected();
       last = difference(expected, await pipeline.actual());
       if (last === undefined) return Date.now() - begun;
+      if (last !== found) changed = Date.now();
+      found = last;
     } catch (error) {
       last = error.message; // a server that still recovers, a table that the sink has not made yet
     }

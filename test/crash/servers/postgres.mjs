@@ -54,7 +54,7 @@ export class PostgresServer {
       "max_replication_slots=20",
       ...extra,
     ];
-    for (const end = Date.now() + 30_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20))) {
+    for (const end = Date.now() + 180_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20))) {
       // after a kill -9 the children may hold the data folder for a moment, and the new server gives up
       if (!this.process || this.process.exitCode !== null || this.process.signalCode !== null)
         this.process = spawn(join(this.bin, "postgres"), args, { stdio: "ignore", ...owner() });
