@@ -1,8 +1,8 @@
 import { withoutComments } from "../common/split-statements.js";
 
-/** SELECT and PRINT stream their answer; all else is answered at once. */
+/** SELECT (WITH names ahead of it, too) and PRINT stream their answer; all else is answered at once. */
 export function isQuery(statement: string): boolean {
-  return /^(SELECT|PRINT)\b/i.test(withoutComments(statement));
+  return /^(SELECT|WITH|PRINT)\b/i.test(withoutComments(statement));
 }
 
 /** What a session keeps between requests: the server keeps nothing. */

@@ -29,7 +29,12 @@ describe("splitStatements", () => {
     );
   });
   test("tells queries from statements", () => {
-    expect(["select 1;", "-- c\nPRINT 'x';", "/* c */ Select"].map(isQuery)).toEqual([true, true, true]);
+    expect(["select 1;", "-- c\nPRINT 'x';", "/* c */ Select", "WITH a AS (SELECT 1) SELECT 1"].map(isQuery)).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ]);
     expect(["CREATE STREAM x AS SELECT 1;", "SELECTED"].map(isQuery)).toEqual([false, false]);
   });
 });

@@ -49,6 +49,12 @@ export const statements: Readonly<Record<string, string>> = {
     "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l LEFT JOIN t ON l.k = t.k AND l.a < t.b;",
   "foreign-key-join-residual":
     "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l JOIN t ON 'k' + CAST(l.a AS STRING) = t.k AND l.a <> t.b;",
+  union:
+    "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT k, a, 's' AS source FROM s WHERE a > 0 UNION ALL SELECT k, b * 10, 's2' FROM s2;",
+  "union-aggregate":
+    "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT a, COUNT(*) AS n FROM (SELECT a FROM s UNION ALL SELECT b FROM s2 UNION ALL SELECT a + 1 FROM s WHERE a > 2) AS u GROUP BY a;",
+  "subquery-shared-source":
+    "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT s.k, s.a AS a, n FROM s JOIN (SELECT k, COUNT(*) AS n FROM s GROUP BY k) AS c ON s.k = c.k;",
 };
 
 export interface Input {

@@ -49,7 +49,8 @@ function detail(step: ExecutionStep): string {
     case "aggregate":
       return `aggregate ${step.aggregates.map((a) => `${a.overload}[${a.args.map(show).join(", ")}]`).join(", ")}${step.window ? ` in ${step.window.type} ${step.window.size}` : ""}`;
     case "suppress":
-      return "suppress";
+    case "union":
+      return step.step;
     case "stream-sink":
     case "table-sink":
       return `${step.step} ${step.topic} ${step.formats.key.format}/${step.formats.value.format}${step.keyInValue ? " key in value" : ""}`;

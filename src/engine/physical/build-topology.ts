@@ -50,6 +50,7 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
     registry: options.registry,
     functions: options.functions.configured(options.properties ?? {}),
     needed: neededColumns(root),
+    sources: new Map(),
     coalesce: coalesces(options.properties),
     timestampRequired: options.properties?.["ksql.timestamp.throw.on.invalid"] === "true",
     onePartition: sourceTopics(root).every((topic) => options.partitionsOf?.(topic) === 1),

@@ -5,16 +5,26 @@ import type { WindowSpec } from "../../sql/plan/step.js";
 import type { TableGetterSupplier } from "../../streams/processor/table.js";
 import type { KeyWindow } from "../../streams/topology/record-format.js";
 import type { Topology } from "../../streams/topology/topology.js";
+import type { NeededColumns } from "./needed-columns.js";
 
 export interface BuildContext {
   readonly topology: Topology;
   readonly registry: SchemaClient;
   readonly functions: FunctionRegistry;
-  readonly needed: ReadonlyMap<string, ReadonlySet<number>>;
+  readonly needed: NeededColumns;
+  /** what reads each topic, by `sourceKey`: a topic that a plan reads twice has one reader, as its position is committed once */
+  readonly sources: Map<string, SharedSource>;
   readonly coalesce: boolean;
   readonly timestampRequired: boolean;
   /** every input topic has one partition, so records need no topic to come together by key */
   readonly onePartition: boolean;
+}
+
+export interface SharedSource {
+  readonly id: string;
+  /** of a table: its rows as they come, and with the row before each */
+  plain?: Built;
+  kept?: Built;
 }
 
 /** A step's part of the topology. */

@@ -1,21 +1,37 @@
 import type { Expression } from "../../sql/plan/expression.js";
 import type { ExecutionStep, SourceStep } from "../../sql/plan/step.js";
 
-/** Columns of each source that the plan looks at, by step id: positions in `[...key, ...value]`. All of a source's if it is not there. */
-export function neededColumns(root: ExecutionStep): Map<string, ReadonlySet<number>> {
-  const needed = new Map<string, ReadonlySet<number>>();
+/** By `sourceKey`; undefined: all. */
+export type NeededColumns = ReadonlyMap<string, ReadonlySet<number> | undefined>;
+
+/** Columns of each source that the plan looks at: positions in `[...key, ...value]`. */
+export function neededColumns(root: ExecutionStep): NeededColumns {
+  const needed = new Map<string, ReadonlySet<number> | undefined>();
   visit(root, undefined, needed);
   return needed;
+}
+
+/** The same of steps that read a topic in the same way: they share what reads it, which has one position in the topic. */
+export function sourceKey({ id: _, ...step }: SourceStep): string {
+  return JSON.stringify(step);
 }
 
 type Positions = Set<number> | undefined;
 
 /** @param wanted positions of the step's row that are looked at downstream; undefined: all */
-function visit(step: ExecutionStep, wanted: Positions, needed: Map<string, ReadonlySet<number>>): void {
+function visit(step: ExecutionStep, wanted: Positions, needed: Map<string, ReadonlySet<number> | undefined>): void {
   switch (step.step) {
     case "stream-source":
-    case "table-source":
-      if (wanted !== undefined) needed.set(step.id, wanted);
+    case "table-source": {
+      const key = sourceKey(step);
+      const before = needed.get(key);
+      if (!needed.has(key)) needed.set(key, wanted);
+      else needed.set(key, wanted && before && new Set([...before, ...wanted]));
+      return;
+    }
+    case "union":
+      visit(step.left, wanted, needed);
+      visit(step.right, wanted, needed);
       return;
     case "filter":
       visit(step.source, wanted && referenced([step.predicate], new Set(wanted)), needed);

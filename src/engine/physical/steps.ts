@@ -14,6 +14,7 @@ import type {
   SelectKeyStep,
   SelectStep,
   SourceStep,
+  UnionStep,
   WindowSpec,
 } from "../../sql/plan/step.js";
 import { hasRegistrySchema } from "../../sql/planner/formats.js";
@@ -39,7 +40,7 @@ import { type CompiledAggregate, compileAggregate } from "./aggregates.js";
 import type { BuildContext, Built, Wanted } from "./built.js";
 import { buildForeignKeyJoin } from "./foreign-key-join.js";
 import { buildStreamJoin, buildStreamTableJoin, buildTableJoin } from "./joins.js";
-import { referenced } from "./needed-columns.js";
+import { referenced, sourceKey } from "./needed-columns.js";
 import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey, throughSelect } from "./row-functions.js";
 import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
 
@@ -66,6 +67,8 @@ export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wa
     case "stream-stream-join":
     case "foreign-key-join":
       return buildJoin(step, context, wanted);
+    case "union":
+      return buildUnion(step, context);
     case "stream-group-by":
     case "table-group-by":
     case "stream-sink":
@@ -115,55 +118,72 @@ function buildSide(side: "left" | "right", step: JoinStep, context: BuildContext
   return { ...moved, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
 }
 
-function buildSource(step: SourceStep, { topology, needed, registry, timestampRequired }: BuildContext, wanted: Wanted): Built {
-  const used = needed.get(step.id);
-  const format = sourceFormat(step, used, registry);
-  const timestampOf = timestampReader(step.timestamp, step.schema);
-  const readHeaders = headerReader(step);
+function buildSource(step: SourceStep, context: BuildContext, wanted: Wanted): Built {
+  const { topology, needed, registry, timestampRequired, sources } = context;
+  const key = sourceKey(step);
+  const used = needed.get(key);
   const table = step.step === "table-source";
-  topology.addSource({
-    name: step.id,
-    topic: step.topic,
-    format,
-    ...(timestampOf ? { timestampOf } : {}),
-    ...(timestampRequired ? { timestampRequired } : {}),
-    ...(readHeaders ? { readHeaders } : {}),
-    // A table is all of its rows, whenever the query was created.
-    ...(table ? { table, offsetReset: "earliest" as const } : {}),
-  });
+  let shared = sources.get(key);
+  if (shared === undefined) {
+    const timestampOf = timestampReader(step.timestamp, step.schema);
+    const readHeaders = headerReader(step);
+    topology.addSource({
+      name: step.id,
+      topic: step.topic,
+      format: sourceFormat(step, used, registry),
+      ...(timestampOf ? { timestampOf } : {}),
+      ...(timestampRequired ? { timestampRequired } : {}),
+      ...(readHeaders ? { readHeaders } : {}),
+      // A table is all of its rows, whenever the query was created.
+      ...(table ? { table, offsetReset: "earliest" as const } : {}),
+    });
+    shared = { id: step.id };
+    sources.set(key, shared);
+  }
+  const { id } = shared;
   const window = step.window;
   const plain: Built = {
-    parents: [step.id],
+    parents: [id],
     kind: table ? "table" : "stream",
     knowsOld: false,
     stores: [],
-    sources: [step.id],
+    sources: [id],
     ...(window ? { window } : {}),
   };
-  if (table && !wanted.old) {
-    const keyed = `${step.id}-Keyed`;
-    topology.addProcessor(keyed, () => new TableSource(step.schema.key.length), [step.id]);
-    return { ...plain, parents: [keyed] };
-  }
   if (!table) return plain;
-  const store = `${step.id}-Materialize`;
-  if (window) {
+  if (!wanted.old) {
+    if (shared.plain === undefined) {
+      topology.addProcessor(`${id}-Keyed`, () => new TableSource(step.schema.key.length), [id]);
+      shared.plain = { ...plain, parents: [`${id}-Keyed`] };
+    }
+    return shared.plain;
+  }
+  shared.kept ??= keepTable(step, plain, used, topology);
+  return shared.kept;
+}
+
+/** A table with a store of its rows. @param plain as it is read */
+function keepTable(step: SourceStep, plain: Built, used: ReadonlySet<number> | undefined, topology: Topology): Built {
+  const [id] = plain.sources;
+  const store = `${id}-Materialize`;
+  const kept = { ...plain, parents: [store], knowsOld: true, stores: [store] };
+  if (step.window) {
     const bounds = ["WINDOWSTART", "WINDOWEND"].map((name) => ({ name, type: { base: "BIGINT" } as const }));
     const schema = { key: [...step.schema.key, ...bounds], value: step.schema.value };
     topology.addStore({ name: store, kind: "key-value", schema, changelog: { type: "own" } });
     const [keys, values] = [step.schema.key.length, step.schema.value.length];
-    topology.addProcessor(store, () => new MaterializeWindowedTable(store, keys, values), [step.id], [store]);
-    return { ...plain, parents: [store], knowsOld: true, stores: [store] };
+    topology.addProcessor(store, () => new MaterializeWindowedTable(store, keys, values), [id!], [store]);
+    return kept;
   }
   topology.addStore({
     name: store,
     kind: "key-value",
     schema: step.schema,
-    changelog: { type: "source", source: step.id },
+    changelog: { type: "source", source: id! },
     ...(used ? { layout: [...used].sort((a, b) => a - b).join() } : {}),
   });
-  topology.addProcessor(store, () => new MaterializeTable(store, step.schema.key.length), [step.id], [store]);
-  return { ...plain, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
+  topology.addProcessor(store, () => new MaterializeTable(store, step.schema.key.length), [id!], [store]);
+  return { ...kept, getter: (c) => new StoreGetter(c.store(store), false) };
 }
 
 function buildFilter(step: FilterStep, context: BuildContext): Built {
@@ -287,6 +307,18 @@ function buildFlatMap(step: FlatMapStep, context: BuildContext): Built {
     source.parents,
   );
   return { ...source, parents: [step.id] };
+}
+
+/** Rows of either stream as they come. */
+function buildUnion(step: UnionStep, context: BuildContext): Built {
+  const [left, right] = [step.left, step.right].map((s) => buildStep(s, context, { old: false }));
+  return {
+    parents: [...left!.parents, ...right!.parents],
+    kind: "stream",
+    knowsOld: false,
+    stores: [],
+    sources: [...left!.sources, ...right!.sources],
+  };
 }
 
 /** @param used positions of the step's row that the aggregate looks at; the others are not carried along */

@@ -6,12 +6,25 @@ import type { Metastore } from "../metastore/metastore.js";
 import type { FromSource, JoinClause, ParsedExpression, Query } from "../parser/ast.js";
 import { formatExpression } from "../parser/format-expression.js";
 import { conjuncts, mapNames, namesIn } from "../parser/walk.js";
+import type { ExecutionStep } from "../plan/step.js";
 import { isPseudo, isWindowBound, pseudoColumns, Scope, type ScopeColumn, unknownSource } from "./scope.js";
 
 export interface QuerySource {
   readonly alias: string;
+  /** of a subquery: what it would be as a source of its own, without a topic */
   readonly source: DataSource;
+  readonly derived?: Derived;
 }
+/** A subquery that is planned. */
+export interface Derived {
+  readonly step: ExecutionStep;
+  /** rows of one key lie in several partitions */
+  readonly scattered: boolean;
+  /** the sources that it reads */
+  readonly reads: readonly DataSource[];
+}
+/** Finds what a FROM or JOIN names; undefined where there is none. */
+export type FindSource = (from: FromSource) => { readonly source: DataSource; readonly derived?: Derived } | undefined;
 export interface SelectColumn {
   readonly expression: ParsedExpression;
   readonly name: string;
@@ -46,13 +59,14 @@ function syntheticKeyOf(scope: Scope): string {
 }
 
 /** @param transient a push or pull query, whose `SELECT *` of a windowed source shows the window too */
-export function qualifyQuery(query: Query, metastore: Metastore, transient: boolean): QualifiedQuery {
+export function qualifyQuery(query: Query, find: FindSource, transient: boolean): QualifiedQuery {
   const sources: QuerySource[] = [];
   const add = (from: FromSource): QuerySource => {
-    const source = metastore.source(from.name);
-    if (!source) throw missingSource(from);
+    const found = find(from);
+    if (!found) throw missingSource(from);
+    const { source, derived } = found;
     const alias = from.alias ?? from.name;
-    if (sources.some((s) => s.source.name === source.name))
+    if (!derived && sources.some((s) => !s.derived && s.source.name === source.name))
       throw new MillraceError(
         "SQL_STATEMENT",
         query.joins.length > 1
@@ -60,7 +74,7 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
           : `Can not join '${source.name}' to '${source.name}': self joins are not yet supported.`,
       );
     if (sources.some((s) => s.alias === alias)) throw new MillraceError("SQL_STATEMENT", `The alias '${alias}' is used twice.`);
-    const own = { alias, source };
+    const own: QuerySource = { alias, source, ...(derived ? { derived } : {}) };
     sources.push(own);
     return own;
   };
@@ -91,6 +105,19 @@ export function qualifyQuery(query: Query, metastore: Metastore, transient: bool
   const select = nameColumns(expandStars(query, sources, joins, scope, partitionBy, transient), qualify, scope, many);
   const having = query.having && qualify(query.having, "HAVING");
   return { sources, select, joins, where, groupBy, partitionBy, having, query, scope, syntheticKey };
+}
+
+export function inMetastore(metastore: Metastore): FindSource {
+  return ({ name }) => {
+    const source = metastore.source(name);
+    return source && { source };
+  };
+}
+
+/** The sources that a query reads, those of its subqueries among them. */
+export function sourcesRead({ sources }: Pick<QualifiedQuery, "sources">): DataSource[] {
+  const all = sources.flatMap(({ source, derived }) => derived?.reads ?? [source]);
+  return all.filter((s, i) => all.findIndex((t) => t.name === s.name) === i);
 }
 
 function missingSource(from: FromSource): MillraceError {

@@ -121,8 +121,15 @@ export type SelectItem =
   | (Node & { readonly kind: "all"; readonly source: string | null })
   | (Node & { readonly kind: "column"; readonly expression: ParsedExpression; readonly alias: string | null });
 export interface FromSource extends Node {
+  /** of a subquery its alias */
   readonly name: string;
   readonly alias: string | null;
+  readonly query?: Query;
+}
+/** `WITH name AS (query)` */
+export interface CommonTable extends Node {
+  readonly name: string;
+  readonly query: Query;
 }
 export interface JoinClause extends Node {
   readonly type: "INNER" | "LEFT" | "RIGHT" | "FULL";
@@ -131,6 +138,12 @@ export interface JoinClause extends Node {
   readonly on: ParsedExpression;
 }
 export interface Query extends Node {
+  /** WITH, in the order written: each may name those before it */
+  readonly with?: readonly CommonTable[];
+  /** SELECT DISTINCT */
+  readonly distinct?: boolean;
+  /** the further SELECTs of a UNION ALL; `with`, `emit` and `limit` are the whole's */
+  readonly unionAll?: readonly Query[];
   readonly select: readonly SelectItem[];
   readonly from: FromSource;
   readonly joins: readonly JoinClause[];

@@ -1,11 +1,68 @@
-import type { Duration, FromSource, JoinClause, Query, SelectItem, WindowClause } from "./ast.js";
+import type { CommonTable, Duration, FromSource, JoinClause, Query, SelectItem, WindowClause } from "./ast.js";
 import { parseExpr, parseValueExpr } from "./expression.js";
+import type { Token } from "./lexer.js";
 import type { TokenStream } from "./token-stream.js";
 
-/** `SELECT … FROM … [JOIN …] [WINDOW …] [WHERE …] [GROUP BY …] [PARTITION BY …] [HAVING …] [EMIT …] [LIMIT n]` */
+/** `[WITH name AS (query), …] SELECT … [UNION ALL SELECT …] [EMIT …] [LIMIT n]` */
 export function parseQuery(ts: TokenStream): Query {
+  const query = unions(ts);
+  const emit = ts.accept("EMIT") ? (ts.expectOneOf("CHANGES", "FINAL") as "CHANGES" | "FINAL") : null;
+  const limit = ts.accept("LIMIT") ? limitOf(ts) : null;
+  return { ...query, emit, limit };
+}
+
+/** In brackets, within another query. */
+export function parseSubquery(ts: TokenStream): Query {
+  ts.extend();
+  ts.expect("(");
+  const query = unions(ts);
+  for (const clause of ["EMIT", "LIMIT"])
+    if (ts.at(clause)) throw ts.error(`${clause} stands at the end of the whole statement, not in a subquery`);
+  ts.expect(")");
+  return query;
+}
+
+function unions(ts: TokenStream): Query {
+  const tables: CommonTable[] = [];
+  if (isWord(ts.current, "WITH")) {
+    ts.extend();
+    ts.expect("WITH");
+    tables.push(...ts.list(() => commonTable(ts)));
+  }
+  const first = select(ts);
+  const further: Query[] = [];
+  while (isWord(ts.current, "UNION")) {
+    ts.extend();
+    ts.expect("UNION");
+    if (isWord(ts.current, "SELECT") || isWord(ts.current, "DISTINCT"))
+      throw ts.error("UNION without ALL is not supported: write SELECT DISTINCT * FROM (SELECT … UNION ALL SELECT …) AS name");
+    ts.expect("ALL");
+    further.push(select(ts));
+  }
+  return { ...first, ...(tables.length > 0 ? { with: tables } : {}), ...(further.length > 0 ? { unionAll: further } : {}) };
+}
+
+function commonTable(ts: TokenStream): CommonTable {
+  const at = ts.position();
+  const name = ts.name();
+  ts.expect("AS");
+  return { at, name, query: parseSubquery(ts) };
+}
+
+/** Without noting the word as one that could stand here: ksqlDB's lists of those do not have it. */
+function isWord(token: Token, value: string): boolean {
+  return token.type === "word" && token.value === value;
+}
+
+/** `SELECT [DISTINCT] … FROM … [JOIN …] [WINDOW …] [WHERE …] [GROUP BY …] [PARTITION BY …] [HAVING …]` */
+function select(ts: TokenStream): Query {
   const at = ts.position();
   ts.expect("SELECT");
+  const distinct = isWord(ts.current, "DISTINCT");
+  if (distinct) {
+    ts.extend();
+    ts.expect("DISTINCT");
+  }
   const select = ts.list(() => selectItem(ts));
   ts.expect("FROM");
   const from = fromSource(ts);
@@ -16,9 +73,8 @@ export function parseQuery(ts: TokenStream): Query {
   const groupBy = ts.accept("GROUP", "BY") ? expressionList(ts) : null;
   const partitionBy = ts.accept("PARTITION", "BY") ? expressionList(ts) : null;
   const having = ts.accept("HAVING") ? parseExpr(ts) : null;
-  const emit = ts.accept("EMIT") ? (ts.expectOneOf("CHANGES", "FINAL") as "CHANGES" | "FINAL") : null;
-  const limit = ts.accept("LIMIT") ? limitOf(ts) : null;
-  return { at, select, from, joins, window, where, groupBy, partitionBy, having, emit, limit };
+  const query = { at, select, from, joins, window, where, groupBy, partitionBy, having, emit: null, limit: null };
+  return distinct ? { ...query, distinct } : query;
 }
 
 /** May be negative, which the planner refuses by the kind of the query. */
@@ -70,10 +126,22 @@ function selectItem(ts: TokenStream): SelectItem {
 
 function fromSource(ts: TokenStream): FromSource {
   const at = ts.position();
+  if (ts.current.type === "symbol" && ts.current.value === "(") {
+    const query = parseSubquery(ts);
+    const as = ts.accept("AS");
+    if (!as && (!ts.atName() || isClause(ts))) throw ts.error("A subquery in FROM needs a name: (SELECT …) AS name", at);
+    const name = ts.name();
+    return { at, name, alias: name, query };
+  }
   const name = ts.name();
-  const clause = ts.atAll("EMIT", "CHANGES") || ts.atAll("EMIT", "FINAL") || ts.atAll("PARTITION", "BY");
-  const alias = ts.accept("AS") ? ts.name() : !clause && ts.atName() ? ts.name() : null;
+  const alias = ts.accept("AS") ? ts.name() : !isClause(ts) && ts.atName() ? ts.name() : null;
   return { at, name, alias };
+}
+
+/** Words that could be a name begin a clause here. */
+function isClause(ts: TokenStream): boolean {
+  const union = isWord(ts.current, "UNION") && ["ALL", "SELECT", "DISTINCT"].some((word) => isWord(ts.peek(1), word));
+  return union || ts.atAll("EMIT", "CHANGES") || ts.atAll("EMIT", "FINAL") || ts.atAll("PARTITION", "BY");
 }
 
 function joinClause(ts: TokenStream): JoinClause | undefined {

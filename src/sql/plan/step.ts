@@ -144,6 +144,12 @@ export interface JoinStep extends StepBase {
   readonly foreignKey?: Expression;
   readonly formats: { readonly left: Formats; readonly right: Formats };
 }
+/** The rows of both streams, whose schemas are this one's. */
+export interface UnionStep extends StepBase {
+  readonly step: "union";
+  readonly left: ExecutionStep;
+  readonly right: ExecutionStep;
+}
 export interface SuppressStep extends StepBase {
   readonly step: "suppress";
   readonly source: ExecutionStep;
@@ -166,5 +172,6 @@ export type ExecutionStep =
   | GroupByStep
   | AggregateStep
   | JoinStep
+  | UnionStep
   | SuppressStep
   | SinkStep;

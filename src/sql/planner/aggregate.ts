@@ -73,6 +73,7 @@ export function planAggregate(query: QualifiedQuery, source: Relation, tools: Pl
   const sameKey =
     source.kind === "stream" &&
     !source.window &&
+    !source.scattered &&
     by.length === keyCount &&
     by.every((e, i) => e.kind === "column" && e.index === i && groupExpressions[i] === e);
   const keyFormat = source.formats.key.format === "NONE" ? { format: defaultKeyFormat } : source.formats.key;

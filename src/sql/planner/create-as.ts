@@ -1,12 +1,12 @@
 import { MillraceError } from "../../common/errors.js";
 import { formatSqlType, type SqlField, sameSqlType } from "../../data/sql-type.js";
 import { coerce } from "../analyzer/expression.js";
-import { qualifyQuery } from "../analyzer/query.js";
+import { qualifyQuery, sourcesRead } from "../analyzer/query.js";
 import { wideningSteps } from "../analyzer/types.js";
 import { type DataSource, rowSchemaOf, type SourceColumn } from "../metastore/data-source.js";
 import type { CreateAs, Position, Properties, Query } from "../parser/ast.js";
 import type { TopicRequest } from "../plan/command.js";
-import type { FormatInfo, Formats, QueryPlan, SinkStep, TimestampColumn } from "../plan/step.js";
+import type { ExecutionStep, FormatInfo, Formats, QueryPlan, SinkStep, TimestampColumn } from "../plan/step.js";
 import { PLAN_VERSION } from "../plan/step.js";
 import { bare, checkTimestamp, missingTimestamp } from "./create-source.js";
 import { canUnwrap, checkColumns, checkFormat, hasRegistrySchema, keyFormat, valueFormat, withKeyName } from "./formats.js";
@@ -14,6 +14,7 @@ import type { PlanContext, SchemaNeed, SchemaSide } from "./plan-statement.js";
 import { type PlannedQuery, planQuery } from "./query.js";
 import { valueColumns } from "./relation.js";
 import { defaults } from "./settings.js";
+import { withSubqueries } from "./subquery.js";
 import { WithProperties } from "./with-properties.js";
 
 function refused(message: string): MillraceError {
@@ -46,7 +47,7 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
   const { key, value } = context.inferred ?? {};
   checkRegistered(schema.key, key && canUnwrap.has(formats.key.format) ? bare(key, "ROWKEY") : key, true);
   checkRegistered(schema.value, value && properties.boolean("WRAP_SINGLE_VALUE") === false ? bare(value, "ROWVAL") : value, false);
-  const left = query.sources[0]!.source;
+  const reads = sourcesRead(query);
   if (timestamp) checkTimestamp(timestamp, [...schema.key, ...schema.value]);
   const keyInValue = schema.key.length > 0 && query.sources.some((s) => s.source.keyInValue);
   const topicName = properties.text("KAFKA_TOPIC") ?? `${defaults(context.properties).topicPrefix}${statement.name}`;
@@ -79,12 +80,12 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
   const request = properties.topicRequest();
   const compacted = statement.source === "table" && !relation.window && request.configs["cleanup.policy"] === undefined;
   const configs = compacted ? { ...request.configs, "cleanup.policy": "compact" } : request.configs;
-  const topic: TopicRequest = { name: topicName, ...request, configs, like: left.name, create: true };
+  const topic: TopicRequest = { name: topicName, ...request, configs, like: reads[0]!.name, create: true };
   const id = queryId ?? context.nextQueryId(`${statement.source === "table" ? "CTAS" : "CSAS"}_${statement.name}`);
   return {
     source,
     topic,
-    plan: { version: PLAN_VERSION, queryId: id, sources: query.sources.map((s) => s.source.name), sink: statement.name, root: sink },
+    plan: { version: PLAN_VERSION, queryId: id, sources: reads.map((s) => s.name), sink: statement.name, root: sink },
   };
 }
 
@@ -119,7 +120,8 @@ function checkRegistered(columns: readonly SqlField[], registered: readonly SqlF
 }
 
 function planPersistent(query: Query, sink: string, context: PlanContext, timestamp?: TimestampColumn) {
-  const qualified = qualifyQuery(query, context.metastore, false);
+  const { query: combined, find } = withSubqueries(query, context);
+  const qualified = qualifyQuery(combined, find, false);
   const windowedTable = qualified.sources.find((s) => s.source.kind === "table" && s.source.window);
   if (windowedTable) throw refused("KSQL does not support persistent queries on windowed tables.");
   // Ahead of what is wrong with the select list otherwise, as ksqlDB looks at WITH first.
@@ -127,35 +129,53 @@ function planPersistent(query: Query, sink: string, context: PlanContext, timest
   const { keyFormat: defaultKeyFormat, keyMayGo, extensions } = defaults(context.properties);
   const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), keyMayGo, extensions };
   const planned: PlannedQuery = planQuery(qualified, tools, sink, defaultKeyFormat);
-  checkCoPartitioned(
-    qualified.joins.length > 0 ? planned : null,
-    qualified.sources.map((s) => s.source),
-    context,
-  );
+  checkCoPartitioned(planned.step, sourcesRead(qualified), context);
   return { query: qualified, planned };
 }
 
 /** Topics that are joined as they lie must have as many partitions. */
-function checkCoPartitioned(planned: PlannedQuery | null, sources: readonly DataSource[], context: PlanContext): void {
-  if (!planned || !context.topicPartitions) return;
-  const direct = new Map<string, number>();
-  const look = (step: PlannedQuery["step"], apart: boolean): void => {
-    if (step.step === "stream-source" || step.step === "table-source") {
+function checkCoPartitioned(step: ExecutionStep, sources: readonly DataSource[], context: PlanContext): void {
+  if (!context.topicPartitions) return;
+  if ("left" in step) {
+    if (step.step !== "union" && step.step !== "foreign-key-join") {
+      const direct = new Map([...topicsAsTheyLie(step.left, context), ...topicsAsTheyLie(step.right, context)]);
+      const nameOf = (topic: string) => sources.find((s) => s.topic === topic)?.name ?? topic;
+      const [first, ...others] = [...direct];
+      for (const other of others)
+        if (first && other[1] !== first[1])
+          throw refused(
+            `Can't join \`${nameOf(first[0])}\` with \`${nameOf(other[0])}\` since the number of partitions don't match. \`${nameOf(first[0])}\` partitions = ${first[1]}; \`${nameOf(other[0])}\` partitions = ${other[1]}. Please repartition either one so that the number of partitions match.`,
+          );
+    }
+    checkCoPartitioned(step.left, sources, context);
+    checkCoPartitioned(step.right, sources, context);
+  } else if ("source" in step) checkCoPartitioned(step.source, sources, context);
+}
+
+/** The partitions of each topic whose rows reach the step without passing through a topic of the query's own. */
+function topicsAsTheyLie(step: ExecutionStep, context: PlanContext): [string, number][] {
+  switch (step.step) {
+    case "stream-source":
+    case "table-source": {
       const count = context.topicPartitions!(step.topic);
-      if (!apart && count !== undefined) direct.set(step.topic, count);
-    } else if ("left" in step) {
-      look(step.left, apart || step.step === "foreign-key-join");
-      look(step.right, apart || step.step === "foreign-key-join");
-    } else if ("source" in step) look(step.source, apart || (step.step === "select-key" && step.repartition !== undefined));
-  };
-  look(planned.step, false);
-  const nameOf = (topic: string) => sources.find((s) => s.topic === topic)?.name ?? topic;
-  const [first, ...others] = [...direct];
-  for (const other of others)
-    if (first && other[1] !== first[1])
-      throw refused(
-        `Can't join \`${nameOf(first[0])}\` with \`${nameOf(other[0])}\` since the number of partitions don't match. \`${nameOf(first[0])}\` partitions = ${first[1]}; \`${nameOf(other[0])}\` partitions = ${other[1]}. Please repartition either one so that the number of partitions match.`,
-      );
+      return count === undefined ? [] : [[step.topic, count]];
+    }
+    case "stream-stream-join":
+    case "stream-table-join":
+    case "table-table-join":
+    case "union":
+      return [...topicsAsTheyLie(step.left, context), ...topicsAsTheyLie(step.right, context)];
+    case "foreign-key-join":
+      return [];
+    case "select-key":
+    case "stream-group-by":
+    case "table-group-by": {
+      const moved = step.step === "select-key" ? step.repartition !== undefined : step.repartition.needed;
+      return moved ? [] : topicsAsTheyLie(step.source, context);
+    }
+    default:
+      return topicsAsTheyLie(step.source, context);
+  }
 }
 
 function sinkFormats(properties: WithProperties, from: Formats, schema: SinkStep["schema"], context: PlanContext): Formats {
@@ -239,5 +259,5 @@ export function planInsertSelect(target: string, at: Position, properties: Prope
     ...(sink.keyInValue ? { keyInValue: true } : {}),
   };
   const queryId = typeof given === "string" ? given.toUpperCase() : context.nextQueryId("INSERTQUERY");
-  return { version: PLAN_VERSION, queryId, sources: qualified.sources.map((s) => s.source.name), sink: target, root };
+  return { version: PLAN_VERSION, queryId, sources: sourcesRead(qualified).map((s) => s.name), sink: target, root };
 }

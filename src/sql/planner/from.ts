@@ -4,11 +4,11 @@ import { formatExpression, formatName } from "../parser/format-expression.js";
 import type { SourceStep } from "../plan/step.js";
 import type { Relation } from "./relation.js";
 
-/** A source as the first step of a plan. @param prefix ahead of the step's id where there are several sources */
-export function planSource({ alias, source }: QuerySource, prefix: string): Relation {
+/** A source, or a subquery that is planned, as the first step of a plan. @param prefix ahead of the step's id where there are several sources */
+export function planSource({ alias, source, derived }: QuerySource, prefix: string): Relation {
   const schema = rowSchemaOf(source);
   const headers = source.columns.filter((c) => c.role === "headers").map((c) => ({ column: c.name, key: c.headerKey ?? null }));
-  const step: SourceStep = {
+  const read: SourceStep = {
     step: source.kind === "stream" ? "stream-source" : "table-source",
     id: `${prefix}Source`,
     schema,
@@ -27,7 +27,8 @@ export function planSource({ alias, source }: QuerySource, prefix: string): Rela
     shown: [formatName(c.name)],
   }));
   return {
-    step,
+    step: derived?.step ?? read,
+    ...(derived?.scattered ? { scattered: true } : {}),
     kind: source.kind,
     columns,
     keys,

@@ -1,10 +1,11 @@
 import { MillraceError } from "../../common/errors.js";
 import type { SqlField } from "../../data/sql-type.js";
-import { qualifyQuery } from "../analyzer/query.js";
+import { fail } from "../analyzer/expression.js";
+import { qualifyQuery, sourcesRead } from "../analyzer/query.js";
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { DataSource } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
-import type { ParsedExpression, Query } from "../parser/ast.js";
+import type { ParsedExpression, Position, Query } from "../parser/ast.js";
 import type { ParsedStatement } from "../parser/parse.js";
 import { visit } from "../parser/walk.js";
 import type { PlannedCommand } from "../plan/command.js";
@@ -17,6 +18,7 @@ import { planInsertValues } from "./insert-values.js";
 import { planPull } from "./pull.js";
 import { planQuery } from "./query.js";
 import { defaults } from "./settings.js";
+import { withSubqueries } from "./subquery.js";
 
 export interface PlanContext {
   readonly metastore: Metastore;
@@ -162,7 +164,7 @@ function planKind({ statement, text }: ParsedStatement, context: PlanContext): P
       return { kind: "insert-values", insert: planInsertValues(statement, context) };
     case "query":
       return statement.query.emit === null
-        ? { kind: "pull-query", pull: planPull(statement.query, context) }
+        ? { kind: "pull-query", pull: planPull(notCombined(statement.query), context) }
         : planPush(statement.query, context);
     default:
       return { kind: "direct" };
@@ -176,11 +178,12 @@ function planPush(query: Query, context: PlanContext): PlannedStatement {
       "SQL_STATEMENT",
       "Push queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.",
     );
-  const qualified = qualifyQuery(grouped(query, context), context.metastore, true);
+  const { query: combined, find } = withSubqueries(query, context);
+  const qualified = qualifyQuery(grouped(combined, context), find, true);
   const { keyFormat, extensions } = defaults(context.properties);
   const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), extensions };
   const { step, columns } = planQuery(qualified, tools, null, keyFormat);
-  const sources = qualified.sources.map((s) => s.source.name);
+  const sources = sourcesRead(qualified).map((s) => s.name);
   const plan = {
     version: PLAN_VERSION,
     queryId: context.nextQueryId(isScalable(query, context) ? "SCALABLE_PUSH_QUERY" : "transient"),
@@ -189,6 +192,21 @@ function planPush(query: Query, context: PlanContext): PlannedStatement {
     root: step,
   } as const;
   return { kind: "push-query", plan, columns, limit: query.limit };
+}
+
+/** @throws SQL_STATEMENT where a pull query combines several: it reads what is there */
+function notCombined(query: Query): Query {
+  const subquery = [query.from, ...query.joins.map((j) => j.source)].find((from) => from.query);
+  const found: [Position | undefined, string][] = [
+    [query.with?.[0]?.at, "WITH"],
+    [query.unionAll?.[0]?.at, "UNION ALL"],
+    [query.distinct ? query.at : undefined, "SELECT DISTINCT"],
+    [subquery?.at, "Subqueries in FROM"],
+  ];
+  for (const [at, what] of found)
+    if (at)
+      throw fail(`${what}: not in a pull query. Add EMIT CHANGES for a push query, or keep the rows by CREATE TABLE … AS SELECT.`, at);
+  return query;
 }
 
 /** `SELECT COUNT(*) FROM s EMIT CHANGES`: one group of all rows. */

@@ -1,7 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
 import { formatSqlType } from "../../data/sql-type.js";
 import { analyzeExpression, condition } from "../analyzer/expression.js";
-import { type QualifiedQuery, qualifyQuery } from "../analyzer/query.js";
+import { inMetastore, type QualifiedQuery, qualifyQuery } from "../analyzer/query.js";
 import { isWindowBound } from "../analyzer/scope.js";
 import type { Query } from "../parser/ast.js";
 import { namesIn, visit } from "../parser/walk.js";
@@ -34,7 +34,7 @@ export function planPull(query: Query, context: PlanContext): PullPlan {
   for (const [there, clause] of unsupported) if (there) throw unsupportedInPull(`${clause} clauses`);
   if (query.limit !== null && query.limit < 0)
     throw refused("Pull queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more info.");
-  const qualified = qualifyQuery(query, context.metastore, true);
+  const qualified = qualifyQuery(query, inMetastore(context.metastore), true);
   refusePositions(qualified);
   for (const s of qualified.select)
     visit(s.expression, (x) => {

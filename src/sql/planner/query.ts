@@ -201,6 +201,7 @@ function partitioned(
     columns: relation.columns.map((c) => ({ ...c, index: place(c.index) })),
     keys,
     origin: "partitioning expression",
+    scattered: true,
     formats: withKeyFormat(relation.formats, format, key),
   };
 }

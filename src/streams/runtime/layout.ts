@@ -97,8 +97,12 @@ function settleCounts(
   for (let changed = true; changed; ) {
     changed = false;
     for (const sub of subs) {
-      const inputs = sub.sources.map(({ spec }) => counts.get(nameOf(spec)));
-      if (inputs.some((n) => n === undefined)) continue;
+      // What a sub-topology itself writes says nothing of how many partitions that has to have.
+      const own = new Set(sub.sinks.map(({ spec }) => nameOf(spec)));
+      const inputs = sub.sources
+        .filter(({ spec }) => counts.has(nameOf(spec)) || !own.has(nameOf(spec)))
+        .map(({ spec }) => counts.get(nameOf(spec)));
+      if (inputs.length === 0 || inputs.some((n) => n === undefined)) continue;
       for (const { spec } of sub.sinks) {
         if (!spec.internal || counts.has(nameOf(spec))) continue;
         counts.set(nameOf(spec), Math.max(...(inputs as number[])));

@@ -10,11 +10,11 @@ export function parseInsert(ts: TokenStream): Statement {
   ts.expect("INSERT", "INTO");
   const targetAt = ts.position();
   const target = ts.name();
-  if (ts.at("WITH")) {
+  if (ts.at("WITH") && ts.peek(1).value === "(") {
     const properties = withProperties(ts);
     return { kind: "insert-select", at, target, targetAt, properties, query: parseQuery(ts) };
   }
-  if (ts.at("SELECT")) return { kind: "insert-select", at, target, targetAt, properties: {}, query: parseQuery(ts) };
+  if (ts.at("SELECT") || ts.at("WITH")) return { kind: "insert-select", at, target, targetAt, properties: {}, query: parseQuery(ts) };
   const columns = nameList(ts);
   ts.expect("VALUES");
   ts.expect("(");

@@ -35,6 +35,8 @@ const byFirstWord: Readonly<Record<string, (ts: TokenStream) => Statement>> = {
 
 export function parseStatement(ts: TokenStream): Statement {
   const token = ts.current;
+  // ahead of a query, with extensions; ksqlDB's list of what may begin a statement has no such word
+  if (token.type === "word" && token.value === "WITH") return { kind: "query", at: ts.position(), query: parseQuery(ts) };
   const parse = token.type === "word" && Object.hasOwn(byFirstWord, token.value) ? byFirstWord[token.value] : undefined;
   if (!parse) {
     for (const word of Object.keys(byFirstWord)) ts.note(`'${word}'`);
@@ -49,7 +51,7 @@ function parseExplain(ts: TokenStream): Statement {
   ts.expect("EXPLAIN");
   const analyze = ts.at("ANALYZE") && ts.peek(1).type !== "end" && ts.accept("ANALYZE");
   const { type, value } = ts.current;
-  if (type === "word" && Object.hasOwn(byFirstWord, value) && ts.peek(1).type !== "end")
+  if (type === "word" && (Object.hasOwn(byFirstWord, value) || value === "WITH") && ts.peek(1).type !== "end")
     return { kind: "explain", at, queryId: null, statement: parseStatement(ts), analyze };
   return { kind: "explain", at, queryId: ts.name(), statement: null, analyze };
 }
