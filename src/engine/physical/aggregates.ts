@@ -19,7 +19,7 @@ export interface CompiledAggregate {
 }
 
 /**
- * All aggregates of a step as one generated function for each of add, undo, merge and result. A stored row is
+ * All aggregates of a step as one generated function for each of add, update, undo, merge and result. A stored row is
  * `[...key, (window start,) ...carried, ...states, ...pseudo]`.
  */
 export function compileAggregate(step: AggregateStep, functions: FunctionRegistry, windowed: boolean): CompiledAggregate {
@@ -71,6 +71,9 @@ export function compileAggregate(step: AggregateStep, functions: FunctionRegistr
         each((i) => `a[${i}].add(s[${states + i}], args[${i}])`),
         pseudo,
       )}; },
+    update(s, r) { ${fills}
+      ${aggregators.map((_, i) => `const n${i} = a[${i}].add(s[${states + i}], args[${i}]);`).join(" ")}
+      ${aggregators.map((_, i) => `s[${states + i}] = n${i};`).join(" ")} },
     undo(s, r) { ${fills} return ${list(
       kept,
       each((i) => `a[${i}].undo(s[${states + i}], args[${i}])`),

@@ -5,10 +5,12 @@ import type { Processor, ProcessorContext } from "./processor.js";
 import type { Bind } from "./stateless.js";
 import { emitDirty } from "./table.js";
 
-/** Aggregates over whole rows. Stored rows are `[...group key, ...carried columns, ...states]`; none is changed once it exists. */
+/** Aggregates over whole rows. Stored rows are `[...group key, ...carried columns, ...states]`; none but `update`'s is changed once it exists. */
 export interface RowAggregator {
   /** @param stored null: the group's first row */
   add(stored: Row | null, row: Row, windowStart?: number): Row;
+  /** As `add`, in the stored row itself, which nobody else has. */
+  update?(stored: Row, row: Row): void;
   undo(stored: Row, row: Row): Row;
   /** of two session windows; `b` is the later */
   merge(a: Row, b: Row): Row;
@@ -50,7 +52,11 @@ export class Aggregate implements Processor {
     let stored = before;
     const time = stored !== null && store.timestamp > timestamp ? store.timestamp : timestamp;
     if (old !== null && stored !== null) stored = aggregator.undo(stored, old);
-    if (row !== null) stored = aggregator.add(stored, row);
+    if (row !== null) {
+      // Where changes are held back nobody has seen the row since it was read from the table or made.
+      if (stored !== null && this.options.coalesce && aggregator.update !== undefined) aggregator.update(stored, row);
+      else stored = aggregator.add(stored, row);
+    }
     if (stored === null) return;
     stored[stored.length - PSEUDO_COLUMNS] = time;
     if (store.sourceTime > context.sourceTime) context.sourceTime = store.sourceTime;

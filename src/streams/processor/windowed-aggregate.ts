@@ -32,6 +32,7 @@ export class WindowedAggregate implements Processor {
   private readonly open = new Map<number, Row[]>();
   private starts: number[] = [];
   private latestStart = -1;
+  private readonly lookedUp: Row = [];
 
   constructor(private readonly options: WindowedAggregateOptions) {}
 
@@ -80,11 +81,16 @@ export class WindowedAggregate implements Processor {
   private update(key: Row, row: Row, start: number, timestamp: number): void {
     const { store, aggregator, context, options } = this;
     const keyColumns = store.schema.key.length;
-    const storeKey = key.slice(0, keyColumns - 1);
-    storeKey.push(start);
+    const storeKey = this.lookedUp;
+    for (let i = 0; i < keyColumns - 1; i++) storeKey[i] = key[i];
+    storeKey[keyColumns - 1] = start;
     const before = store.get(storeKey);
     const time = before !== null && store.timestamp > timestamp ? store.timestamp : timestamp;
-    const stored = aggregator.add(before, row, start);
+    let stored = before;
+    // Where changes are held back nobody has seen the row since it was read from the table or made.
+    if (stored !== null && (options.coalesce || options.final !== undefined) && aggregator.update !== undefined)
+      aggregator.update(stored, row);
+    else stored = aggregator.add(before, row, start);
     const width = stored.length;
     stored[width - PSEUDO_COLUMNS] = time;
     stored[width - 2] = start;
@@ -92,7 +98,7 @@ export class WindowedAggregate implements Processor {
     if (store.sourceTime > context.sourceTime) context.sourceTime = store.sourceTime;
     store.putCurrent(stored, time, context.sourceTime);
     if (options.final !== undefined) {
-      if (before === null) this.opened(storeKey, start);
+      if (before === null) this.opened(storeKey.slice(), start);
       if (start > this.latestStart) this.latestStart = start;
       return;
     }

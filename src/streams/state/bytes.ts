@@ -47,12 +47,20 @@ export class ByteWriter {
         this.ensure(10);
         const b = this.bytes;
         let p = this.position;
-        let z = value < 0 ? -2 * value - 1 : 2 * value;
-        while (z > 0x7f) {
-          b[p++] = (z % 128) | 0x80;
-          z = Math.floor(z / 128);
+        const z = value < 0 ? -2 * value - 1 : 2 * value;
+        // beyond 30 bits: four bytes of seven, then the rest
+        let high = Math.floor(z / 0x1000_0000);
+        const low = z - high * 0x1000_0000;
+        b[p] = low | 0x80;
+        b[p + 1] = (low >>> 7) | 0x80;
+        b[p + 2] = (low >>> 14) | 0x80;
+        b[p + 3] = (low >>> 21) | 0x80;
+        p += 4;
+        while (high > 0x7f) {
+          b[p++] = high | 0x80;
+          high >>>= 7;
         }
-        b[p++] = z;
+        b[p++] = high;
         this.position = p;
         return;
       }
@@ -131,17 +139,32 @@ export class ByteReader {
   long(): number | bigint {
     const b = this.bytes;
     let p = this.position;
-    let z = 0;
-    let scale = 1;
-    for (; p - this.position < 7; scale *= 128) {
-      const byte = b[p++]!;
-      z += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        this.position = p;
-        return z % 2 === 0 ? z / 2 : -(z + 1) / 2;
-      }
+    let byte = b[p++]!;
+    let low = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      if (shift === 28) return this.beyond(p, low);
+      byte = b[p++]!;
+      low |= (byte & 0x7f) << shift;
     }
-    return this.wide();
+    this.position = p;
+    return (low >>> 1) ^ -(low & 1);
+  }
+
+  /** More than 28 bits, of which `low` are the first; p behind them. */
+  private beyond(at: number, low: number): number | bigint {
+    const b = this.bytes;
+    let p = at;
+    let byte = b[p++]!;
+    let high = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      if (shift === 21) return this.wide();
+      byte = b[p++]!;
+      high |= (byte & 0x7f) << shift;
+    }
+    this.position = p;
+    // half of an even number of up to 49 bits, without its sign in the lowest
+    const half = high * 0x800_0000 + (low >>> 1);
+    return low & 1 ? -half - 1 : half;
   }
 
   double(): number {

@@ -11,11 +11,11 @@ import {
   decimalCode,
   doubleCode,
   integerCode,
-  literal,
   scanHelpers,
   scanVariables,
-  skipCode,
   stringCode,
+  wideLiteral,
+  wideSkipCode,
 } from "./value-code.js";
 
 /** Fills the row's columns from `at` on; false, and nothing touched, where the bytes lie in another way. */
@@ -91,12 +91,13 @@ export class JsonRowReader {
       const column = this.byName.get(member.key) ?? this.byUpperName.get(member.key.toUpperCase());
       if (column !== undefined && used.has(column)) return undefined;
       if (column !== undefined) used.add(column);
-      code.push(literal(member.literal));
-      code.push(column !== undefined && wanted.has(column) ? valueCode(this.columns[column]!, column) : skipCode);
+      code.push(wideLiteral(member.literal));
+      code.push(column !== undefined && wanted.has(column) ? valueCode(this.columns[column]!, column) : wideSkipCode);
     }
-    code.push(literal(tail), "if (p !== end) return false;");
+    code.push(wideLiteral(tail), "if (p !== end) return false;");
     const values = this.needed.map((i) => `v${i}`);
-    const source = `return (b, p, end, row, at) => {
+    const source = `let last, w; return (b, p, end, row, at) => {
+if (b !== last) { last = b; w = new DataView(b.buffer, b.byteOffset, b.length); }
 ${scanVariables}
 ${values.length > 0 ? `let ${values.map((v) => `${v} = null`).join(", ")};` : ""}
 ${code.join("\n").replaceAll("return undefined", "return false")}

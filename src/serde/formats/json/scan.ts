@@ -22,10 +22,11 @@ export function skipValue(b: Buffer, p: number, end: number): number {
       return -1;
     }
     case 0x74:
+      return afterWord(b, p, end, "true");
     case 0x6e:
-      return p + 4 <= end ? p + 4 : -1;
+      return afterWord(b, p, end, "null");
     case 0x66:
-      return p + 5 <= end ? p + 5 : -1;
+      return afterWord(b, p, end, "false");
     default: {
       const from = p;
       while (p < end && isNumberByte(b[p]!)) p++;
@@ -41,6 +42,11 @@ export function skipString(b: Buffer, p: number, end: number): number {
     if (c === 0x5c) p++;
   }
   return -1;
+}
+
+function afterWord(b: Buffer, p: number, end: number, word: string): number {
+  for (let i = 0; i < word.length; i++) if (b[p + i] !== word.charCodeAt(i)) return -1;
+  return p + word.length <= end ? p + word.length : -1;
 }
 
 function isNumberByte(c: number): boolean {

@@ -28,6 +28,32 @@ if (c === 34) { p++; while (p < end && (c = b[p]) !== 34) p += c === 92 ? 2 : 1;
 else if (c === 45 || (c >= 48 && c <= 57)) { do { c = b[++p]; } while ((c >= 48 && c <= 57) || c === 46 || c === 101 || c === 69 || c === 43 || c === 45); }
 else { p = h.skip(b, p, end); if (p < 0) return undefined; }`;
 
+/** As `literal`, four bytes at a time of the DataView `w` over b. */
+export function wideLiteral(bytes: Buffer): string {
+  const { length } = bytes;
+  if (length < 4) return literal(bytes);
+  const tests: string[] = [];
+  for (let i = 0; i < length; i += 4) {
+    const at = Math.min(i, length - 4);
+    tests.push(`w.getInt32(p + ${at}, true) !== ${bytes.readInt32LE(at)}`);
+  }
+  return `if (p + ${length} > end || ${tests.join(" || ")}) return undefined;\np += ${length};`;
+}
+
+/** As `skipCode`, four characters of a string at a time. */
+export const wideSkipCode = `c = b[p];
+if (c === 34) {
+p++;
+while (p + 4 <= end) {
+n = w.getInt32(p, true); s = n ^ 0x22222222; f = n ^ 0x5c5c5c5c;
+if (((((s - 0x01010101) | 0) & ~s) | (((f - 0x01010101) | 0) & ~f)) & 0x80808080) break;
+p += 4;
+}
+while (p < end && (c = b[p]) !== 34) p += c === 92 ? 2 : 1;
+p++; }
+else if (c === 45 || (c >= 48 && c <= 57)) { do { c = b[++p]; } while ((c >= 48 && c <= 57) || c === 46 || c === 101 || c === 69 || c === 43 || c === 45); }
+else { p = h.skip(b, p, end); if (p < 0) return undefined; }`;
+
 const nullCode = "if (b[p + 1] !== 117 || b[p + 2] !== 108 || b[p + 3] !== 108) return undefined; p += 4;";
 
 export function integerCode(v: string, most?: number): string {
