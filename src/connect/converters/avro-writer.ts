@@ -8,7 +8,7 @@ import { scrub } from "../../serde/formats/avro/connect-to-avro.js";
 import { compileAvroEncoder } from "../../serde/formats/avro/encoder.js";
 import type { NodeWriter } from "../api/converter.js";
 import type { ColumnNode, Node, StructNode } from "../api/shape.js";
-import { parseDecimal, parseInteger, WriterCode } from "./writer-code.js";
+import { firstColumn, parseDecimal, parseInteger, WriterCode } from "./writer-code.js";
 
 /** A writer of the node's rows as data of the Avro schema, behind the wire format's header. */
 export function compileAvroWriter(node: Node, avro: AvroSchema, schemaId: number, options: AvroDataOptions): NodeWriter {
@@ -19,10 +19,16 @@ export function compileAvroWriter(node: Node, avro: AvroSchema, schemaId: number
 }
 
 class AvroWalk {
-  readonly code = new WriterCode();
+  readonly code: WriterCode;
   private readonly scratch = new ByteWriter();
 
-  constructor(private readonly options: AvroDataOptions) {}
+  /** @param base of the code, see there */
+  constructor(
+    private readonly options: AvroDataOptions,
+    base = 0,
+  ) {
+    this.code = new WriterCode(base);
+  }
 
   node(node: Node, avro: AvroSchema, path: string): void {
     const { code } = this;
@@ -64,6 +70,18 @@ class AvroWalk {
       return;
     }
     if (avro.type === "union") code.constant(this.bytes((out) => out.varint(avro.branches.indexOf(record))));
+    const base = path === "" ? undefined : firstColumn(node);
+    if (base === undefined) {
+      this.fields(node, record, path);
+      return;
+    }
+    const row = new AvroWalk(options, base);
+    row.fields(node, record, path);
+    code.part(row.code.build(), base);
+  }
+
+  private fields(node: StructNode, record: AvroSchema & { type: "record" }, path: string): void {
+    const { code, options } = this;
     const index = new Map(node.schema.fields!.map((f) => [options.scrubNames ? scrub(f.name) : f.name, f.index]));
     for (const field of record.fields) {
       const at = index.get(field.name);

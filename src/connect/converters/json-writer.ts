@@ -3,8 +3,8 @@ import { DECIMAL } from "../../serde/formats/avro/connect-names.js";
 import { type JsonDataOptions, valueToJson } from "../../serde/formats/json/connect-json.js";
 import { jsonString } from "../../serde/formats/json/json-text.js";
 import type { NodeWriter } from "../api/converter.js";
-import type { ColumnNode, Node } from "../api/shape.js";
-import { parseDecimal, WriterCode } from "./writer-code.js";
+import type { ColumnNode, Node, StructNode } from "../api/shape.js";
+import { firstColumn, parseDecimal, WriterCode } from "./writer-code.js";
 
 /** A writer of the node's rows as JSON between constant text: the envelope with the schema, or nothing. */
 export function compileJsonWriter(node: Node, head: string, tail: string, options: JsonDataOptions): NodeWriter {
@@ -19,11 +19,14 @@ const quote = Buffer.from('"');
 
 function walk(code: WriterCode, node: Node, options: JsonDataOptions, path: string): void {
   if (node.kind === "struct") {
-    node.schema.fields!.forEach((field, i) => {
-      code.constant(Buffer.from(`${i === 0 ? "{" : ","}${jsonString(field.name)}:`));
-      walk(code, node.fields[i]!, options, path ? `${path}.${field.name}` : field.name);
-    });
-    code.constant(Buffer.from(node.fields.length ? "}" : "{}"));
+    const base = path === "" ? undefined : firstColumn(node);
+    if (base === undefined) {
+      fields(code, node, options, path);
+      return;
+    }
+    const row = new WriterCode(base);
+    fields(row, node, options, path);
+    code.part(row.build(), base);
     return;
   }
   const write = (value: Value) => Buffer.from(valueToJson(node.schema, value, options, path));
@@ -46,6 +49,14 @@ function walk(code: WriterCode, node: Node, options: JsonDataOptions, path: stri
   const whole = node.schema.type.startsWith("int");
   if (node.kind === "slot") code.slot(node, onNull, write, whole ? "p = putDigits(out, p, n);" : undefined);
   else code.column(node, onNull, (b, s, e) => write(node.decode(b, s, e)), columnCode(code, node, whole, options));
+}
+
+function fields(code: WriterCode, node: StructNode, options: JsonDataOptions, path: string): void {
+  node.schema.fields!.forEach((field, i) => {
+    code.constant(Buffer.from(`${i === 0 ? "{" : ","}${jsonString(field.name)}:`));
+    walk(code, node.fields[i]!, options, path ? `${path}.${field.name}` : field.name);
+  });
+  code.constant(Buffer.from(node.fields.length ? "}" : "{}"));
 }
 
 /** Code for the column's text, or undefined where only the general encoder does. */

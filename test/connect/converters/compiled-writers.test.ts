@@ -174,10 +174,14 @@ function column(kind: Kind, index: number, isOptional: boolean): ColumnNode {
   };
 }
 
-/** An envelope as a source makes it: before null, after the row, constants, slots and a template in between. */
-function shapeOf(columns: readonly ColumnNode[]): { shape: RecordShape; value: Node } {
+/**
+ * An envelope as a source makes it: before and after, constants, slots and a template in between. The column that goes with a slot is
+ * beside the rows, which then have functions of their own, or in them.
+ */
+function shapeOf(after: readonly ColumnNode[], before: readonly ColumnNode[] | null): { shape: RecordShape; value: Node } {
+  const beside = (columns: readonly ColumnNode[]) => (before ? columns.filter((_, i) => i !== nanos) : columns);
   const rowSchema = structOf(
-    columns.map((c, i) => [`c${i}`, c.schema] as const),
+    beside(after).map((c, i) => [`c${i}`, c.schema] as const),
     { name: "s.t.Value", optional: true },
   );
   const source = structOf(
@@ -190,7 +194,7 @@ function shapeOf(columns: readonly ColumnNode[]): { shape: RecordShape; value: N
     ],
     { name: "io.debezium.connector.Source" },
   );
-  const repeated = columns[nanos];
+  const repeated = after[nanos];
   const envelope = structOf(
     [
       ["before", rowSchema],
@@ -206,8 +210,8 @@ function shapeOf(columns: readonly ColumnNode[]): { shape: RecordShape; value: N
     kind: "struct",
     schema: envelope,
     fields: [
-      { kind: "const", schema: rowSchema, value: null },
-      { kind: "struct", schema: rowSchema, fields: columns },
+      before ? { kind: "struct", schema: rowSchema, fields: beside(before) } : { kind: "const", schema: rowSchema, value: null },
+      { kind: "struct", schema: rowSchema, fields: beside(after) },
       {
         kind: "struct",
         schema: source,
@@ -232,7 +236,7 @@ function shapeOf(columns: readonly ColumnNode[]): { shape: RecordShape; value: N
       headers: [],
       timestampSlot: null,
       sourceTimeSlot: null,
-      columnCount: columns.length,
+      columnCount: after.length + (before?.length ?? 0),
       slotCount: 3,
     },
     value,
@@ -273,14 +277,16 @@ const formats: [string, Record<string, string>][] = [
 ];
 
 describe("a compiled writer writes what fromConnect writes", () => {
-  for (const [name, config] of formats)
-    it(`${name} ${JSON.stringify(config)}`, async () => {
-      const columns = kinds.map((k, i) => column(k, i, i % 3 !== 0));
-      const { shape, value } = shapeOf(columns);
+  for (const [name, config, images] of formats.flatMap(([n, c]) => [[n, c, 1] as const, [n, c, 2] as const]))
+    it(`${name} ${JSON.stringify(config)}, ${images === 2 ? "before and after" : "after"}`, async () => {
+      const columns = (from: number) => kinds.map((k, i) => column(k, from + i, i % 3 !== 0));
+      const { shape, value } = shapeOf(columns(0), images === 2 ? columns(kinds.length) : null);
       const c = converter(name, config);
-      await c.prepareWrite?.("t", value.schema);
-      const write = c.compileWriter!("t", value)!;
-      const row = fc.tuple(...kinds.map((k, i) => (i % 3 === 0 ? k.texts : fc.option(k.texts, { nil: null, freq: 6 }))));
+      const topic = `images${images}`;
+      await c.prepareWrite?.(topic, value.schema);
+      const write = c.compileWriter!(topic, value)!;
+      const image = fc.tuple(...kinds.map((k, i) => (i % 3 === 0 ? k.texts : fc.option(k.texts, { nil: null, freq: 6 }))));
+      const row = fc.array(image, { minLength: images, maxLength: images }).map((list) => list.flat());
       // often the same from row to row: what was made of the row before is kept
       const slots = fc.oneof(
         { weight: 3, arbitrary: fc.constantFrom([8, 127, 1.7e12], [8, 127, 1.8e12], [1.7e12, Number.NaN, Number.NaN]) },
@@ -297,7 +303,7 @@ describe("a compiled writer writes what fromConnect writes", () => {
             rows.map(([, s]) => s),
           );
           for (let r = 0; r < chunk.count; r++) {
-            const expected = Buffer.from(c.fromConnect("t", value.schema, materialize(value, chunk, r))!);
+            const expected = Buffer.from(c.fromConnect(topic, value.schema, materialize(value, chunk, r))!);
             let out = Buffer.alloc(64);
             let end = -1;
             while ((end = write(out, 5, chunk.buffer, chunk.offsets, r * shape.columnCount * 2, chunk.slots, r * 3)) < 0)
@@ -306,7 +312,7 @@ describe("a compiled writer writes what fromConnect writes", () => {
             if (!written.equals(expected)) expect(written.toString("latin1")).toBe(expected.toString("latin1"));
           }
         }),
-        { numRuns: 400 },
+        { numRuns: images === 2 ? 150 : 300 },
       );
     });
 
@@ -343,7 +349,7 @@ describe("a compiled writer writes what fromConnect writes", () => {
   });
 
   it("null for a required field is refused with its name", async () => {
-    const { shape, value } = shapeOf([column(kinds[0]!, 0, false)]);
+    const { shape, value } = shapeOf([column(kinds[0]!, 0, false)], null);
     for (const name of ["AvroConverter", "JsonConverter"]) {
       const c = converter(name);
       await c.prepareWrite?.("u", value.schema);
