@@ -1,5 +1,7 @@
+import type { SecureContextOptions } from "node:tls";
 import type { Broker } from "../broker/api/broker.js";
 import { MillraceError } from "../common/errors.js";
+import { clientKeyStore, trustStore } from "../common/key-stores.js";
 import type { KafkaBrokerOptions } from "../kafka/kafka-broker.js";
 import type { SchemaClient } from "../schema-registry/client.js";
 import { HttpSchemaClient } from "../schema-registry/http-client.js";
@@ -14,9 +16,15 @@ export interface ConnectionConfig {
   readonly "schema.registry.basic.auth.user.info"?: string;
   readonly "client.id"?: string;
   readonly "security.protocol"?: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
-  /** of SASL PLAIN */
+  /** PLAIN if absent */
+  readonly "sasl.mechanism"?: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
   readonly "sasl.username"?: string;
   readonly "sasl.password"?: string;
+  /** whose certificates are trusted, PEM or JKS; those that Node trusts if absent */
+  readonly "ssl.truststore.location"?: string;
+  /** this client's certificate and key, PEM or PKCS12 */
+  readonly "ssl.keystore.location"?: string;
+  readonly "ssl.keystore.password"?: string;
 }
 
 export interface Connection {
@@ -43,8 +51,18 @@ export function clusterOptions(config: ConnectionConfig & { readonly "bootstrap.
   return {
     bootstrapServers: bootstrapServers(config["bootstrap.servers"]),
     ...(config["client.id"] === undefined ? {} : { clientId: config["client.id"] }),
-    ...(protocol.endsWith("SSL") ? { tls: {} } : {}),
-    ...(protocol.startsWith("SASL_") ? { sasl: { username: username!, password: password! } } : {}),
+    ...(protocol.endsWith("SSL") ? { tls: tlsOptions(config) } : {}),
+    ...(protocol.startsWith("SASL_")
+      ? { sasl: { mechanism: config["sasl.mechanism"] ?? "PLAIN", username: username!, password: password! } }
+      : {}),
+  };
+}
+
+function tlsOptions(config: ConnectionConfig): SecureContextOptions {
+  const { "ssl.truststore.location": trusted, "ssl.keystore.location": own } = config;
+  return {
+    ...(trusted === undefined ? {} : { ca: trustStore("ssl.truststore.location", trusted) }),
+    ...(own === undefined ? {} : clientKeyStore("ssl.keystore.location", own, config["ssl.keystore.password"] ?? "")),
   };
 }
 

@@ -33,8 +33,28 @@ export const settingsDef = new ConfigDef([
     values: ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"],
     doc: "How the cluster is spoken to.",
   },
-  { name: "bootstrap.sasl.username", type: "STRING", default: null, doc: "The name to the cluster, with SASL PLAIN." },
+  {
+    name: "bootstrap.sasl.mechanism",
+    type: "STRING",
+    default: "PLAIN",
+    values: ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"],
+    doc: "How this process proves to the cluster who it is.",
+  },
+  { name: "bootstrap.sasl.username", type: "STRING", default: null, doc: "The name to the cluster." },
   { name: "bootstrap.sasl.password", type: "PASSWORD", default: null, doc: "Its password." },
+  {
+    name: "bootstrap.ssl.truststore.location",
+    type: "STRING",
+    default: null,
+    doc: "A PEM or JKS file with the certificates that the cluster's are checked against; those that Node trusts if absent.",
+  },
+  {
+    name: "bootstrap.ssl.keystore.location",
+    type: "STRING",
+    default: null,
+    doc: "A PEM or PKCS12 file with this process' certificate and key, where the cluster asks for one.",
+  },
+  { name: "bootstrap.ssl.keystore.password", type: "PASSWORD", default: null, doc: "The key's password." },
   port("kafka.port", 9092, "the Kafka protocol"),
   port("registry.port", 8081, "the schema registry"),
   port("rest-proxy.port", 8082, "the REST proxy"),
@@ -144,12 +164,20 @@ export function loggerLevels(worker: Readonly<Record<string, string>>): [string,
 export function clusterOf(settings: Config): ClusterConfig | undefined {
   const servers = settings.optionalString("bootstrap.servers");
   if (servers === null) return undefined;
-  const username = settings.optionalString("bootstrap.sasl.username");
-  const password = settings.optionalString("bootstrap.sasl.password");
+  const given = (
+    name: "sasl.username" | "sasl.password" | "ssl.truststore.location" | "ssl.keystore.location" | "ssl.keystore.password",
+  ) => {
+    const value = settings.optionalString(`bootstrap.${name}`);
+    return value === null ? {} : { [name]: value };
+  };
   return {
     "bootstrap.servers": servers,
     "security.protocol": settings.string("bootstrap.security.protocol") as NonNullable<ClusterConfig["security.protocol"]>,
-    ...(username === null ? {} : { "sasl.username": username }),
-    ...(password === null ? {} : { "sasl.password": password }),
+    "sasl.mechanism": settings.string("bootstrap.sasl.mechanism") as NonNullable<ClusterConfig["sasl.mechanism"]>,
+    ...given("sasl.username"),
+    ...given("sasl.password"),
+    ...given("ssl.truststore.location"),
+    ...given("ssl.keystore.location"),
+    ...given("ssl.keystore.password"),
   };
 }

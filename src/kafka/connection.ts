@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { BrokerError } from "../broker/api/errors.js";
 import { apiVersions } from "../protocol/messages/metadata.js";
@@ -7,13 +7,14 @@ import type { Api, Spoken } from "../protocol/wire/api.js";
 import { skipTag, WireReader } from "../protocol/wire/wire-reader.js";
 import { WireWriter } from "../protocol/wire/wire-writer.js";
 import { check } from "./response-errors.js";
+import { ScramClient, type ScramMechanism } from "./scram-client.js";
 
 export interface ConnectionSettings {
   readonly clientId: string;
   /** TLS where it is set; its host name is checked as Node does */
   readonly tls?: ConnectionOptions;
-  /** SASL PLAIN, which needs TLS to be a secret */
-  readonly sasl?: { readonly username: string; readonly password: string };
+  /** `mechanism` is PLAIN if absent, which needs TLS to be a secret */
+  readonly sasl?: { readonly mechanism?: "PLAIN" | ScramMechanism; readonly username: string; readonly password: string };
   /** After so long without an answer a request has failed. */
   readonly requestTimeoutMs: number;
 }
@@ -54,7 +55,9 @@ export class NodeConnection {
   static async open(node: Node, settings: ConnectionSettings): Promise<NodeConnection> {
     const socket = await new Promise<Socket>((resolve, reject) => {
       const at = { host: node.host, port: node.port };
-      const made = settings.tls ? connectTls({ servername: node.host, ...settings.tls, ...at }) : connectTcp(at);
+      // a name alone may stand there: an address is checked against the certificate all the same
+      const name = isIP(node.host) ? {} : { servername: node.host };
+      const made = settings.tls ? connectTls({ ...name, ...settings.tls, ...at }) : connectTcp(at);
       const timer = setTimeout(() => made.destroy(new Error("no connection in time")), Math.min(10_000, settings.requestTimeoutMs));
       made.once(settings.tls ? "secureConnect" : "connect", () => {
         clearTimeout(timer);
@@ -80,12 +83,22 @@ export class NodeConnection {
     const answer = await this.call(apiVersions, { clientSoftwareName: "millrace", clientSoftwareVersion: "1" }, 3);
     check(answer.errorCode, `${this.at} answers ApiVersions`);
     for (const { apiKey, minVersion, maxVersion } of answer.apiKeys) this.versions.set(apiKey, [minVersion, maxVersion]);
-    const { sasl } = this.settings;
-    if (!sasl) return;
-    check((await this.call(saslHandshake, { mechanism: "PLAIN" })).errorCode, `${this.at} takes SASL PLAIN`);
-    const authBytes = Buffer.from(`\0${sasl.username}\0${sasl.password}`);
-    const { errorCode, errorMessage } = await this.call(saslAuthenticate, { authBytes });
-    check(errorCode, `${this.at} authenticates ${sasl.username}`, errorMessage);
+    if (this.settings.sasl) await this.authenticate(this.settings.sasl);
+  }
+
+  private async authenticate({ mechanism = "PLAIN", username, password }: NonNullable<ConnectionSettings["sasl"]>): Promise<void> {
+    const { errorCode, mechanisms } = await this.call(saslHandshake, { mechanism });
+    check(errorCode, `${this.at} takes SASL ${mechanism}`, `it takes ${mechanisms.join(", ")}`);
+    const say = async (authBytes: Buffer) => {
+      const { errorCode, errorMessage, authBytes: answer } = await this.call(saslAuthenticate, { authBytes });
+      check(errorCode, `${this.at} authenticates ${username}`, errorMessage);
+      return answer;
+    };
+    if (mechanism === "PLAIN") await say(Buffer.from(`\0${username}\0${password}`));
+    else {
+      const scram = new ScramClient(mechanism, username, password);
+      scram.verify(await say(await scram.final(await say(scram.first()))));
+    }
   }
 
   /** Another connection to the same broker; the caller's to close. */
