@@ -225,17 +225,18 @@ export class DirectStatements {
     if (planned.kind === "push-query") return queryDescription(planned.plan, text, undefined, scope.metastore, "");
     if (planned.kind === "command" && planned.command && "plan" in planned.command && planned.command.plan)
       return queryDescription(planned.command.plan, text, undefined, planned.metastore, "");
-    if (planned.kind === "pull-query") {
-      const { source, lookup, columns } = planned.pull;
+    if (planned.kind === "pull-query" || planned.kind === "batch-query") {
+      const { columns } = planned.kind === "pull-query" ? planned.pull : planned.batch;
+      const reads = planned.kind === "pull-query" ? [planned.pull] : planned.batch.inputs.map((input) => input.read);
       return {
         id: "",
         statementText: text,
-        windowType: source.window?.type ?? null,
+        windowType: reads[0]!.source.window?.type ?? null,
         fields: columns.map((c) => ({ name: c.name, schema: schemaInfo(c.type), ...(c.isKey ? { type: "KEY" } : {}) })),
-        sources: [source.name],
+        sources: reads.map(({ source }) => source.name),
         sinks: [],
         topology: "",
-        executionPlan: ` > [ PULL ] | Source: ${source.name} | Lookup: ${lookup.kind}`,
+        executionPlan: reads.map(({ source, lookup }) => ` > [ PULL ] | Source: ${source.name} | Lookup: ${lookup.kind}`).join("\n"),
         overriddenProperties: {},
         ksqlHostQueryStatus: {},
         queryType: "PULL",

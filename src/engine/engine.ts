@@ -23,6 +23,7 @@ import { sweepLeftovers } from "./persistent/sweep.js";
 import { type PreparedStatement, planWithSchemas, prepare } from "./prepare.js";
 import { printTopic } from "./print-topic.js";
 import { checkProperty, mergeProperties } from "./properties.js";
+import { startBatchQuery } from "./pull/batch.js";
 import { PullPlanCache } from "./pull/plan-cache.js";
 import { type PreparedPull, preparePull, startPullQuery } from "./pull/pull-query.js";
 import { type PushOptions, startPushQuery } from "./push/push-query.js";
@@ -298,6 +299,11 @@ export class Engine {
     const topics = statement.query.emit === null ? this.topics : await TopicView.load(broker);
     const planned = await planWithSchemas(parsed, this.planContext(properties, topics), new SchemaView(registry));
     if (planned.kind === "pull-query") return this.runPull(preparePull(planned.pull, this.services));
+    if (planned.kind === "batch-query") {
+      const queryId = `query_${++this.transientCount}_${this.services.clock.now()}`;
+      const { metastore } = this;
+      return startBatchQuery(planned.batch, queryId, properties, (name) => this.queries.materializing(name, metastore), this.services);
+    }
     if (planned.kind !== "push-query") throw new MillraceError("INTERNAL", `a ${planned.kind} is no query`);
     const { plan, columns, limit } = planned;
     const options: PushOptions = {

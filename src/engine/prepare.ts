@@ -79,6 +79,7 @@ export async function prepare(
       switch (planned.kind) {
         case "push-query":
         case "pull-query":
+        case "batch-query":
           throw new QueryEndpointError();
         case "direct":
           if (statement.kind === "print") throw new QueryEndpointError();

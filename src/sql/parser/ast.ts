@@ -137,6 +137,11 @@ export interface JoinClause extends Node {
   readonly within?: { readonly before: Duration; readonly after: Duration; readonly grace?: Duration };
   readonly on: ParsedExpression;
 }
+export interface OrderItem extends Node {
+  readonly expression: ParsedExpression;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
 export interface Query extends Node {
   /** WITH, in the order written: each may name those before it */
   readonly with?: readonly CommonTable[];
@@ -152,6 +157,8 @@ export interface Query extends Node {
   readonly groupBy: readonly ParsedExpression[] | null;
   readonly partitionBy: readonly ParsedExpression[] | null;
   readonly having: ParsedExpression | null;
+  /** of a pull query */
+  readonly orderBy?: readonly OrderItem[];
   /** null where nothing is written: a pull query, or a persistent one in the older dialect */
   readonly emit: "CHANGES" | "FINAL" | null;
   readonly limit: number | null;

@@ -1,14 +1,33 @@
-import type { CommonTable, Duration, FromSource, JoinClause, Query, SelectItem, WindowClause } from "./ast.js";
+import type { CommonTable, Duration, FromSource, JoinClause, OrderItem, Query, SelectItem, WindowClause } from "./ast.js";
 import { parseExpr, parseValueExpr } from "./expression.js";
 import type { Token } from "./lexer.js";
 import type { TokenStream } from "./token-stream.js";
 
-/** `[WITH name AS (query), …] SELECT … [UNION ALL SELECT …] [EMIT …] [LIMIT n]` */
+/** `[WITH name AS (query), …] SELECT … [UNION ALL SELECT …] [ORDER BY …] [EMIT …] [LIMIT n]` */
 export function parseQuery(ts: TokenStream): Query {
   const query = unions(ts);
+  const orderBy = atOrderBy(ts) ? orderItems(ts) : undefined;
   const emit = ts.accept("EMIT") ? (ts.expectOneOf("CHANGES", "FINAL") as "CHANGES" | "FINAL") : null;
   const limit = ts.accept("LIMIT") ? limitOf(ts) : null;
-  return { ...query, emit, limit };
+  return { ...query, ...(orderBy ? { orderBy } : {}), emit, limit };
+}
+
+function atOrderBy(ts: TokenStream): boolean {
+  return isWord(ts.current, "ORDER") && isWord(ts.peek(1), "BY");
+}
+
+/** `ORDER BY a [ASC | DESC] [NULLS FIRST | LAST], …`; nulls are last unless told otherwise, and first where it descends */
+function orderItems(ts: TokenStream): OrderItem[] {
+  ts.extend();
+  ts.expect("ORDER", "BY");
+  return ts.list(() => {
+    const at = ts.position();
+    const expression = parseExpr(ts);
+    const descending = ts.accept("DESC");
+    if (!descending) ts.accept("ASC");
+    const nullsFirst = ts.accept("NULLS") ? ts.expectOneOf("FIRST", "LAST") === "FIRST" : descending;
+    return { at, expression, descending, nullsFirst };
+  });
 }
 
 /** In brackets, within another query. */
@@ -141,7 +160,7 @@ function fromSource(ts: TokenStream): FromSource {
 /** Words that could be a name begin a clause here. */
 function isClause(ts: TokenStream): boolean {
   const union = isWord(ts.current, "UNION") && ["ALL", "SELECT", "DISTINCT"].some((word) => isWord(ts.peek(1), word));
-  return union || ts.atAll("EMIT", "CHANGES") || ts.atAll("EMIT", "FINAL") || ts.atAll("PARTITION", "BY");
+  return union || atOrderBy(ts) || ts.atAll("EMIT", "CHANGES") || ts.atAll("EMIT", "FINAL") || ts.atAll("PARTITION", "BY");
 }
 
 function joinClause(ts: TokenStream): JoinClause | undefined {

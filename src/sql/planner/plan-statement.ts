@@ -1,11 +1,10 @@
 import { MillraceError } from "../../common/errors.js";
 import type { SqlField } from "../../data/sql-type.js";
-import { fail } from "../analyzer/expression.js";
 import { qualifyQuery, sourcesRead } from "../analyzer/query.js";
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { DataSource } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
-import type { ParsedExpression, Position, Query } from "../parser/ast.js";
+import type { ParsedExpression, Query } from "../parser/ast.js";
 import type { ParsedStatement } from "../parser/parse.js";
 import { visit } from "../parser/walk.js";
 import type { PlannedCommand } from "../plan/command.js";
@@ -16,6 +15,7 @@ import { planInsertSelect, sinkSchemaNeed } from "./create-as.js";
 import { sourceSchemaNeed } from "./create-source.js";
 import { planInsertValues } from "./insert-values.js";
 import { planPull } from "./pull.js";
+import { type BatchPlan, isBatch, planBatch } from "./pull-batch.js";
 import { planQuery } from "./query.js";
 import { defaults } from "./settings.js";
 import { withSubqueries } from "./subquery.js";
@@ -47,6 +47,7 @@ export type PlannedStatement =
     }
   | { readonly kind: "push-query"; readonly plan: QueryPlan; readonly columns: readonly OutputColumn[]; readonly limit: number | null }
   | { readonly kind: "pull-query"; readonly pull: PullPlan }
+  | { readonly kind: "batch-query"; readonly batch: BatchPlan }
   | { readonly kind: "insert-values"; readonly insert: InsertPlan }
   /** SET, LIST, DESCRIBE, PRINT, EXPLAIN, connectors, ASSERT: nothing to plan, the engine acts on the statement itself */
   | { readonly kind: "direct" };
@@ -163,9 +164,7 @@ function planKind({ statement, text }: ParsedStatement, context: PlanContext): P
     case "insert-values":
       return { kind: "insert-values", insert: planInsertValues(statement, context) };
     case "query":
-      return statement.query.emit === null
-        ? { kind: "pull-query", pull: planPull(notCombined(statement.query), context) }
-        : planPush(statement.query, context);
+      return statement.query.emit === null ? planPullQuery(statement.query, context) : planPush(statement.query, context);
     default:
       return { kind: "direct" };
   }
@@ -194,19 +193,10 @@ function planPush(query: Query, context: PlanContext): PlannedStatement {
   return { kind: "push-query", plan, columns, limit: query.limit };
 }
 
-/** @throws SQL_STATEMENT where a pull query combines several: it reads what is there */
-function notCombined(query: Query): Query {
-  const subquery = [query.from, ...query.joins.map((j) => j.source)].find((from) => from.query);
-  const found: [Position | undefined, string][] = [
-    [query.with?.[0]?.at, "WITH"],
-    [query.unionAll?.[0]?.at, "UNION ALL"],
-    [query.distinct ? query.at : undefined, "SELECT DISTINCT"],
-    [subquery?.at, "Subqueries in FROM"],
-  ];
-  for (const [at, what] of found)
-    if (at)
-      throw fail(`${what}: not in a pull query. Add EMIT CHANGES for a push query, or keep the rows by CREATE TABLE … AS SELECT.`, at);
-  return query;
+function planPullQuery(query: Query, context: PlanContext): PlannedStatement {
+  return defaults(context.properties).extensions && isBatch(query, context)
+    ? { kind: "batch-query", batch: planBatch(query, context) }
+    : { kind: "pull-query", pull: planPull(query, context) };
 }
 
 /** `SELECT COUNT(*) FROM s EMIT CHANGES`: one group of all rows. */
@@ -227,7 +217,8 @@ function grouped(query: Query, { functions }: PlanContext): Query {
 
 /** A query that only follows what one persistent query writes, from now on. */
 function isScalable(query: Query, { metastore, properties }: PlanContext): boolean {
-  const plain = !query.window && !query.groupBy && !query.partitionBy && !query.having && query.joins.length === 0;
+  const combined = query.with || query.unionAll || query.distinct || query.from.query;
+  const plain = !combined && !query.window && !query.groupBy && !query.partitionBy && !query.having && query.joins.length === 0;
   const latest = (properties["auto.offset.reset"] ?? "latest").toLowerCase() === "latest";
   return plain && latest && properties["ksql.query.push.v2.enabled"] === "true" && metastore.queriesWriting(query.from.name).length === 1;
 }

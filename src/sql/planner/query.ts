@@ -25,6 +25,7 @@ export function planQuery(query: QualifiedQuery, given: PlanTools, sink: string 
   if (query.groupBy && query.partitionBy) throw fail("PARTITION BY cannot be used with GROUP BY.");
   checkWindowBounds(query);
   let relation = planFrom(query, tools, defaultKeyFormat);
+  if (tools.rowsOf) relation = tools.rowsOf(relation);
   if (query.where) relation = filtered(relation, query.where, tools, "WHERE", "WhereFilter");
   const tableCalls = tableFunctionCalls(query, tools);
   let replace: ((e: ParsedExpression) => Expression | undefined) | undefined;

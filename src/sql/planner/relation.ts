@@ -57,6 +57,8 @@ export interface PlanTools {
   readonly keyMayGo?: boolean;
   /** `millrace.sql.extensions` */
   readonly extensions?: boolean;
+  /** of a pull query: what FROM gives, as rows that are there */
+  readonly rowsOf?: (from: Relation) => Relation;
 }
 
 /** `[...key, ...value]` */

@@ -26,6 +26,7 @@ interface PlannedSubquery extends Derived {
  * of them, whose columns the query selects.
  */
 export function withSubqueries(query: Query, context: PlanContext): { readonly query: Query; readonly find: FindSource } {
+  if (query.orderBy) throw fail("ORDER BY is only supported in pull queries: what goes on has no last row to sort.", query.orderBy[0]!.at);
   const tables = query.with ?? [];
   if (!query.unionAll) return { query, find: finder(tables, context) };
   const { emit, limit, ...rest } = query;

@@ -5,6 +5,7 @@ import type { Row } from "../../serde/row-serde.js";
 import type { ProcessingError, Processor, ProcessorContext, PunctuationType, RecordContext } from "../processor/processor.js";
 import { type ChangelogTarget, KeyedStore } from "../state/keyed-store.js";
 import type { StateStore } from "../state/store.js";
+import { PSEUDO_COLUMNS } from "../topology/record-format.js";
 import type { SourceSpec, SubTopology, TopologyNode } from "../topology/topology.js";
 import type { BadRecord } from "./query.js";
 import type { RecordQueue } from "./record-queue.js";
@@ -99,6 +100,19 @@ export class StreamTask implements TaskContext {
     const at = queue.source.table ? this.queues.findIndex((q) => !q.source.table) : -1;
     this.queues.splice(at < 0 ? this.queues.length : at, 0, queue);
     this.entries.set(queue, this.byNode.get(this.sub.sources.find((s) => s.spec === queue.source)!)!);
+  }
+
+  /** Hands a row that is no record of a topic to what reads `source`: of a pull query, whose rows are a store's. */
+  pipe(source: string, row: Row): void {
+    const timestamp = row[row.length - PSEUDO_COLUMNS] as number;
+    this.record.timestamp = timestamp;
+    this.piped(source).process(row, row, null, timestamp);
+  }
+
+  private piped(source: string): Processor {
+    const node = this.sub.sources.find(({ spec }) => spec.name === source);
+    if (!node) throw new MillraceError("INTERNAL", `no source ${source}`);
+    return this.byNode.get(node)!;
   }
 
   /** Every input has its head in view, or is known to have nothing now: the lowest timestamp can be told. */
