@@ -17,10 +17,10 @@ const ofServers = {
   cut: (server) => server.cut(),
 };
 
-/** The kinds that this pipeline knows, for the help. */
+/** The kinds that this pipeline knows. */
 export function kindsOf(pipeline) {
-  const kinds = ["kill", "source-kill", "target-kill", "source-restart", "target-restart", "cut-source", "cut-target"];
-  return pipeline.failover ? [...kinds, "failover"] : kinds;
+  const ofSide = (side) => (pipeline[`${side}s`].length > 0 ? [`${side}-kill`, `${side}-restart`, `cut-${side}`] : []);
+  return ["kill", ...ofSide("source"), ...ofSide("target"), ...(pipeline.failover ? ["failover"] : [])];
 }
 
 /** @throws Error for a kind that the pipeline does not know */

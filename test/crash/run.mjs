@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { difference } from "./difference.mjs";
-import { strike } from "./disasters.mjs";
+import { kindsOf, strike } from "./disasters.mjs";
 import { Load } from "./load.mjs";
 import { MillraceProcess } from "./millrace.mjs";
 import { generator } from "./random.mjs";
@@ -18,7 +18,7 @@ const { values: options, positionals } = parseArgs({
   options: {
     kills: { type: "string", default: "20" },
     seed: { type: "string", default: "1" },
-    chaos: { type: "string", default: "kill,source-kill,target-kill" },
+    chaos: { type: "string" }, // kill, source-kill and target-kill, as far as the pipeline has them
     patience: { type: "string", default: "120" },
     verbose: { type: "boolean" },
   },
@@ -30,7 +30,7 @@ if (!names.includes(name)) {
   process.exit(2);
 }
 const rounds = Number(options.kills);
-const kinds = options.chaos.split(",");
+let kinds = options.chaos?.split(",");
 const deck = [];
 // Of its own: the writers' draws come in an order that no seed fixes, and would change the disasters.
 const random = generator(Number(options.seed));
@@ -49,7 +49,8 @@ let millrace;
 let load;
 try {
   const { open } = await import(`./pipelines/${name}.mjs`);
-  pipeline = await open({ folder, random: generator(Number(options.seed) + 1), kinds });
+  pipeline = await open({ folder, random: generator(Number(options.seed) + 1), kinds: kinds ?? [] });
+  kinds ??= ["kill", "source-kill", "target-kill"].filter((kind) => kindsOf(pipeline).includes(kind));
   load = new Load(pipeline.writers);
   millrace = new MillraceProcess(folder, pipeline, options.verbose);
   await millrace.start();
