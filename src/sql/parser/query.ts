@@ -18,8 +18,12 @@ function atOrderBy(ts: TokenStream): boolean {
 
 /** `ORDER BY a [ASC | DESC] [NULLS FIRST | LAST], …`; nulls are last unless told otherwise, and first where it descends */
 function orderItems(ts: TokenStream): OrderItem[] {
-  ts.extend();
-  ts.expect("ORDER", "BY");
+  // ksqlDB takes a word behind a source's name for its alias, and finds the next one wrong.
+  const alias = isWord(ts.peek(-2), "FROM");
+  if (!alias) ts.extend();
+  ts.expect("ORDER");
+  if (alias) ts.extend();
+  ts.expect("BY");
   return ts.list(() => {
     const at = ts.position();
     const expression = parseExpr(ts);
