@@ -30,6 +30,8 @@ export interface Service {
   /** entrypoint and command as one text; empty: the image's own */
   readonly command: string;
   readonly volumes: readonly Volume[];
+  /** names of its secrets and configs, which are files in the container, with the file on the host where there is one */
+  readonly files: readonly string[];
 }
 
 export interface ComposeFile {
@@ -74,8 +76,10 @@ export function readComposeFile(
   const notes: string[] = [];
   const unset = new Set<string>();
   const services = new Map<string, Yaml>();
+  const files = new Map<string, string>();
+  const reading: Reading = { variables, unset: (variable) => unset.add(variable), files, within: [] };
   for (const path of paths)
-    for (const [name, service] of servicesIn(path, variables, (variable) => unset.add(variable), notes)) {
+    for (const [name, service] of servicesIn(path, reading)) {
       const under = services.get(name);
       services.set(name, under ? over(under, service, variables) : service);
     }
@@ -87,7 +91,7 @@ export function readComposeFile(
   const out: Service[] = [];
   for (const [name, service] of services) {
     if (!active(service)) notes.push(`${name} is only in the profile ${listOf(service["profiles"]).join(", ")}: --profile takes it in`);
-    else out.push(serviceOf(name, service, folder, variables));
+    else out.push(serviceOf(name, service, folder, variables, files));
   }
   return { path: paths.join(", "), services: out, notes };
 }
@@ -103,7 +107,17 @@ function over(under: Yaml, service: Yaml, variables: Variables): Yaml {
   };
 }
 
-function servicesIn(path: string, variables: Variables, unset: (name: string) => void, notes: string[]): Map<string, Yaml> {
+/** What all files of one reading share. */
+interface Reading {
+  readonly variables: Variables;
+  readonly unset: (name: string) => void;
+  /** by name: the host's file of a secret or config */
+  readonly files: Map<string, string>;
+  /** the files that include this one, the outermost first */
+  readonly within: readonly string[];
+}
+
+function servicesIn(path: string, reading: Reading): Map<string, Yaml> {
   if (!existsSync(path)) throw new MillraceError("NOT_FOUND", `there is no file ${path}`);
   let content: unknown;
   try {
@@ -111,11 +125,11 @@ function servicesIn(path: string, variables: Variables, unset: (name: string) =>
   } catch (error) {
     throw new MillraceError("CONFIG_INVALID", `${path} is not YAML: ${asError(error).message}`, { cause: error });
   }
-  if (!isMap(content) || !isMap(content["services"]))
+  if (!isMap(content) || (!isMap(content["services"]) && content["include"] === undefined))
     throw new MillraceError("CONFIG_INVALID", `${path} is not a compose file: it has no services`);
-  if (content["include"] !== undefined) notes.push("include: other files are not read; give them to `millrace up` by themselves");
+  const { variables, unset } = reading;
   const found = new Map<string, Yaml>();
-  for (const [name, raw] of Object.entries(content["services"])) {
+  for (const [name, raw] of Object.entries(isMap(content["services"]) ? content["services"] : {})) {
     if (!isMap(raw)) throw new MillraceError("CONFIG_INVALID", `${path}: the service ${name} is no mapping`);
     try {
       found.set(name, filled(raw, variables, unset) as Yaml);
@@ -123,8 +137,70 @@ function servicesIn(path: string, variables: Variables, unset: (name: string) =>
       throw new MillraceError("CONFIG_INVALID", `${path}: service ${name}: ${asError(error).message}`, { cause: error });
     }
   }
-  for (const [name, service] of found) found.set(name, extended(name, service, found, path, variables, unset, notes));
+  for (const kind of ["secrets", "configs"]) {
+    const named = isMap(content[kind]) ? (filled(content[kind], variables, unset) as Yaml) : {};
+    for (const [name, given] of Object.entries(named))
+      if (isMap(given) && typeof given["file"] === "string") reading.files.set(name, resolve(dirname(path), given["file"]));
+  }
+  for (const [name, service] of found) found.set(name, extended(name, service, found, path, reading));
+  for (const [name, service] of included(listOf(content["include"]), path, reading)) {
+    if (found.has(name)) throw new MillraceError("CONFIG_INVALID", `${path}: the service ${name} is also in a file that it includes`);
+    found.set(name, service);
+  }
   return found;
+}
+
+/**
+ * The services of the files of `include`: each entry a path, or a mapping with one or several in `path`, later ones over earlier ones.
+ * Their relative paths begin at the first of them (or at `project_directory`), and so does the `.env` that stands in for what is not set.
+ */
+function included(entries: readonly unknown[], path: string, reading: Reading): Map<string, Yaml> {
+  const all = new Map<string, Yaml>();
+  const { variables, unset } = reading;
+  for (const raw of entries) {
+    const entry = filled(raw, variables, unset);
+    const beside = (name: unknown) => resolve(dirname(path), String(name));
+    const paths = listOf(isMap(entry) ? entry["path"] : entry).map(beside);
+    if (paths.length === 0) throw new MillraceError("CONFIG_INVALID", `${path}: an entry of include has no path`);
+    const folder = isMap(entry) && entry["project_directory"] !== undefined ? beside(entry["project_directory"]) : dirname(paths[0]!);
+    const given = isMap(entry) ? listOf(entry["env_file"]).map(beside) : [];
+    const defaults: Record<string, string> = {};
+    for (const file of given.length ? given : [join(folder, ".env")].filter((file) => existsSync(file))) {
+      if (!existsSync(file)) throw new MillraceError("NOT_FOUND", `${path}: there is no file ${file}, which include names`);
+      Object.assign(defaults, parseEnvFile(readFileSync(file, "utf8"), variables));
+    }
+    const inner: Reading = { ...reading, variables: { ...defaults, ...variables }, within: [...reading.within, resolve(path)] };
+    const services = new Map<string, Yaml>();
+    for (const file of paths) {
+      if (inner.within.includes(file)) throw new MillraceError("CONFIG_INVALID", `${path} includes ${file}, which includes it`);
+      for (const [name, service] of servicesIn(file, inner)) {
+        const under = services.get(name);
+        services.set(name, under ? over(under, service, inner.variables) : service);
+      }
+    }
+    for (const [name, service] of services) {
+      if (all.has(name)) throw new MillraceError("CONFIG_INVALID", `${path}: two files of include have the service ${name}`);
+      all.set(name, rooted(service, folder, inner.variables));
+    }
+  }
+  return all;
+}
+
+/** With paths from `folder` on made absolute, and its environment as its own variables have it. */
+function rooted(service: Yaml, folder: string, variables: Variables): Yaml {
+  const absolute = (path: unknown) => (/^\.\.?(\/|$)/.test(String(path)) ? resolve(folder, String(path)) : String(path));
+  return {
+    ...service,
+    environment: environmentOf(service["environment"], variables),
+    env_file: listOf(service["env_file"]).map((entry) =>
+      isMap(entry) ? { ...entry, path: resolve(folder, String(entry["path"])) } : resolve(folder, String(entry)),
+    ),
+    volumes: listOf(service["volumes"]).map((volume) => {
+      if (isMap(volume)) return { ...volume, source: absolute(volume["source"] ?? "") };
+      const [source = "", ...rest] = String(volume).split(":");
+      return [absolute(source), ...rest].join(":");
+    }),
+  };
 }
 
 /** All texts with their variables put in. */
@@ -135,28 +211,20 @@ function filled(value: unknown, variables: Variables, unset: (name: string) => v
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, filled(v, variables, unset)]));
 }
 
-function extended(
-  name: string,
-  service: Yaml,
-  all: ReadonlyMap<string, Yaml>,
-  path: string,
-  variables: Variables,
-  unset: (name: string) => void,
-  notes: string[],
-): Yaml {
+function extended(name: string, service: Yaml, all: ReadonlyMap<string, Yaml>, path: string, reading: Reading): Yaml {
   const from = service["extends"];
   if (from === undefined) return service;
   const base = isMap(from) ? String(from["service"] ?? name) : String(from);
   const file = isMap(from) && from["file"] !== undefined ? resolve(dirname(path), String(from["file"])) : undefined;
-  const services = file === undefined ? all : servicesIn(file, variables, unset, notes);
+  const services = file === undefined ? all : servicesIn(file, reading);
   const found = services.get(base);
   if (!found || found === service)
     throw new MillraceError("CONFIG_INVALID", `${path}: service ${name} extends ${base}, which is not there`);
-  const under = file === undefined ? extended(base, found, all, path, variables, unset, notes) : found;
-  return over(under, service, variables);
+  const under = file === undefined ? extended(base, found, all, path, reading) : rooted(found, dirname(file), reading.variables);
+  return over(under, service, reading.variables);
 }
 
-function serviceOf(name: string, service: Yaml, folder: string, variables: Variables): Service {
+function serviceOf(name: string, service: Yaml, folder: string, variables: Variables, files: ReadonlyMap<string, string>): Service {
   const environment: Record<string, string> = {};
   for (const entry of listOf(service["env_file"])) {
     const file = resolve(folder, String(isMap(entry) ? entry["path"] : entry));
@@ -178,6 +246,13 @@ function serviceOf(name: string, service: Yaml, folder: string, variables: Varia
     names: [...names],
     command: [...listOf(service["entrypoint"]), ...listOf(service["command"])].map(String).join(" ").trim(),
     volumes: listOf(service["volumes"]).flatMap((volume) => volumeOf(volume, folder)),
+    files: ["secrets", "configs"].flatMap((kind) =>
+      listOf(service[kind]).map((entry) => {
+        const name = String(isMap(entry) ? entry["source"] : entry);
+        const file = files.get(name);
+        return file === undefined ? name : `${name}, which is ${file}`;
+      }),
+    ),
   };
 }
 

@@ -135,7 +135,7 @@ class Builder {
       const reached = service.ports
         .filter((p) => p.published !== null)
         .flatMap((p) => service.names.map((name) => [`${name}:${p.target}`, `${addressOf(p)}:${p.published}`] as const));
-      const text = Object.values(service.environment).join("\n");
+      const text = [...Object.values(service.environment), service.command].join("\n");
       return { service, reached, uses: names.filter((name) => new RegExp(`(^|[^\\w.-])${escaped(name)}:\\d+`).test(text)) };
     });
     return {
@@ -177,6 +177,8 @@ class Builder {
     )
       notes.push("its command is not run");
     else if (/\bcurl\b/.test(service.command)) notes.push("what its command posts by curl is not posted: post it yourself");
+    if (service.files.length)
+      notes.push(`secrets and configs are no files here (${service.files.join("; ")}): a \${file:…} of a connector names the host's own`);
     const plugins = [...service.command.matchAll(/confluent-hub\s+install\s+(?:--?\S+\s+)*([\w./:-]+)/g)].map((m) => m[1]);
     if (plugins.length)
       notes.push(`Java plug-ins are not installed (${plugins.join(", ")}): GET /connector-plugins lists what is built in`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -261,4 +261,63 @@ it.each([
   for (const [database, { reached }] of t.stays.map((s) => [s.service.name, s] as const))
     expect([database, reached.length]).toEqual([database, 1]);
   expect(t.file.notes).toEqual([]);
+});
+
+describe("include, secrets and configs", () => {
+  const folders = (files: Record<string, string>) => {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(join(folder, name, ".."), { recursive: true });
+      writeFileSync(join(folder, name), text);
+    }
+  };
+  const connect = `
+services:
+  connect:
+    image: debezium/connect:2.7
+    ports: ["\${PORT}:8083"]
+    env_file: settings.env
+    environment: ["KEY_CONVERTER=\${CONVERTER:-org.apache.kafka.connect.json.JsonConverter}"]
+`;
+
+  it("reads included files with the variables and relative paths of their own folders", () => {
+    folders({ "parts/connect.yml": connect, "parts/.env": "PORT=9083", "parts/settings.env": "CONNECT_TASKS_RESTART_MAX=3\n" });
+    folders({ "over.yml": "services: { connect: { environment: { CONNECT_CONFIG_PROVIDERS: env } } }", "more.env": "PORT=9084" });
+    const main = (include: string) => `include:\n  - ${include}\nservices: { db: { image: "postgres:15", ports: ["15432:5432"] } }`;
+    const plain = read(main("parts/connect.yml"));
+    expect([plain.ports.connect, plain.connect["tasks.restart.max"], Object.keys(plain.hosts)]).toEqual([
+      9083,
+      "3",
+      ["host.docker.internal", "db:5432"],
+    ]);
+    const mapped = read(main("{ path: [parts/connect.yml, over.yml], env_file: more.env }"));
+    expect([mapped.ports.connect, mapped.connect["config.providers"]]).toEqual([9084, "env"]);
+    // the shell's variables go over both
+    expect(read(main("parts/connect.yml"), { PORT: "9085" }).ports.connect).toBe(9085);
+  });
+
+  it("says what is wrong with an include", () => {
+    folders({ "a.yml": "include: [docker-compose.yml]", "b.yml": "services: { s: { image: x } }" });
+    expect(() => read("include: [a.yml]")).toThrow(/which includes it/);
+    expect(() => read("include: [b.yml]\nservices: { s: { image: y } }")).toThrow(/the service s is also in a file that it includes/);
+    expect(() => read("include: [missing.yml]")).toThrow(/there is no file/);
+    expect(() => read("include: [{ path: b.yml, env_file: missing.env }]")).toThrow(/missing.env, which include names/);
+  });
+
+  it("says that secrets and configs are no files, and who names this process in a command", () => {
+    const t = read(`
+services:
+  connect:
+    image: debezium/connect:2.7
+    secrets: [db, { source: other, target: x }]
+  post:
+    image: curlimages/curl
+    command: curl -X POST http://connect:8083/connectors -d @/c.json
+secrets:
+  db: { file: ./db.properties }
+  other: { external: true }
+`);
+    const lines = report(t, standardPorts, "127.0.0.1").join("\n");
+    expect(lines).toContain(`secrets and configs are no files here (db, which is ${folder}/db.properties; other)`);
+    expect(lines).toContain("it names connect: from a container this process is host.docker.internal");
+  });
 });

@@ -13,7 +13,8 @@ const produce = (topic: string, ...values: unknown[]) =>
   proxy.curl("POST", `/topics/${topic}`, { records: values.map((value) => ({ value })) }, json);
 const create = (group: string, name: string, more: object = {}) =>
   proxy.curl("POST", `/consumers/${group}`, { name, format: "json", "auto.offset.reset": "earliest", ...more });
-const read = async (path: string, type = json) => (await proxy.curl("GET", `${path}/records?timeout=3000`, undefined, v2, type))[1];
+const read = async (path: string, type = json, ms = 3000) =>
+  (await proxy.curl("GET", `${path}/records?timeout=${ms}`, undefined, v2, type))[1];
 const values = (answer: { value: unknown }[]) => answer.map((r) => r.value);
 
 it("reads a subscription, commits, and goes on there", async () => {
@@ -122,6 +123,18 @@ it("says which record it cannot read, and goes on past it", async () => {
   expect(await read(base)).toMatchObject({ error_code: 50002, message: expect.stringContaining("odd-0 at offset 1") });
   await proxy.curl("POST", `${base}/positions`, { offsets: [{ topic: "odd", partition: 0, offset: 2 }] });
   expect(values(await read(base))).toEqual([2]);
+});
+
+it("waits for fetch.min.bytes, and answers with less once its time is over", async () => {
+  const base = "/consumers/waiting/instances/w";
+  await create("waiting", "w", { "fetch.min.bytes": "9" });
+  await produce("slow", "one");
+  await proxy.curl("POST", `${base}/assignments`, { partitions: [{ topic: "slow", partition: 0 }] });
+  const answer = read(base, json, 20_000);
+  await produce("slow", "two");
+  expect(values(await answer)).toEqual(["one", "two"]);
+  await produce("slow", "x");
+  expect(values(await read(base, json, 300))).toEqual(["x"]);
 });
 
 it("shares a group's partitions between instances, and hands them over", async () => {

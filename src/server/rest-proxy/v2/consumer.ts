@@ -16,8 +16,20 @@ export interface ConsumerConfig {
   readonly format: EmbeddedFormat;
   readonly reset: "earliest" | "latest" | "none";
   readonly autoCommit: boolean;
+  /** A read waits until it has so many bytes of keys and values, or its time is over. */
+  readonly minBytes: number;
   /** ms that a read without a timeout of its own waits */
   readonly requestTimeoutMs: number;
+}
+
+/** What a read has found so far. */
+interface Found {
+  /** records as JSON, comma separated */
+  text: string;
+  /** of their keys and values */
+  bytes: number;
+  /** nothing more may come into this answer */
+  full: boolean;
 }
 
 type Subscription = { readonly topics: readonly string[] } | { readonly pattern: RegExp } | undefined;
@@ -127,19 +139,18 @@ export class Consumer {
 
   // --- records ---------------------------------------------------------------------------------------------------
 
-  /** The answer's JSON text: records as soon as there are any, none once the time is over. */
+  /** The answer's JSON text: records as soon as there are enough, what there is once the time is over. */
   async records(waitMs: number, maxBytes: number): Promise<string> {
     const end = performance.now() + waitMs;
     if (this.subscription === undefined && this.assignment.length === 0)
       throw restErrors.illegalState("Consumer is not subscribed to any topics or assigned any partitions");
     if (this.membership && !(await this.membership.joined(waitMs))) return "[]";
     if (this.config.autoCommit) await this.commitPositions(this.membership?.member);
+    const found: Found = { text: "", bytes: 0, full: false };
     for (;;) {
       const left = Math.max(0, end - performance.now());
-      const polled = await this.poll(left);
-      const text = await this.text(polled, maxBytes);
-      if (text !== "") return `[${text}]`;
-      if (left === 0) return "[]";
+      await this.add(await this.poll(left), maxBytes, found);
+      if (found.full || left === 0 || (found.text !== "" && found.bytes >= this.config.minBytes)) return `[${found.text}]`;
     }
   }
 
@@ -167,13 +178,10 @@ export class Consumer {
   }
 
   /** The records of a poll as JSON texts, as many as fit; what does not is read again by the next. */
-  private async text(polled: readonly PolledPartition[], maxBytes: number): Promise<string> {
+  private async add(polled: readonly PolledPartition[], maxBytes: number, found: Found): Promise<void> {
     const { cursor, embedded, reader } = this;
-    let out = "";
-    let bytes = 0;
-    let full = false;
     for (const { topic, partition, batches, from } of polled) {
-      if (full) {
+      if (found.full) {
         reader.seek(topic, partition, from);
         continue;
       }
@@ -185,9 +193,9 @@ export class Consumer {
           if (offset < from) continue;
           const { bytes: b, keyStart, keyEnd, valueStart, valueEnd } = cursor;
           const size = Math.max(0, keyEnd - keyStart) + Math.max(0, valueEnd - valueStart);
-          if (out !== "" && bytes + size > maxBytes) {
+          if (found.text !== "" && found.bytes + size > maxBytes) {
             reader.seek(topic, partition, offset);
-            full = true;
+            found.full = true;
             break reading;
           }
           try {
@@ -197,19 +205,18 @@ export class Consumer {
             if (valueSchema) await valueSchema;
             const key = embedded.text(b, keyStart, keyEnd);
             const value = embedded.text(b, valueStart, valueEnd);
-            out += `${out === "" ? "" : ","}${head}${key},"value":${value},"partition":${partition},"offset":${offset}}`;
+            found.text += `${found.text === "" ? "" : ","}${head}${key},"value":${value},"partition":${partition},"offset":${offset}}`;
           } catch (error) {
             // What is before it is answered first; then every read says what is wrong, until the consumer is sent past it.
             reader.seek(topic, partition, offset);
-            full = true;
-            if (out === "") throw restErrors.undecodable(topic, partition, offset, (error as Error).message);
+            found.full = true;
+            if (found.text === "") throw restErrors.undecodable(topic, partition, offset, (error as Error).message);
             break reading;
           }
-          bytes += size;
+          found.bytes += size;
         }
       }
     }
-    return out;
   }
 
   // --- partitions ------------------------------------------------------------------------------------------------

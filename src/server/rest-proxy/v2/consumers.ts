@@ -93,7 +93,6 @@ function configOf(group: string, given: Readonly<Record<string, unknown>>): Cons
       throw restErrors.invalidConsumerConfig(`${key} must be a whole number from ${least} to ${most}`);
     return value;
   };
-  number("fetch.min.bytes", 1, -1, 10_000_000); // taken and not followed: a read answers as soon as there is something
   return {
     group,
     name: text("name") ?? text("id") ?? `rest-consumer-${randomUUID()}`,
@@ -101,6 +100,7 @@ function configOf(group: string, given: Readonly<Record<string, unknown>>): Cons
     reset: oneOf("auto.offset.reset", ["earliest", "latest", "none"], "latest") as ConsumerConfig["reset"],
     autoCommit:
       oneOf(given["auto.commit.enable"] === undefined ? "enable.auto.commit" : "auto.commit.enable", ["true", "false"], "true") === "true",
+    minBytes: number("fetch.min.bytes", 1, -1, 10_000_000),
     requestTimeoutMs: number("consumer.request.timeout.ms", 1000, 0, 30_000),
   };
 }
