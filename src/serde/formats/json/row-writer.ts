@@ -1,8 +1,8 @@
 import type {} from "../../../data/buffer-text.js";
-import { javaDouble } from "../../../data/java-number.js";
 import { Decimal } from "../../../data/schema.js";
 import type { SqlField } from "../../../data/sql-type.js";
 import { putDigits } from "../../digits.js";
+import { DOUBLE_TEXT, putDouble } from "../../double-digits.js";
 import type { Row } from "../../row-serde.js";
 import { jsonString } from "./json-text.js";
 import { sqlToJson } from "./sql-json.js";
@@ -11,7 +11,7 @@ import { sqlToJson } from "./sql-json.js";
 export type WriteRow = (out: Buffer, position: number, row: Row, at: number) => number;
 
 /** What a number takes at most, with what follows it. */
-const NUMBER = 26;
+const NUMBER = DOUBLE_TEXT + 1;
 
 /** Code for an object of all columns, or for the bare value of the only one. */
 export function generateRowWriter(columns: readonly SqlField[], unwrapped: boolean): WriteRow {
@@ -65,27 +65,6 @@ function valueCode({ type }: SqlField, column: number): string {
     default:
       return general;
   }
-}
-
-/** A finite number; there must be room. Amounts of at most two decimals digit by digit: their shortest text is known. */
-function putDouble(out: Buffer, p: number, value: number): number {
-  const magnitude = Math.abs(value);
-  if (magnitude >= 1e-2 && magnitude < 1e7) {
-    const hundredths = Math.round(magnitude * 100);
-    if (hundredths / 100 === magnitude) {
-      const whole = Math.floor(hundredths / 100);
-      const rest = hundredths - whole * 100;
-      let at = p;
-      if (value < 0) out[at++] = 0x2d;
-      at = putDigits(out, at, whole);
-      const tenths = (rest / 10) | 0;
-      out[at++] = 0x2e;
-      out[at++] = 0x30 + tenths;
-      if (rest !== tenths * 10) out[at++] = 0x30 + rest - tenths * 10;
-      return at;
-    }
-  }
-  return putAscii(out, p, javaDouble(value));
 }
 
 function putAscii(out: Buffer, p: number, text: string): number {
