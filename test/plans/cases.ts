@@ -55,6 +55,12 @@ export const statements: Readonly<Record<string, string>> = {
     "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT a, COUNT(*) AS n FROM (SELECT a FROM s UNION ALL SELECT b FROM s2 UNION ALL SELECT a + 1 FROM s WHERE a > 2) AS u GROUP BY a;",
   "subquery-shared-source":
     "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT s.k, s.a AS a, n FROM s JOIN (SELECT k, COUNT(*) AS n FROM s GROUP BY k) AS c ON s.k = c.k;",
+  distinct: "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT DISTINCT k, a FROM s;",
+  "distinct-keyless": "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT DISTINCT a FROM (SELECT a FROM s UNION ALL SELECT b FROM s2) AS u;",
+  "membership-stream":
+    "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT k, a FROM s WHERE a IN (SELECT b FROM t WHERE b < 4) OR k NOT IN (SELECT k FROM t);",
+  "membership-table":
+    "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT k, a FROM l WHERE a IN (SELECT b FROM t) AND k IN (SELECT k FROM t WHERE b <> 2);",
 };
 
 export interface Input {

@@ -50,6 +50,7 @@ function detail(step: ExecutionStep): string {
       return `aggregate ${step.aggregates.map((a) => `${a.overload}[${a.args.map(show).join(", ")}]`).join(", ")}${step.window ? ` in ${step.window.type} ${step.window.size}` : ""}`;
     case "suppress":
     case "union":
+    case "distinct":
       return step.step;
     case "stream-sink":
     case "table-sink":

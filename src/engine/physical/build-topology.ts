@@ -8,7 +8,7 @@ import { MaterializeSink } from "../../streams/processor/table.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
 import { Topology } from "../../streams/topology/topology.js";
 import type { BuildContext, Built } from "./built.js";
-import { neededColumns } from "./needed-columns.js";
+import { neededColumns, sourceSteps } from "./needed-columns.js";
 import { buildStep } from "./steps.js";
 import { sinkFormat, timestampReader } from "./topic-formats.js";
 
@@ -53,7 +53,7 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
     sources: new Map(),
     coalesce: coalesces(options.properties),
     timestampRequired: options.properties?.["ksql.timestamp.throw.on.invalid"] === "true",
-    onePartition: sourceTopics(root).every((topic) => options.partitionsOf?.(topic) === 1),
+    onePartition: sourceSteps(root).every(({ topic }) => options.partitionsOf?.(topic) === 1),
   };
   const isSink = root.step === "stream-sink" || root.step === "table-sink";
   const sourceTable = root.step === "table-source" && options.materialize !== false;
@@ -134,10 +134,4 @@ function coalesces(properties: Readonly<Record<string, string>> = {}): boolean {
   for (const name of ["cache.max.bytes.buffering", "statestore.cache.max.bytes"])
     for (const key of [`ksql.streams.${name}`, name]) if (properties[key] !== undefined) return Number(properties[key]) > 0;
   return true;
-}
-
-function sourceTopics(step: ExecutionStep): string[] {
-  if ("topic" in step && (step.step === "stream-source" || step.step === "table-source")) return [step.topic];
-  if ("left" in step) return [...sourceTopics(step.left), ...sourceTopics(step.right)];
-  return "source" in step ? sourceTopics(step.source) : [];
 }

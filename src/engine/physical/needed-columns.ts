@@ -16,6 +16,11 @@ export function sourceKey({ id: _, ...step }: SourceStep): string {
   return JSON.stringify(step);
 }
 
+export function sourceSteps(step: ExecutionStep): SourceStep[] {
+  if ("left" in step) return [...sourceSteps(step.left), ...sourceSteps(step.right)];
+  return "source" in step ? sourceSteps(step.source) : [step];
+}
+
 type Positions = Set<number> | undefined;
 
 /** @param wanted positions of the step's row that are looked at downstream; undefined: all */

@@ -1,13 +1,16 @@
 import { MillraceError } from "../../common/errors.js";
+import type { SchemaClient } from "../../schema-registry/client.js";
 import type { Row } from "../../serde/row-serde.js";
 import { compileRow } from "../../sql/evaluate/compile.js";
 import type { FunctionRegistry } from "../../sql/functions/registry.js";
 import type { Expression } from "../../sql/plan/expression.js";
 import type {
   AggregateStep,
+  DistinctStep,
   ExecutionStep,
   FilterStep,
   FlatMapStep,
+  FormatInfo,
   GroupByStep,
   JoinStep,
   RowSchema,
@@ -19,6 +22,7 @@ import type {
 } from "../../sql/plan/step.js";
 import { hasRegistrySchema } from "../../sql/planner/formats.js";
 import { Aggregate } from "../../streams/processor/aggregate.js";
+import { DistinctStream, DistinctTable } from "../../streams/processor/distinct.js";
 import { SessionAggregate, sessionSchema } from "../../streams/processor/session-aggregate.js";
 import {
   type Bind,
@@ -40,7 +44,7 @@ import { type CompiledAggregate, compileAggregate } from "./aggregates.js";
 import type { BuildContext, Built, Wanted } from "./built.js";
 import { buildForeignKeyJoin } from "./foreign-key-join.js";
 import { buildStreamJoin, buildStreamTableJoin, buildTableJoin } from "./joins.js";
-import { referenced, sourceKey } from "./needed-columns.js";
+import { referenced, sourceKey, sourceSteps } from "./needed-columns.js";
 import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey, throughSelect } from "./row-functions.js";
 import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
 
@@ -69,6 +73,8 @@ export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wa
       return buildJoin(step, context, wanted);
     case "union":
       return buildUnion(step, context);
+    case "distinct":
+      return buildDistinct(step, context);
     case "stream-group-by":
     case "table-group-by":
     case "stream-sink":
@@ -105,17 +111,33 @@ function buildSide(side: "left" | "right", step: JoinStep, context: BuildContext
   // A foreign key's subscriptions go where the right rows lie; answers find their way back by themselves.
   const apart =
     !context.onePartition &&
-    (step.step === "foreign-key-join" ? side === "right" && registryKey("right") : registryKey("left") || registryKey("right"));
+    (step.step === "foreign-key-join"
+      ? side === "right" && registryKey("right")
+      : step.apart === true || registryKey("left") || registryKey("right"));
   const done = from.step === "select-key" && from.repartition !== undefined;
   const built = buildStep(from, context, { old: table && !apart });
-  if (!apart || done || built.window !== undefined) return built;
   const id = `${step.id}-${side}`;
+  if (!apart || done || built.window !== undefined) return table && sharesSource(step) ? kept(id, from.schema, built, context) : built;
   const moved = repartition(id, from.schema, built, context.topology, false);
-  if (!table) return moved;
+  return table ? kept(id, from.schema, moved, context) : moved;
+}
+
+/**
+ * Whether a record may change both sides of a join of tables. The side that hears of it first would find the other's row changed already,
+ * and take back what was never there: each side then keeps its rows as they were handed on.
+ */
+function sharesSource(step: JoinStep): boolean {
+  if (step.step !== "table-table-join") return false;
+  const left = new Set(sourceSteps(step.left).map(sourceKey));
+  return sourceSteps(step.right).some((s) => left.has(sourceKey(s)));
+}
+
+/** A table in a store of its own. */
+function kept(id: string, schema: RowSchema, built: Built, { topology }: BuildContext): Built {
   const store = `${id}-Materialize`;
-  context.topology.addStore({ name: store, kind: "key-value", schema: from.schema, changelog: { type: "own" } });
-  context.topology.addProcessor(store, () => new MaterializeTable(store, from.schema.key.length), moved.parents, [store]);
-  return { ...moved, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
+  topology.addStore({ name: store, kind: "key-value", schema, changelog: { type: "own" } });
+  topology.addProcessor(store, () => new MaterializeTable(store, schema.key.length), built.parents, [store]);
+  return { ...built, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
 }
 
 function buildSource(step: SourceStep, context: BuildContext, wanted: Wanted): Built {
@@ -252,11 +274,18 @@ function buildSelectKey(step: SelectKeyStep, context: BuildContext): Built {
   const built: Built = { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources: source.sources };
   if (!step.repartition) return { ...built, keyIsRecord: true };
   if (context.onePartition) return built;
-  const { key: info } = step.repartition.formats;
-  // Both sides of a join have the same encoding then, the internal one; KAFKA has none for several columns.
-  const internal = hasRegistrySchema(info.format) || (info.format === "KAFKA" && step.key.length > 1);
-  const key = internal ? undefined : keySerde(info, step.schema, registry);
-  return repartition(step.id, step.schema, built, topology, false, key);
+  return repartition(step.id, step.schema, built, topology, false, keyFor(step.repartition.formats.key, step.schema, registry));
+}
+
+const kafkaKeys = new Set(["INTEGER", "BIGINT", "DOUBLE", "STRING"]);
+/**
+ * How a repartition topic's keys are written so that they meet those of a topic of this format; undefined where there can be no such
+ * topic: KAFKA has no keys of several columns or of other types, and a registered schema's bytes hold its id.
+ */
+function keyFor(info: FormatInfo, schema: RowSchema, registry: SchemaClient) {
+  const { key } = schema;
+  const internal = hasRegistrySchema(info.format) || (info.format === "KAFKA" && (key.length !== 1 || !kafkaKeys.has(key[0]!.type.base)));
+  return internal ? undefined : keySerde(info, schema, registry);
 }
 
 /** The new key from the old one alone; what it takes from the value is null. */
@@ -321,6 +350,31 @@ function buildUnion(step: UnionStep, context: BuildContext): Built {
   };
 }
 
+function buildDistinct(step: DistinctStep, context: BuildContext): Built {
+  const { topology, onePartition } = context;
+  const source = buildStep(step.source, context, { old: true });
+  if (source.kind === "table") {
+    topology.addProcessor(step.id, () => new DistinctTable(), source.parents);
+    return { ...source, parents: [step.id] };
+  }
+  const columns = [...step.schema.key, ...step.schema.value];
+  let { parents, sources } = source;
+  if (step.repartition && !onePartition) {
+    const topic = `${step.id}-repartition`;
+    // All columns are the key, and one of nulls alone is a key too.
+    const { valueInto: keyInto } = internalFormat({ key: [], value: columns });
+    const format = { ...internalFormat({ key: columns, value: [] }), keyInto };
+    topology.addSink({ name: `${topic}-sink`, topic, internal: true, format }, parents);
+    topology.addSource({ name: topic, topic, internal: true, format });
+    parents = [topic];
+    sources = [topic];
+  }
+  const store = `${step.id}-Seen`;
+  topology.addStore({ name: store, kind: "key-value", schema: { key: columns, value: [] }, changelog: { type: "own" } });
+  topology.addProcessor(step.id, () => new DistinctStream(store), parents, [store]);
+  return { parents: [step.id], kind: "stream", knowsOld: false, stores: [], sources, ...(source.window ? { window: source.window } : {}) };
+}
+
 /** @param used positions of the step's row that the aggregate looks at; the others are not carried along */
 function buildGroupBy(step: GroupByStep, context: BuildContext, used: ReadonlySet<number>): Built {
   const { topology, functions } = context;
@@ -341,7 +395,9 @@ function buildGroupBy(step: GroupByStep, context: BuildContext, used: ReadonlySe
   const same = sameKey(step.schema.key);
   topology.addProcessor(step.id, () => (table ? new TableGroupBy(bind, keys, same) : new StreamGroupBy(bind, keys)), source.parents);
   const built: Built = { parents: [step.id], kind: "stream", knowsOld: table, stores: [], sources: source.sources };
-  return step.repartition.needed && !context.onePartition ? repartition(step.id, step.schema, built, topology, table) : built;
+  if (!step.repartition.needed || context.onePartition) return built;
+  const key = step.repartition.keyed ? keyFor(step.repartition.formats.key, step.schema, context.registry) : undefined;
+  return repartition(step.id, step.schema, built, topology, table, key);
 }
 
 function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Wanted): Built {

@@ -128,6 +128,8 @@ export function analyzeExpression(e: ParsedExpression, env: Environment): Expres
       const either = items.reduce((left, right): Expression => ({ kind: "logical", op: "OR", left, right, type: sqlTypes.boolean }));
       return negate(e.negated, either);
     }
+    case "in-query":
+      throw fail("IN (SELECT …) is supported only in the WHERE of persistent and push queries.", e.at);
     case "between": {
       const operand = go(e.operand);
       const bound = (op: ">=" | "<=", written: ParsedExpression) => {

@@ -23,8 +23,8 @@ export interface Derived {
   /** the sources that it reads */
   readonly reads: readonly DataSource[];
 }
-/** Finds what a FROM or JOIN names; undefined where there is none. */
-export type FindSource = (from: FromSource) => { readonly source: DataSource; readonly derived?: Derived } | undefined;
+/** Finds what a FROM or JOIN names; undefined where there is none. @param members a subquery of IN: its rows are each there once */
+export type FindSource = (from: FromSource, members?: boolean) => { readonly source: DataSource; readonly derived?: Derived } | undefined;
 export interface SelectColumn {
   readonly expression: ParsedExpression;
   readonly name: string;

@@ -32,6 +32,8 @@ export type ParsedExpression =
       readonly list: readonly ParsedExpression[];
       readonly negated: boolean;
     })
+  /** `x IN (SELECT …)` */
+  | (Node & { readonly kind: "in-query"; readonly operand: ParsedExpression; readonly query: Query; readonly negated: boolean })
   | (Node & {
       readonly kind: "between";
       readonly operand: ParsedExpression;

@@ -1,5 +1,6 @@
 import type { BinaryOp, ParsedExpression, Position } from "./ast.js";
 import { reserved } from "./keywords.js";
+import { parseSubquery } from "./query.js";
 import type { TokenStream } from "./token-stream.js";
 import { parseType } from "./types.js";
 
@@ -71,6 +72,9 @@ function between(ts: TokenStream, operand: ParsedExpression, negated: boolean): 
     return { kind: "between", at, operand, low, high: additive(ts), negated };
   }
   if (word === "IN") {
+    const inside = ts.peek(1);
+    if (inside.type === "word" && (inside.value === "SELECT" || inside.value === "WITH"))
+      return { kind: "in-query", at, operand, query: parseSubquery(ts), negated };
     ts.expect("(");
     const list = ts.list(() => parseExpr(ts));
     ts.expect(")");

@@ -63,6 +63,8 @@ export function formatExpression(e: ParsedExpression): string {
       return `(${f(e.operand)} ${e.negated ? "NOT " : ""}LIKE ${f(e.pattern)}${e.escape === null ? "" : ` ESCAPE ${formatString(e.escape)}`})`;
     case "in":
       return `(${f(e.operand)} ${e.negated ? "NOT " : ""}IN (${list(e.list)}))`;
+    case "in-query":
+      return `(${f(e.operand)} ${e.negated ? "NOT " : ""}IN (SELECT …))`;
     case "between":
       return `(${f(e.operand)} ${e.negated ? "NOT " : ""}BETWEEN ${f(e.low)} AND ${f(e.high)})`;
     case "case": {

@@ -26,6 +26,7 @@ function mapChildren(e: ParsedExpression, f: (e: ParsedExpression) => ParsedExpr
     case "cast":
     case "dereference":
     case "struct-all":
+    case "in-query":
       return { ...e, operand: f(e.operand) };
     case "like":
       return { ...e, operand: f(e.operand), pattern: f(e.pattern) };

@@ -107,7 +107,8 @@ export interface GroupByStep extends StepBase {
   readonly step: "stream-group-by" | "table-group-by";
   readonly source: ExecutionStep;
   readonly by: readonly Expression[];
-  readonly repartition: { readonly formats: Formats; readonly needed: boolean };
+  /** `keyed`: written with the key's own format, for a join further on to find the rows with what lies by such keys */
+  readonly repartition: { readonly formats: Formats; readonly needed: boolean; readonly keyed?: boolean };
 }
 export interface AggregateStep extends StepBase {
   readonly step: "aggregate";
@@ -143,6 +144,18 @@ export interface JoinStep extends StepBase {
   /** foreign-key: the left expression that names the right's key */
   readonly foreignKey?: Expression;
   readonly formats: { readonly left: Formats; readonly right: Formats };
+  /** The sides' keys are encoded each in its own way: both pass through topics of the query's own. */
+  readonly apart?: boolean;
+}
+/**
+ * Of a stream each different row once, when it first comes. Of a table, whose columns are its key: that a row came to be there or went,
+ * and no other change.
+ */
+export interface DistinctStep extends StepBase {
+  readonly step: "distinct";
+  readonly source: ExecutionStep;
+  /** of a stream: equal rows lie in several partitions, and are brought together first */
+  readonly repartition?: boolean;
 }
 /** The rows of both streams, whose schemas are this one's. */
 export interface UnionStep extends StepBase {
@@ -173,5 +186,6 @@ export type ExecutionStep =
   | AggregateStep
   | JoinStep
   | UnionStep
+  | DistinctStep
   | SuppressStep
   | SinkStep;

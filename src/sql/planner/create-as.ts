@@ -1,7 +1,7 @@
 import { MillraceError } from "../../common/errors.js";
 import { formatSqlType, type SqlField, sameSqlType } from "../../data/sql-type.js";
-import { coerce } from "../analyzer/expression.js";
-import { qualifyQuery, sourcesRead } from "../analyzer/query.js";
+import { coerce, fail } from "../analyzer/expression.js";
+import { qualifyQuery } from "../analyzer/query.js";
 import { wideningSteps } from "../analyzer/types.js";
 import { type DataSource, rowSchemaOf, type SourceColumn } from "../metastore/data-source.js";
 import type { CreateAs, Position, Properties, Query } from "../parser/ast.js";
@@ -11,7 +11,7 @@ import { PLAN_VERSION } from "../plan/step.js";
 import { bare, checkTimestamp, missingTimestamp } from "./create-source.js";
 import { canUnwrap, checkColumns, checkFormat, hasRegistrySchema, keyFormat, valueFormat, withKeyName } from "./formats.js";
 import type { PlanContext, SchemaNeed, SchemaSide } from "./plan-statement.js";
-import { type PlannedQuery, planQuery } from "./query.js";
+import { namesOf, type PlannedQuery, planQuery } from "./query.js";
 import { valueColumns } from "./relation.js";
 import { defaults } from "./settings.js";
 import { withSubqueries } from "./subquery.js";
@@ -42,12 +42,17 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
   const { schema } = planned.step;
   if (statement.source === "table" && schema.value.length === 0 && schema.key.length === 0)
     throw refused("The projection contains no columns.");
+  if (schema.value.length === 0 && statement.query.distinct)
+    throw fail(
+      "SELECT DISTINCT of a table has key columns only, and a table needs a value: write SELECT a, COUNT(*) AS n … GROUP BY a HAVING COUNT(*) > 0.",
+      statement.query.at,
+    );
   if (schema.value.length === 0) throw refused("The projection contains no value columns.");
   const formats = withKeyName(sinkFormats(properties, relation.formats, schema, context), schema.key, statement.name);
   const { key, value } = context.inferred ?? {};
   checkRegistered(schema.key, key && canUnwrap.has(formats.key.format) ? bare(key, "ROWKEY") : key, true);
   checkRegistered(schema.value, value && properties.boolean("WRAP_SINGLE_VALUE") === false ? bare(value, "ROWVAL") : value, false);
-  const reads = sourcesRead(query);
+  const { reads } = planned;
   if (timestamp) checkTimestamp(timestamp, [...schema.key, ...schema.value]);
   const keyInValue = schema.key.length > 0 && query.sources.some((s) => s.source.keyInValue);
   const topicName = properties.text("KAFKA_TOPIC") ?? `${defaults(context.properties).topicPrefix}${statement.name}`;
@@ -85,7 +90,7 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
   return {
     source,
     topic,
-    plan: { version: PLAN_VERSION, queryId: id, sources: reads.map((s) => s.name), sink: statement.name, root: sink },
+    plan: { version: PLAN_VERSION, queryId: id, sources: namesOf(reads), sink: statement.name, root: sink },
   };
 }
 
@@ -127,9 +132,9 @@ function planPersistent(query: Query, sink: string, context: PlanContext, timest
   // Ahead of what is wrong with the select list otherwise, as ksqlDB looks at WITH first.
   if (timestamp && !qualified.select.some((s) => s.name === timestamp.column)) throw missingTimestamp(timestamp.column);
   const { keyFormat: defaultKeyFormat, keyMayGo, extensions } = defaults(context.properties);
-  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), keyMayGo, extensions };
+  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), keyMayGo, extensions, find };
   const planned: PlannedQuery = planQuery(qualified, tools, sink, defaultKeyFormat);
-  checkCoPartitioned(planned.step, sourcesRead(qualified), context);
+  checkCoPartitioned(planned.step, planned.reads, context);
   return { query: qualified, planned };
 }
 
@@ -219,7 +224,7 @@ export function planInsertSelect(target: string, at: Position, properties: Prope
   if (query.limit !== null) throw refused("INSERT INTO statements don't support LIMIT clause.");
   const wrong = Object.keys(properties).filter((name) => name !== "QUERY_ID");
   if (wrong.length > 0) throw refused(`Invalid config variable(s) in the WITH clause: ${wrong.join(",")}`);
-  const { query: qualified, planned } = planPersistent(query, target, context);
+  const { planned } = planPersistent(query, target, context);
   if (planned.relation.kind === "table")
     throw refused(`Incompatible data sink type. INSERT INTO needs a stream but the SELECT query produces a TABLE.`);
   const schema = rowSchemaOf(sink);
@@ -259,5 +264,5 @@ export function planInsertSelect(target: string, at: Position, properties: Prope
     ...(sink.keyInValue ? { keyInValue: true } : {}),
   };
   const queryId = typeof given === "string" ? given.toUpperCase() : context.nextQueryId("INSERTQUERY");
-  return { version: PLAN_VERSION, queryId, sources: sourcesRead(qualified).map((s) => s.name), sink: target, root };
+  return { version: PLAN_VERSION, queryId, sources: namesOf(planned.reads), sink: target, root };
 }

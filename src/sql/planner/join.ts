@@ -304,11 +304,18 @@ function coPartitionedJoin(
         }
       : {}),
     formats: { left: l.formats, right: r.formats },
+    ...(liesApart(l, r) ? { apart: true } : {}),
     schema: { key: keys.map(({ name, type }) => ({ name, type })), value },
   };
   const columns = joined.map(({ column }, i) => ({ ...column, index: keys.length + i }));
   const { scattered: _, ...rest } = l;
   return { ...rest, step, columns, keys, origin: "join expression", formats: { ...l.formats, key: keyFormat } };
+}
+
+/** Both as they lie, by keys that are encoded each in its own way. */
+function liesApart(l: Relation, r: Relation): boolean {
+  const lies = ({ step }: Relation) => step.step !== "select-key" || step.repartition === undefined;
+  return lies(l) && lies(r) && l.formats.key.format !== r.formats.key.format;
 }
 
 function singleKey(join: Join, l: Relation, r: Relation, { left, right }: Equality, syntheticKey: string): KeyColumn {

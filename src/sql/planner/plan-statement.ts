@@ -1,6 +1,6 @@
 import { MillraceError } from "../../common/errors.js";
 import type { SqlField } from "../../data/sql-type.js";
-import { qualifyQuery, sourcesRead } from "../analyzer/query.js";
+import { qualifyQuery } from "../analyzer/query.js";
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { DataSource } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
@@ -16,7 +16,7 @@ import { sourceSchemaNeed } from "./create-source.js";
 import { planInsertValues } from "./insert-values.js";
 import { planPull } from "./pull.js";
 import { type BatchPlan, isBatch, planBatch } from "./pull-batch.js";
-import { planQuery } from "./query.js";
+import { namesOf, planQuery } from "./query.js";
 import { defaults } from "./settings.js";
 import { withSubqueries } from "./subquery.js";
 
@@ -180,9 +180,9 @@ function planPush(query: Query, context: PlanContext): PlannedStatement {
   const { query: combined, find } = withSubqueries(query, context);
   const qualified = qualifyQuery(grouped(combined, context), find, true);
   const { keyFormat, extensions } = defaults(context.properties);
-  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), extensions };
-  const { step, columns } = planQuery(qualified, tools, null, keyFormat);
-  const sources = sourcesRead(qualified).map((s) => s.name);
+  const tools = { functions: context.functions, types: (name: string) => context.metastore.type(name), extensions, find };
+  const { step, columns, reads } = planQuery(qualified, tools, null, keyFormat);
+  const sources = namesOf(reads);
   const plan = {
     version: PLAN_VERSION,
     queryId: context.nextQueryId(isScalable(query, context) ? "SCALABLE_PUSH_QUERY" : "transient"),

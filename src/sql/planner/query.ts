@@ -1,5 +1,6 @@
 import { analyzeExpression, condition, fail, isNull } from "../analyzer/expression.js";
-import type { QualifiedQuery } from "../analyzer/query.js";
+import { type QualifiedQuery, sourcesRead } from "../analyzer/query.js";
+import type { DataSource } from "../metastore/data-source.js";
 import type { ParsedExpression } from "../parser/ast.js";
 import { formatExpression, formatName } from "../parser/format-expression.js";
 import { namesIn, visit } from "../parser/walk.js";
@@ -8,12 +9,15 @@ import type { ExecutionStep, FlatMapStep, SelectKeyStep } from "../plan/step.js"
 import { planAggregate, ungroupedSelect, unqualified } from "./aggregate.js";
 import { checkKeyTypes, withKeyFormat } from "./formats.js";
 import { planFrom } from "./join.js";
+import { withMembers } from "./membership.js";
 import { type Projected, projectPersistent, projectTransient } from "./project.js";
 import { columnAt, environmentOf, inClause, type KeyColumn, type PlanTools, type Relation, valueColumns } from "./relation.js";
 
 export interface PlannedQuery extends Projected {
   /** what the select list was taken from: its kind, window and formats are the result's */
   readonly relation: Relation;
+  /** the sources that it reads, in the order written; those of subqueries too */
+  readonly reads: readonly DataSource[];
 }
 
 /** @param sink name of the source to be written; null for a query whose rows go to a client */
@@ -26,7 +30,9 @@ export function planQuery(query: QualifiedQuery, given: PlanTools, sink: string 
   checkWindowBounds(query);
   let relation = planFrom(query, tools, defaultKeyFormat);
   if (tools.rowsOf) relation = tools.rowsOf(relation);
-  if (query.where) relation = filtered(relation, query.where, tools, "WHERE", "WhereFilter");
+  const members = withMembers(query, relation, tools);
+  if (members) relation = members.relation;
+  if (query.where) relation = filtered(relation, query.where, tools, "WHERE", "WhereFilter", members?.replace);
   const tableCalls = tableFunctionCalls(query, tools);
   let replace: ((e: ParsedExpression) => Expression | undefined) | undefined;
   if (tableCalls.length > 0) {
@@ -46,7 +52,7 @@ export function planQuery(query: QualifiedQuery, given: PlanTools, sink: string 
   checkKeyTypes(relation.step.schema.key);
   const projected =
     sink === null ? projectTransient(query, relation, tools, replace) : projectPersistent(query, relation, tools, sink, replace);
-  return { ...projected, relation };
+  return { ...projected, relation, reads: [...sourcesRead(query), ...(members?.reads ?? [])] };
 }
 
 /** @throws SQL_STATEMENT where a clause that is evaluated row by row holds an aggregate or a table function */
@@ -218,6 +224,11 @@ function nameOf(e: ParsedExpression, analyzed: Expression, query: QualifiedQuery
   if (selected) return selected.name;
   if (analyzed.kind === "column") return analyzed.name;
   return e.kind === "dereference" ? e.field : formatName(unqualified(e));
+}
+
+/** Of the sources that a plan reads, each once. */
+export function namesOf(reads: readonly DataSource[]): string[] {
+  return [...new Set(reads.map((s) => s.name))];
 }
 
 /** The ids of all steps, to see that none stands twice. */

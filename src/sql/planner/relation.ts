@@ -1,5 +1,6 @@
 import type { SqlType } from "../../data/sql-type.js";
 import { type Environment, fail } from "../analyzer/expression.js";
+import type { FindSource } from "../analyzer/query.js";
 import { isWindowBound, pseudoColumns } from "../analyzer/scope.js";
 import type { CustomTypes } from "../analyzer/types.js";
 import type { FunctionRegistry } from "../functions/registry.js";
@@ -55,6 +56,8 @@ export interface PlanTools {
   readonly types: CustomTypes;
   /** `ksql.new.query.planner.enabled`: a stream whose select list leaves out its key goes on without one */
   readonly keyMayGo?: boolean;
+  /** how a subquery of WHERE is found */
+  readonly find?: FindSource;
   /** `millrace.sql.extensions` */
   readonly extensions?: boolean;
   /** of a pull query: what FROM gives, as rows that are there */

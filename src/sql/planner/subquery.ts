@@ -1,10 +1,10 @@
 import { MillraceError } from "../../common/errors.js";
 import { formatSqlType, type SqlType, sameSqlType } from "../../data/sql-type.js";
 import { coerce, fail } from "../analyzer/expression.js";
-import { type Derived, type FindSource, type QualifiedQuery, qualifyQuery, sourcesRead } from "../analyzer/query.js";
+import { type Derived, type FindSource, type QualifiedQuery, qualifyQuery } from "../analyzer/query.js";
 import { commonType } from "../analyzer/types.js";
 import type { DataSource } from "../metastore/data-source.js";
-import type { CommonTable, FromSource, Query, SelectItem } from "../parser/ast.js";
+import type { CommonTable, FromSource, ParsedExpression, Query, SelectItem } from "../parser/ast.js";
 import type { Expression } from "../plan/expression.js";
 import type { Column, ExecutionStep, Formats, RowSchema } from "../plan/step.js";
 import type { PlanContext } from "./plan-statement.js";
@@ -22,29 +22,30 @@ interface PlannedSubquery extends Derived {
 }
 
 /**
- * A query that reads sources only: the subqueries of FROM and WITH are planned, and found by their names, and a UNION ALL is one
- * of them, whose columns the query selects.
+ * A query that reads sources only: the subqueries of FROM and WITH are planned, and found by their names; a UNION ALL or a SELECT
+ * DISTINCT is one of them, whose columns the query selects.
  */
 export function withSubqueries(query: Query, context: PlanContext): { readonly query: Query; readonly find: FindSource } {
   if (query.orderBy) throw fail("ORDER BY is only supported in pull queries: what goes on has no last row to sort.", query.orderBy[0]!.at);
   const tables = query.with ?? [];
-  if (!query.unionAll) return { query, find: finder(tables, context) };
+  if (!query.unionAll && !query.distinct) return { query, find: finder(tables, context) };
   const { emit, limit, ...rest } = query;
-  const union = planSubquery({ ...rest, emit: null, limit: null }, [], "UNION", context);
   const { at } = query;
-  const from: FromSource = { at, name: "UNION", alias: null };
-  const select = union.names.map(
+  const name = query.unionAll ? "UNION" : "DISTINCT";
+  const planned = planSubquery({ ...rest, emit: null, limit: null }, [], name, context);
+  const from: FromSource = { at, name, alias: null };
+  const select = planned.names.map(
     (name): SelectItem => ({ kind: "column", at, expression: { kind: "name", at, qualifier: null, name }, alias: null }),
   );
   const none = { joins: [], window: null, where: null, groupBy: null, partitionBy: null, having: null };
-  return { query: { at, select, from, ...none, emit, limit }, find: () => asSource("UNION", "", union) };
+  return { query: { at, select, from, ...none, emit, limit }, find: () => asSource(name, query.unionAll ? "" : name, planned) };
 }
 
 /** Names of WITH go ahead of those of sources. */
 function finder(tables: readonly CommonTable[], context: PlanContext): FindSource {
-  return (from) => {
+  return (from, members = false) => {
     const alias = from.alias ?? from.name;
-    if (from.query) return asSource(alias, alias, planSubquery(from.query, tables, alias, context));
+    if (from.query) return asSource(alias, alias, planSubquery(from.query, tables, alias, context, members));
     const at = tables.findIndex((t) => t.name === from.name);
     // a name of WITH knows those before it
     if (at >= 0) return asSource(alias, alias, planSubquery(tables[at]!.query, tables.slice(0, at), from.name, context));
@@ -67,14 +68,16 @@ function asSource(name: string, prefix: string, planned: PlannedSubquery): { sou
 /** Steps' ids are a plan's own: those of a subquery carry its name. */
 function prefixed<S extends ExecutionStep>(step: S, prefix: string): S {
   const id = `${prefix}-${step.id}`;
+  if ((step.step === "stream-group-by" || step.step === "table-group-by") && step.repartition.needed)
+    return { ...step, id, source: prefixed(step.source, prefix), repartition: { ...step.repartition, keyed: true } };
   if ("left" in step) return { ...step, id, left: prefixed(step.left, prefix), right: prefixed(step.right, prefix) };
   return "source" in step ? { ...step, id, source: prefixed(step.source, prefix) } : { ...step, id };
 }
 
-function planSubquery(query: Query, tables: readonly CommonTable[], name: string, context: PlanContext): PlannedSubquery {
+function planSubquery(query: Query, tables: readonly CommonTable[], name: string, context: PlanContext, members = false): PlannedSubquery {
   const all = [...tables, ...(query.with ?? [])];
   const selects = [query, ...(query.unionAll ?? [])];
-  const planned = selects.map((s) => planSelect(s, all, name, context));
+  const planned = selects.map((s) => planSelect(s, all, name, context, members));
   return planned.length === 1 ? planned[0]!.subquery : unionAll(planned);
 }
 
@@ -83,9 +86,13 @@ interface PlannedSelect {
   readonly qualified: QualifiedQuery;
 }
 
-function planSelect(query: Query, tables: readonly CommonTable[], name: string, context: PlanContext): PlannedSelect {
+function planSelect(query: Query, tables: readonly CommonTable[], name: string, context: PlanContext, members: boolean): PlannedSelect {
   try {
-    const qualified = qualifyQuery(query, finder(tables, context), false);
+    const find = finder(tables, context);
+    const written = qualifyQuery(query, find, false);
+    const table = written.sources[0]!.source.kind === "table";
+    const distinct = query.distinct === true || (members && table && !query.groupBy && !selectsKey(written));
+    const qualified = distinct ? grouped(written, table) : written;
     const windowed = qualified.sources.find((s) => s.source.kind === "table" && s.source.window);
     if (windowed) throw fail(`Subqueries of windowed tables are not supported: ${windowed.alias} is one.`, query.at);
     const tools: PlanTools = {
@@ -93,9 +100,11 @@ function planSelect(query: Query, tables: readonly CommonTable[], name: string, 
       types: (type) => context.metastore.type(type),
       keyMayGo: true,
       extensions: true,
+      find,
     };
     const planned: PlannedQuery = planQuery(qualified, tools, name, defaults(context.properties).keyFormat);
-    const { relation, step } = planned;
+    const { relation } = planned;
+    const step = distinct || members ? distinctRows(planned) : planned.step;
     if (relation.kind === "table" && relation.window)
       throw fail(`A windowed aggregation cannot be a subquery: make ${name} a table of its own with CREATE TABLE.`, query.at);
     const keyless = step.schema.key.length === 0;
@@ -105,7 +114,7 @@ function planSelect(query: Query, tables: readonly CommonTable[], name: string, 
       formats: keyless ? { ...relation.formats, key: { format: "NONE" } } : relation.formats,
       ...(relation.window ? { window: relation.window } : {}),
       scattered: relation.scattered === true,
-      reads: sourcesRead(qualified),
+      reads: planned.reads,
       names: qualified.select.map((s) => s.name),
     };
     return { subquery, qualified };
@@ -113,6 +122,38 @@ function planSelect(query: Query, tables: readonly CommonTable[], name: string, 
     if (!(thrown instanceof MillraceError) || thrown.code !== "SQL_STATEMENT" || "line" in thrown.context) throw thrown;
     throw fail(thrown.message, query.at);
   }
+}
+
+/** Whether the one column of a subquery is the whole key of the one table that it reads. */
+function selectsKey({ sources, select, joins }: QualifiedQuery): boolean {
+  const keys = sources[0]!.source.columns.filter((c) => c.role === "key");
+  const [column] = select;
+  return (
+    joins.length === 0 &&
+    select.length === 1 &&
+    keys.length === 1 &&
+    column!.expression.kind === "name" &&
+    column!.expression.name === keys[0]!.name
+  );
+}
+
+/** Over a table, different rows are groups that have a member; over a stream they are what came. */
+function grouped(query: QualifiedQuery, table: boolean): QualifiedQuery {
+  const { at } = query.query;
+  if (query.groupBy) throw fail("SELECT DISTINCT does not go with GROUP BY: its groups are different already.", at);
+  if (!table) return query;
+  const count: ParsedExpression = { kind: "call", at, name: "COUNT", args: [], star: true };
+  const having: ParsedExpression = { kind: "binary", at, op: ">", left: count, right: { kind: "integer", at, text: "0" } };
+  return { ...query, groupBy: query.select.map((s) => s.expression), having };
+}
+
+function distinctRows({ step, relation }: PlannedQuery): ExecutionStep {
+  const { schema } = step;
+  const map = rowColumns(schema).find((c) => formatSqlType(c.type).includes("MAP<"));
+  if (map) throw fail(`SELECT DISTINCT cannot tell MAPs apart: ${map.name} is a ${formatSqlType(map.type)}.`);
+  // Under one key equal rows lie together.
+  const apart = relation.kind === "stream" && (schema.key.length === 0 || relation.scattered === true);
+  return { step: "distinct", id: "Distinct", source: step, schema, ...(apart ? { repartition: true } : {}) };
 }
 
 /** The rows of all, column by column as the select lists have them; the names and the formats are the first's. */
