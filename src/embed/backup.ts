@@ -20,13 +20,13 @@ interface Manifest {
 const manifestName = "backup.json";
 
 /** Written in place, over zeros: by the time a link to it were copied it would tell of transactions that are not in the cut. */
-const writtenInPlace = /(^|\/)transactions\.log$/;
+const writtenInPlace = /(^|\/)transactions(\.2)?\.log$/;
 
 /**
  * Copies one consistent cut of a data folder into `target`, while the process that owns the folder goes on. State of queries is
  * left out: it is rebuilt from its changelogs.
  *
- * Appends are synchronous and files only grow or are replaced by a rename, but for one that is copied at once, so links and sizes
+ * Appends are synchronous and files only grow or are replaced by a rename, but for two that are copied at once, so links and sizes
  * taken within one turn of the event loop are the log as it was at one moment; the copying afterwards takes its time.
  * @throws MillraceError ALREADY_EXISTS where the target is not empty; DISK_FULL, DISK_FAILED
  */
@@ -118,7 +118,7 @@ function linkFile(path: string, root: string, staging: string, files: Map<string
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
     throw error;
   }
-  files.set(name, statSync(path).size);
+  files.set(name, statSync(join(staging, name)).size);
 }
 
 /** Copies the first `size` bytes, as what was appended later belongs to another cut; returns their CRC-32. */

@@ -17,6 +17,7 @@ interface Waiter {
 export class CommitRounds {
   private waiting: Waiter[] = [];
   private running: Promise<void> | undefined;
+  private retiring: Promise<void> | undefined;
   /** Partitions with markers that may not be on disk: what entries stand for until then. */
   private readonly markedSince = new Set<Partition>();
 
@@ -42,6 +43,7 @@ export class CommitRounds {
 
   async idle(): Promise<void> {
     await this.running;
+    await this.retiring;
   }
 
   private async run(): Promise<void> {
@@ -51,7 +53,6 @@ export class CommitRounds {
       const round = this.waiting;
       this.waiting = [];
       await this.commit(round);
-      if (this.log.large) await this.checkpoint().catch(() => {});
     }
     this.running = undefined;
   }
@@ -59,6 +60,7 @@ export class CommitRounds {
   private async commit(round: readonly Waiter[]): Promise<void> {
     const failed = new Map<Partition, unknown>();
     try {
+      if (this.log.canMoveOn) this.log.moveOn(this.entries());
       this.log.write(round.map((w) => w.entry));
       const syncs: Promise<void>[] = [this.log.sync()];
       const seen = new Set<Partition>();
@@ -81,6 +83,22 @@ export class CommitRounds {
         w.resolve();
       }
     }
+    // only now: what the newer file began with has been synced, and its markers are written
+    if (this.log.hasOld) this.retiring ??= this.retire();
+  }
+
+  /** Once the markers and batches that the log's file before stands for are on disk, it may be written over. */
+  private async retire(): Promise<void> {
+    const marked = [...this.markedSince].filter((p) => !p.deleted);
+    this.markedSince.clear();
+    try {
+      await Promise.all(marked.map((p) => p.flush()));
+      this.log.release();
+    } catch {
+      // the file stays, and the next round tries again
+      for (const p of marked) this.markedSince.add(p);
+    }
+    this.retiring = undefined;
   }
 
   /**
@@ -88,14 +106,7 @@ export class CommitRounds {
    * written, the log stays as it is. @throws KAFKA_STORAGE_ERROR
    */
   async checkpoint(): Promise<void> {
-    const marked = [...this.markedSince].filter((p) => !p.deleted);
-    this.markedSince.clear();
-    try {
-      await Promise.all(marked.map((p) => p.flush()));
-      await this.log.start(this.entries());
-    } catch (error) {
-      for (const p of marked) this.markedSince.add(p);
-      throw error;
-    }
+    await Promise.all([...this.markedSince].filter((p) => !p.deleted).map((p) => p.flush()));
+    await this.log.start(this.entries());
   }
 }

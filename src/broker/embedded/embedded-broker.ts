@@ -44,6 +44,8 @@ export interface EmbeddedBrokerOptions {
   readonly logger?: Logger;
   readonly metrics?: Metrics;
   readonly defaults?: BrokerDefaults;
+  /** Bytes that the transaction log begins with, at most 256 KB; 128 KB by default. */
+  readonly transactionLogBytes?: number;
 }
 
 const cleanMarker = "clean-shutdown";
@@ -94,7 +96,8 @@ export class EmbeddedBroker implements Broker {
     await offsets.partition.open();
     const timers = new Timers(clock);
     const groups = new Groups(offsets, clock, timers, defaults.initialRebalanceDelayMs ?? 0);
-    const transactions = new Transactions(topics, offsets, file, new TransactionLog(dir, logger), clock, timers, logger, metrics);
+    const log = new TransactionLog(dir, logger, options.transactionLogBytes);
+    const transactions = new Transactions(topics, offsets, file, log, clock, timers, logger, metrics);
     // In this order: the groups' partition may be one that gets back what it has lost, and markers complete what the groups have read.
     await transactions.restore(clean);
     groups.load();

@@ -4,7 +4,7 @@ import { TransactionalProducer } from "../../../dist/broker/api/producer.js";
 import { EmbeddedBroker } from "../../../dist/broker/embedded/embedded-broker.js";
 
 const [dir, ackFile, writers, partitions] = process.argv.slice(2);
-const broker = await EmbeddedBroker.open({ dir });
+const broker = await EmbeddedBroker.open({ dir, transactionLogBytes: 4000 });
 await broker.createTopics([{ name: "data", partitions: Number(partitions), configs: { "segment.bytes": "200000" } }]);
 const acks = openSync(ackFile, "a");
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { TransactionalProducer } from "../../../src/broker/api/producer.js";
 import { EmbeddedBroker } from "../../../src/broker/embedded/embedded-broker.js";
 import { Metrics } from "../../../src/common/metrics.js";
+import { crc32c } from "../../../src/protocol/crc32c.js";
 import { encodeBatch, errorName, readAll } from "../../contract/broker.js";
 import { MovedClock } from "../../support/moved-clock.js";
 
@@ -214,22 +215,54 @@ it("ignores a torn last entry of the transaction log", async () => {
   expect(await readAll(after, "t", "read_committed")).toEqual(["a"]);
 });
 
-it("writes the transaction log anew when it has grown, and loses no decision", async () => {
-  const broker = await open();
+it("takes the two files of the transaction log in turn, and loses no decision", async () => {
+  const broker = await open({ transactionLogBytes: 20_000 });
   await broker.createTopics([{ name: "t", partitions: 1 }]);
-  const many = await Promise.all(Array.from({ length: 200 }, (_, i) => producer(broker, `tx-${i}-${"x".repeat(1000)}`)));
-  for (let n = 0; n < 70; n++)
-    await Promise.all(
+  const many = await Promise.all(Array.from({ length: 20 }, (_, i) => producer(broker, `tx-${i}-${"x".repeat(1000)}`)));
+  const generation = async (name: string) => Number((await readFile(join(dir, name), "latin1").catch(() => "")).split(" ", 2)[1]);
+  let written = 0;
+  const round = () =>
+    Promise.all(
       many.map(async (p, i) => {
         p.begin();
-        put(p, `${i}:${n}`);
+        put(p, `${i}:${written}`);
         await p.commit();
       }),
-    );
-  const size = (await readFile(join(dir, "transactions.log"))).length;
-  expect(size).toBeLessThan(19 * 1024 * 1024);
+    ).then(() => written++);
+  const newest = async () =>
+    Math.max(...(await Promise.all(["transactions.log", "transactions.2.log"].map(generation))).filter((n) => n > 0));
+  const first = await newest();
+  while ((await newest()) < first + 4) {
+    await round();
+    if (written % 5 === 0) {
+      const after = await open({ dir: await crashImage() });
+      expect(await readAll(after, "t", "read_committed")).toHaveLength(written * many.length);
+      await close(after);
+    }
+  }
   const after = await open({ dir: await crashImage() });
-  expect(await readAll(after, "t", "read_committed")).toHaveLength(14_000);
+  expect(await readAll(after, "t", "read_committed")).toHaveLength(written * many.length);
+  await close(broker);
+  expect((await readdir(dir)).filter((n) => n.startsWith("transactions"))).toEqual(["transactions.log"]);
+});
+
+it("reads a transaction log that an earlier version has left", async () => {
+  const broker = await open();
+  await broker.createTopics([{ name: "t", partitions: 1 }]);
+  const p = await producer(broker);
+  p.begin();
+  put(p, "a");
+  await p.commit();
+  const image = await crashImage();
+  const path = join(image, "transactions.log");
+  const lines = (await readFile(path, "latin1")).replace(/\0+$/, "").trimEnd().split("\n");
+  const old = lines
+    .map((line) => line.slice(line.indexOf("{")))
+    .map((json) => `${crc32c(Buffer.from(json)).toString(16).padStart(8, "0")} ${json}\n`);
+  await writeFile(path, old.join(""));
+  await truncate(join(image, "t-0", "00000000000000000000.log"), 0);
+  const after = await open({ dir: image });
+  expect(await readAll(after, "t", "read_committed")).toEqual(["a"]);
 });
 
 it("removes folders that no topic names, and never brings a deleted topic back", async () => {
@@ -442,7 +475,7 @@ it("confirms no commit any more once the transaction log could not be synced, an
   p.begin();
   put(p, "a");
   await p.commit();
-  const log = (broker as unknown as { transactions: { log: { fd: number } } }).transactions.log;
+  const log = (broker as unknown as { transactions: { log: { current: { fd: number } } } }).transactions.log.current;
   const good = log.fd;
   // It takes the write and refuses the sync, as a failing disk does.
   log.fd = openSync("/dev/null", "r+");
