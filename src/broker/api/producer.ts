@@ -8,7 +8,7 @@ import { BrokerError } from "./errors.js";
 
 export interface ProducerOptions {
   readonly broker: Broker;
-  /** A batch is sealed once it holds this many bytes, before compression; 512 KB by default. */
+  /** A batch is sealed once it holds this many bytes, before compression; 500 KB by default. */
   readonly maxBatchBytes?: number;
   /** Bytes handed to the broker and not yet answered, beyond which `congested` is true; 16 MB by default. */
   readonly maxInFlightBytes?: number;
@@ -18,7 +18,8 @@ export interface ProducerOptions {
 
 /** Bytes that a partition's open batch begins with. */
 const firstBytes = 4096;
-const defaultMaxBatchBytes = 512 * 1024;
+/** a little below half of what a reader fetches at a time: of batches of 512 KB and a record, each fetch would read two and hold one */
+const defaultMaxBatchBytes = 500 * 1024;
 /** A little below what brokers accept by default (max.message.bytes); a larger batch of several records is split. */
 const largestBatch = 1_000_000;
 
