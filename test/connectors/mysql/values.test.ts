@@ -104,7 +104,13 @@ const cases: readonly Case[] = [
   { type: "ENUM('a','b','')", values: ["'b'", "''"], gives: ["b", ""] },
   { type: "SET('a','b','c','d','e','f','g','h','i')", values: ["'a,i'", "''"], gives: ["a,i", ""] },
   { type: "POINT", values: ["ST_GeomFromText('POINT(1.5 -2)')"] },
-  { type: "GEOMETRY", values: ["ST_GeomFromText('LINESTRING(0 0,1 1)')"] },
+  { type: "GEOMETRY", values: ["ST_GeomFromText('LINESTRING(0 0,1 1)')", "ST_GeomFromText('POINT(3 4)', 4326)"] },
+  { type: "LINESTRING", values: ["ST_GeomFromText('LINESTRING(0 0,1 1,2 0)', 4326)"] },
+  { type: "POLYGON", values: ["ST_GeomFromText('POLYGON((0 0,4 0,4 4,0 4,0 0),(1 1,2 1,2 2,1 2,1 1))')"] },
+  { type: "MULTIPOINT", values: ["ST_GeomFromText('MULTIPOINT((0 0),(1 1))')"] },
+  { type: "MULTILINESTRING", values: ["ST_GeomFromText('MULTILINESTRING((0 0,1 1),(2 2,3 3))')"] },
+  { type: "MULTIPOLYGON", values: ["ST_GeomFromText('MULTIPOLYGON(((0 0,1 0,1 1,0 0)),((5 5,6 5,6 6,5 5)))')"] },
+  { type: "GEOMETRYCOLLECTION", values: ["ST_GeomFromText('GEOMETRYCOLLECTION(POINT(1 2),LINESTRING(0 0,1 1))')"] },
   { type: "JSON", values: ["'{\"a\":1}'", "'[1, 2]'", "'\"x\"'"], only: "mariadb" },
   { type: "JSON", values: ["'12'", "'\"x\"'", "'true'", "'null'"], only: "mysql", gives: ["12", '"x"', "true", "null"] },
   { type: "VECTOR(2)", values: ["TO_VECTOR('[1.5,-2]')"], only: "mysql", gives: [[1.5, -2]] },
@@ -164,6 +170,31 @@ for (const flavor of ["mysql", "mariadb"] as Flavor[])
         await bed.streaming(s);
         await bed.sql("INSERT INTO t VALUES (3, '2023-02-29 00:00:00')");
         await expect(s.until("never", () => false)).rejects.toThrow(/column .*\.t\.v: there is no day 2023-02-29/);
+      } finally {
+        await bed.close();
+      }
+    });
+
+    test("text of every character set of the server is what the server reads in it", async () => {
+      const sample = "az09~ Åéñüßœ €£ Ωβ Жю ąłž אש ضي ไท あア日本 中文 한글 𝄞";
+      const bed = await MysqlBed.open(server, "SET NAMES utf8mb4", "SET sql_mode = ''");
+      try {
+        const rows = async (text: string) => (await bed.db.query(text))[0] as Record<string, unknown>[];
+        const sets = (await rows("SELECT character_set_name AS name FROM information_schema.character_sets"))
+          .map(({ name }) => String(name))
+          .filter((name) => name !== "binary");
+        // what a character set does not have becomes a question mark
+        const values = sets.map((name) => `CONVERT(_utf8mb4'${sample}' USING ${name})`);
+        await bed.sql(
+          `CREATE TABLE t (id INT PRIMARY KEY, ${sets.map((name) => `${name}_ VARCHAR(100) CHARACTER SET ${name}`).join(", ")})`,
+          `INSERT INTO t VALUES (1, ${values.join(", ")})`,
+        );
+        const d = await bed.driver();
+        await bed.streaming(d);
+        await bed.sql(`INSERT INTO t VALUES (2, ${values.join(", ")})`);
+        await d.until("both rows", () => d.of(bed.topic("t")).length === 2);
+        const [stored] = await rows("SELECT * FROM t WHERE id = 1");
+        for (const { value } of d.of(bed.topic("t"))) expect({ ...value.after, id: 1 }).toEqual({ ...stored });
       } finally {
         await bed.close();
       }

@@ -1,6 +1,7 @@
 import type Iconv from "iconv-lite";
 import { lazyPackage } from "../../../../common/lazy-package.js";
 import type {} from "../../../../data/buffer-text.js";
+import { decodeBig5 } from "./big5.js";
 import { upperHalves } from "./single-byte-tables.js";
 
 type Decode = (b: Buffer, start: number, end: number) => string;
@@ -61,7 +62,8 @@ const decoders = new Map<string, Decode>([
   ["gb2312", corrected("gbk", { "·": "・", "—": "―" })],
 ]);
 const iconv = lazyPackage<typeof Iconv>("iconv-lite");
-for (const name of ["big5", "gbk", "gb18030"]) decoders.set(name, (b, start, end) => iconv().decode(b.subarray(start, end), name));
+for (const name of ["gbk", "gb18030"]) decoders.set(name, (b, start, end) => iconv().decode(b.subarray(start, end), name));
+decoders.set("big5", (b, start, end) => decodeBig5(b, start, end, (rest) => iconv().decode(rest, "big5")));
 decoders.set("eucjpms", (b, start, end) => iconv().decode(b.subarray(start, end), "eucjp"));
 decoders.set("euckr", (b, start, end) => iconv().decode(b.subarray(start, end), "cp949"));
 for (const [name, upper] of Object.entries(upperHalves)) if (name !== "swe7") decoders.set(name, singleByte(upper));
@@ -81,7 +83,7 @@ const swedish: Record<string, string> = {
 };
 
 /**
- * How a character set's bytes are read. Where MySQL's own conversion has more (some 260 marks of big5, the private rows of ujis and eucjpms)
+ * How a character set's bytes are read. Where MySQL's own conversion has more (the private rows of ujis and eucjpms)
  * a character becomes another of the same meaning, or U+FFFD.
  */
 export function decoderOf(charset: string): Decode {
