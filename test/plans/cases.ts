@@ -8,7 +8,8 @@ const json = "VALUE_FORMAT='JSON', KEY_FORMAT='DELIMITED'";
 const sources = `CREATE STREAM s (k STRING KEY, a INTEGER) WITH (KAFKA_TOPIC='s', ${json});
   CREATE STREAM s2 (k STRING KEY, b INTEGER) WITH (KAFKA_TOPIC='s2', ${json});
   CREATE TABLE l (k STRING PRIMARY KEY, a INTEGER) WITH (KAFKA_TOPIC='s', ${json});
-  CREATE TABLE t (k STRING PRIMARY KEY, b INTEGER) WITH (KAFKA_TOPIC='s2', ${json});`;
+  CREATE TABLE t (k STRING PRIMARY KEY, b INTEGER) WITH (KAFKA_TOPIC='s2', ${json});
+  CREATE TABLE e (k STRING PRIMARY KEY, a INTEGER) WITH (KAFKA_TOPIC='s', TTL_MS=350000000, ${json});`;
 
 /**
  * What makes the plan of a file that is not there yet: `UPDATE_PLANS=1 npx vitest run test/plans` writes it. A file that is there is
@@ -49,6 +50,10 @@ export const statements: Readonly<Record<string, string>> = {
     "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l LEFT JOIN t ON l.k = t.k AND l.a < t.b;",
   "foreign-key-join-residual":
     "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT l.k, l.a AS a, t.b AS b FROM l JOIN t ON 'k' + CAST(l.a AS STRING) = t.k AND l.a <> t.b;",
+  "aggregate-ttl":
+    "CREATE TABLE o WITH (KAFKA_TOPIC='o', TTL_MS=350000000) AS SELECT a, COUNT(*) AS n FROM s GROUP BY a HAVING COUNT(*) < 3;",
+  "table-ttl": "CREATE TABLE o WITH (KAFKA_TOPIC='o', TTL_MS=350000000) AS SELECT k, a FROM l WHERE a > 0;",
+  "table-group-by-ttl": "CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT a, COUNT(*) AS n FROM e GROUP BY a;",
   union:
     "CREATE STREAM o WITH (KAFKA_TOPIC='o') AS SELECT k, a, 's' AS source FROM s WHERE a > 0 UNION ALL SELECT k, b * 10, 's2' FROM s2;",
   "union-aggregate":
@@ -80,7 +85,10 @@ export const inputs: readonly Input[] = Array.from({ length: 24 }, (_, i) => ({
 
 /** The same with keys that both topics have; for the statements that are not named here the ones above. */
 const shared = inputs.map((input, i) => ({ ...input, key: `k${Math.floor(i / 3) % 2}` }));
+/** The same over a month: rows end by these times and not by the clock of the run. */
+const slow = inputs.map((input) => ({ ...input, timestamp: input.timestamp * 100_000 }));
 export function inputsOf(name: string): readonly Input[] {
+  if (name.includes("ttl")) return slow;
   return /residual|columns|union|distinct|membership|shared/.test(name) ? shared : inputs;
 }
 

@@ -57,7 +57,8 @@ export function buildTopology(plan: QueryPlan, options: BuildOptions): PhysicalQ
   };
   const isSink = root.step === "stream-sink" || root.step === "table-sink";
   const sourceTable = root.step === "table-source" && options.materialize !== false;
-  const built = buildStep(isSink ? root.source : root, context, { old: sourceTable });
+  const ttl = root.step === "table-sink" && root.ttl !== undefined ? { ttl: root.ttl } : {};
+  const built = buildStep(isSink ? root.source : root, context, { old: sourceTable, ...ttl });
   // CREATE SOURCE TABLE: the source's own store answers pull queries, and nothing is written.
   if (sourceTable)
     return { topology, materialization: { store: `${root.id}-Materialize`, schema: root.schema, rowOf: (stored) => stored } };
@@ -74,10 +75,10 @@ function addSink(root: SinkStep, built: Built, context: BuildContext, options: B
     if (built.pull) {
       const { store, rowOf, window } = built.pull;
       materialization = { store, schema: root.schema, rowOf: (stored) => rowOf(stored), ...(window ? { window } : {}) };
-    } else if (options.materialize !== false && built.window === undefined) {
+    } else if ((options.materialize !== false || root.ttl !== undefined) && built.window === undefined) {
       const store = "Sink-Materialize";
       topology.addStore({ name: store, kind: "key-value", schema: root.schema, changelog: { type: "sink", sink: root.id } });
-      topology.addProcessor(store, () => new MaterializeSink(store, context.coalesce), parents, [store]);
+      topology.addProcessor(store, () => new MaterializeSink(store, context.coalesce, root.ttl), parents, [store]);
       parents = [store];
       materialization = { store, schema: root.schema, rowOf: asWritten(root) };
     }

@@ -50,4 +50,6 @@ export interface Built {
 export interface Wanted {
   /** downstream takes rows back, or looks them up */
   readonly old: boolean;
+  /** of the table that is written, ms: passed on to where its rows are kept */
+  readonly ttl?: number;
 }

@@ -54,7 +54,7 @@ export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wa
     case "table-source":
       return buildSource(step, context, wanted);
     case "filter":
-      return buildFilter(step, context);
+      return buildFilter(step, context, wanted);
     case "select":
       return buildSelect(step, context, wanted);
     case "select-key":
@@ -173,7 +173,7 @@ function buildSource(step: SourceStep, context: BuildContext, wanted: Wanted): B
     ...(window ? { window } : {}),
   };
   if (!table) return plain;
-  if (!wanted.old) {
+  if (!wanted.old && step.ttl === undefined) {
     if (shared.plain === undefined) {
       topology.addProcessor(`${id}-Keyed`, () => new TableSource(step.schema.key.length), [id]);
       shared.plain = { ...plain, parents: [`${id}-Keyed`] };
@@ -201,16 +201,17 @@ function keepTable(step: SourceStep, plain: Built, used: ReadonlySet<number> | u
     name: store,
     kind: "key-value",
     schema: step.schema,
-    changelog: { type: "source", source: id! },
+    // The topic does not say which rows have ended.
+    changelog: step.ttl === undefined ? { type: "source", source: id! } : { type: "own" },
     ...(used ? { layout: [...used].sort((a, b) => a - b).join() } : {}),
   });
-  topology.addProcessor(store, () => new MaterializeTable(store, step.schema.key.length), [id!], [store]);
+  topology.addProcessor(store, () => new MaterializeTable(store, step.schema.key.length, step.ttl), [id!], [store]);
   return { ...kept, getter: (c) => new StoreGetter(c.store(store), false) };
 }
 
-function buildFilter(step: FilterStep, context: BuildContext): Built {
+function buildFilter(step: FilterStep, context: BuildContext, wanted: Wanted): Built {
   // A table's filter must know whether a row passed before: what never did is not deleted.
-  const source = buildStep(step.source, context, { old: true });
+  const source = buildStep(step.source, context, { ...wanted, old: true });
   const { bind, quiet } = compileFilter(step.predicate, context.functions, step.id);
   const stream = source.kind === "stream";
   context.topology.addProcessor(step.id, () => (stream ? new StreamFilter(bind) : new TableFilter(bind, source.knowsOld)), source.parents);
@@ -415,9 +416,8 @@ function buildAggregate(step: AggregateStep, context: BuildContext, wanted: Want
   const base = { parents: [step.id], kind: "table" as const, knowsOld: wanted.old, stores: [store], sources: source.sources };
   if (window === undefined) {
     topology.addStore({ name: store, kind: "key-value", schema: { key: step.schema.key, value }, changelog: { type: "own" } });
-    topology.addProcessor(step.id, () => new Aggregate({ store, aggregator: bind, coalesce, needOld: wanted.old }), source.parents, [
-      store,
-    ]);
+    const { old: needOld, ...ttl } = wanted;
+    topology.addProcessor(step.id, () => new Aggregate({ store, aggregator: bind, coalesce, needOld, ...ttl }), source.parents, [store]);
     return {
       ...base,
       getter: (c) => new MappedGetter(new StoreGetter(c.store(store), coalesce), result),

@@ -23,6 +23,8 @@ export interface DataSource {
   readonly timestamp?: TimestampColumn;
   /** the older dialect: the key columns stand, first, in the serialized value too */
   readonly keyInValue?: boolean;
+  /** of a table, ms: for who reads it, a row that is not changed for so long is gone */
+  readonly ttl?: number;
   /** CREATE SOURCE: read-only; a table is materialized by its own query */
   readonly isSource?: boolean;
   /** written by CREATE … AS SELECT */

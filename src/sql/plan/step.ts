@@ -73,6 +73,8 @@ export interface SourceStep extends StepBase {
   readonly headers?: readonly { readonly column: string; readonly key: string | null }[];
   /** the older dialect: these key columns stand in the serialized value too (`KEY=` tables) */
   readonly keyInValue?: boolean;
+  /** of a table, ms: a row that is not changed for so long is gone */
+  readonly ttl?: number;
 }
 export interface FilterStep extends StepBase {
   readonly step: "filter";
@@ -175,6 +177,8 @@ export interface SinkStep extends StepBase {
   readonly formats: Formats;
   readonly timestamp?: TimestampColumn;
   readonly keyInValue?: boolean;
+  /** of a table, ms: a row that is not changed for so long is gone, and its tombstone written */
+  readonly ttl?: number;
 }
 export type ExecutionStep =
   | SourceStep

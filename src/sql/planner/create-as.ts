@@ -31,7 +31,7 @@ export interface PlannedSink {
 export function planCreateAs(statement: CreateAs, text: string, context: PlanContext, queryId?: string): PlannedSink {
   if (statement.query.limit !== null)
     throw refused(`CREATE ${statement.source.toUpperCase()} AS SELECT statements don't support LIMIT clause.`);
-  const properties = new WithProperties(statement.properties, "sink");
+  const properties = new WithProperties(statement.properties, "sink", defaults(context.properties).extensions);
   const timestamp = properties.timestamp();
   const { query, planned } = planPersistent(statement.query, statement.name, context, timestamp);
   const { relation } = planned;
@@ -65,6 +65,7 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
     schema,
     ...(timestamp ? { timestamp } : {}),
     ...(keyInValue ? { keyInValue: true } : {}),
+    ...properties.ttl(statement.source, relation.window !== undefined),
   };
   const columns: SourceColumn[] = [
     ...schema.key.map((c): SourceColumn => ({ ...c, role: "key" })),
@@ -96,7 +97,7 @@ export function planCreateAs(statement: CreateAs, text: string, context: PlanCon
 
 /** The schemas that KEY_SCHEMA_ID and VALUE_SCHEMA_ID name: the query's columns must be among theirs. */
 export function sinkSchemaNeed(statement: CreateAs, context: PlanContext): SchemaNeed | null {
-  const properties = new WithProperties(statement.properties, "sink");
+  const properties = new WithProperties(statement.properties, "sink", defaults(context.properties).extensions);
   const from = context.metastore.source(statement.query.from.name)?.formats;
   const need = (side: "KEY" | "VALUE"): SchemaSide | null => {
     const { schemaId, fullSchemaName } = properties.formatProperties(side);

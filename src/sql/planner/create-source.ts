@@ -26,7 +26,7 @@ function refused(message: string): MillraceError {
 }
 
 export function sourceSchemaNeed(statement: CreateSource, context: PlanContext): SchemaNeed | null {
-  const properties = new WithProperties(statement.properties, "source");
+  const properties = new WithProperties(statement.properties, "source", defaults(context.properties).extensions);
   const { keyInfo, valueInfo } = formatsOf(properties, context);
   const hasKey = statement.columns.some((c) => c.role === "KEY" || c.role === "PRIMARY KEY");
   const hasValue = statement.columns.some((c) => c.role === "VALUE");
@@ -68,7 +68,7 @@ function formatsOf(properties: WithProperties, context: PlanContext) {
 
 /** CREATE STREAM/TABLE (…) WITH (…) */
 export function planCreateSource(statement: CreateSource, text: string, context: PlanContext): PlannedSource {
-  const properties = new WithProperties(statement.properties, "source");
+  const properties = new WithProperties(statement.properties, "source", defaults(context.properties).extensions);
   const topicName = properties.text("KAFKA_TOPIC");
   if (topicName === undefined) throw refused('Missing required property "KAFKA_TOPIC" which has no default value.');
   if (topicName === "") throw refused("Invalid value for property KAFKA_TOPIC: the topic's name is empty");
@@ -123,6 +123,7 @@ export function planCreateSource(statement: CreateSource, text: string, context:
     ...(window ? { window } : {}),
     ...(timestamp ? { timestamp } : {}),
     ...(older.keyInValue ? { keyInValue: true } : {}),
+    ...properties.ttl(statement.source, window !== undefined),
     ...(statement.isSource ? { isSource: true } : {}),
     sql: text,
   };

@@ -18,6 +18,7 @@ export function planSource({ alias, source, derived }: QuerySource, prefix: stri
     ...(source.window ? { window: source.window } : {}),
     ...(headers.length > 0 ? { headers } : {}),
     ...(source.keyInValue ? { keyInValue: true } : {}),
+    ...(source.ttl === undefined ? {} : { ttl: source.ttl }),
   };
   const columns = [...schema.key, ...schema.value].map((c, index) => ({ source: alias, name: c.name, index, type: c.type }));
   const keys = schema.key.map((c) => ({

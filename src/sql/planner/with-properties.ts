@@ -1,5 +1,5 @@
 import { MillraceError } from "../../common/errors.js";
-import type { Properties, PropertyValue } from "../parser/ast.js";
+import type { Properties, PropertyValue, SourceKind } from "../parser/ast.js";
 import { tokenize } from "../parser/lexer.js";
 import { duration } from "../parser/query.js";
 import { TokenStream } from "../parser/token-stream.js";
@@ -11,6 +11,7 @@ const common = [
   "REPLICAS",
   "RETENTION_MS",
   "CLEANUP_POLICY",
+  "TTL_MS",
   "TIMESTAMP",
   "TIMESTAMP_FORMAT",
   "FORMAT",
@@ -53,9 +54,10 @@ export class WithProperties {
   constructor(
     private readonly values: Properties,
     of: "source" | "sink",
+    extensions: boolean,
   ) {
     const known = of === "source" ? ofSources : common;
-    const wrong = Object.keys(values).filter((name) => !known.includes(name));
+    const wrong = Object.keys(values).filter((name) => !known.includes(name) || (name === "TTL_MS" && !extensions));
     if (wrong.length > 0) throw refused(`Failed to prepare statement: Invalid config variable(s) in the WITH clause: ${wrong.join(",")}`);
     if (this.text("FORMAT") !== undefined) {
       for (const other of ["KEY_FORMAT", "VALUE_FORMAT"])
@@ -155,6 +157,15 @@ export class WithProperties {
     if (size === undefined)
       throw refused(`'${type}' windows require 'WINDOW_SIZE' to be provided in the WITH clause. For example: 'WINDOW_SIZE'='10 SECONDS'`);
     return { type, size: windowSize(size) };
+  }
+
+  /** ms after its last change at which a table's row goes */
+  ttl(kind: SourceKind, windowed: boolean): { readonly ttl?: number } {
+    const ttl = this.integer("TTL_MS", 1);
+    if (ttl === undefined) return {};
+    if (kind === "stream") throw refused("TTL_MS is of tables: what a stream's topic keeps is told by RETENTION_MS.");
+    if (windowed) throw refused("TTL_MS is not of windowed tables: how long windows are kept is told by RETENTION in their WINDOW clause.");
+    return { ttl };
   }
 
   /** topic settings as Kafka names them */

@@ -1,6 +1,7 @@
 import type { Row } from "../../serde/row-serde.js";
 import type { KeyedStore } from "../state/keyed-store.js";
 import { PSEUDO_COLUMNS } from "../topology/record-format.js";
+import { Expiry } from "./expiry.js";
 import type { Processor, ProcessorContext } from "./processor.js";
 import type { Bind } from "./stateless.js";
 import { emitDirty } from "./table.js";
@@ -25,6 +26,8 @@ export interface AggregateOptions {
   readonly coalesce: boolean;
   /** Something downstream takes contributions back. */
   readonly needOld: boolean;
+  /** ms; a group that is not changed for so long is gone */
+  readonly ttl?: number;
 }
 
 /**
@@ -36,6 +39,7 @@ export class Aggregate implements Processor {
   private next!: Processor;
   private context!: ProcessorContext;
   private aggregator!: RowAggregator;
+  private expiry: Expiry | undefined;
 
   constructor(private readonly options: AggregateOptions) {}
 
@@ -44,10 +48,19 @@ export class Aggregate implements Processor {
     this.next = context.next;
     this.store = context.store(this.options.store);
     this.aggregator = this.options.aggregator(context);
+    const { ttl } = this.options;
+    if (ttl !== undefined) this.expiry = new Expiry(ttl, this.store, context, (key, row, time) => this.forget(key, row, time));
+  }
+
+  private forget(key: Row, stored: Row, time: number): void {
+    this.store.putCurrent(null, time, -1);
+    if (this.options.coalesce) return;
+    this.next.process(key, null, this.options.needOld ? this.aggregator.result(stored) : null, time);
   }
 
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
     const { store, aggregator, context } = this;
+    this.expiry?.advance(key);
     const before = store.get(key);
     let stored = before;
     const time = stored !== null && store.timestamp > timestamp ? store.timestamp : timestamp;

@@ -29,6 +29,8 @@ export interface ProcessorContext {
   readonly next: Processor;
   /** Largest record timestamp so far, -1 before the first. */
   readonly streamTime: number;
+  /** Nothing of the inputs is left to be read now. */
+  readonly idle: boolean;
   /** ms since the epoch on the query's clock */
   now(): number;
   /** The input record that is being processed. */

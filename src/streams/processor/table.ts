@@ -1,5 +1,6 @@
 import type { Row } from "../../serde/row-serde.js";
 import type { KeyedStore } from "../state/keyed-store.js";
+import { Expiry } from "./expiry.js";
 import type { Processor, ProcessorContext } from "./processor.js";
 import { hasKey } from "./stateless.js";
 
@@ -17,20 +18,29 @@ export class MaterializeTable implements Processor {
   private store!: KeyedStore;
   private next!: Processor;
   private context!: ProcessorContext;
+  private expiry: Expiry | undefined;
 
+  /** @param ttl ms; a row that is not changed for so long is gone */
   constructor(
     private readonly storeName: string,
     private readonly keyColumns: number,
+    private readonly ttl?: number,
   ) {}
 
   init(context: ProcessorContext): void {
     this.context = context;
     this.next = context.next;
     this.store = context.store(this.storeName);
+    if (this.ttl !== undefined)
+      this.expiry = new Expiry(this.ttl, this.store, context, (key, row, time) => {
+        this.store.putCurrent(null, time, -1);
+        this.next.process(key, null, row, time);
+      });
   }
 
   process(key: Row, row: Row | null, _old: Row | null, timestamp: number): void {
     if (!hasKey(key, this.keyColumns)) return;
+    this.expiry?.advance(key);
     const old = this.store.get(key);
     this.store.putCurrent(row, timestamp, this.context.sourceTime);
     this.next.process(key, row, old, timestamp);
@@ -78,19 +88,28 @@ export class MaterializeSink implements Processor {
   private store!: KeyedStore;
   private next!: Processor;
   private context!: ProcessorContext;
+  private expiry: Expiry | undefined;
 
+  /** @param ttl ms; a row that is not changed for so long is gone */
   constructor(
     private readonly storeName: string,
     private readonly coalesce: boolean,
+    private readonly ttl?: number,
   ) {}
 
   init(context: ProcessorContext): void {
     this.context = context;
     this.next = context.next;
     this.store = context.store(this.storeName);
+    if (this.ttl !== undefined)
+      this.expiry = new Expiry(this.ttl, this.store, context, (key, row, time) => {
+        this.store.putCurrent(null, time, -1);
+        if (!this.coalesce) this.next.process(key, null, row, time);
+      });
   }
 
   process(key: Row, row: Row | null, old: Row | null, timestamp: number): void {
+    this.expiry?.advance(key);
     if (!this.coalesce) {
       this.store.put(key, row, timestamp, this.context.sourceTime);
       this.next.process(key, row, old, timestamp);

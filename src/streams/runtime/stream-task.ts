@@ -316,6 +316,9 @@ export class StreamTask implements TaskContext {
       get streamTime() {
         return task.streamTime;
       },
+      get idle() {
+        return task.queues.every((q) => !q.hasHead && q.caughtUp);
+      },
       now: () => task.host.clock.now(),
       record: this.record,
       get sourceTime() {

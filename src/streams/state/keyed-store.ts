@@ -305,6 +305,23 @@ export class KeyedStore implements KeyValueStore {
     }
   }
 
+  /** Keys of the rows, uncommitted ones too, whose last change was at `time` or before: the oldest first, of one time by their bytes. */
+  idleSince(time: number): Row[] {
+    const { table } = this;
+    const found: { readonly at: number; readonly time: number }[] = [];
+    for (let chunk = 0; chunk < table.chunks.length; chunk++) {
+      for (let at = table.firstEntry(chunk); at >= 0; at = table.nextEntry(at)) {
+        if (table.keyLength(at) < 0) continue;
+        const mark = table.mark(at);
+        if (mark > 0 ? this.rows[mark - 1] === null : table.valueLength(at) < 0) continue;
+        const changed = mark > 0 ? this.timestamps[mark - 1]! : table.timestamp(at);
+        if (changed <= time) found.push({ at, time: changed });
+      }
+    }
+    const bytes = (at: number) => table.chunkOf(at).bytes.subarray(table.keyStart(at), table.keyStart(at) + table.keyLength(at));
+    return found.sort((a, b) => a.time - b.time || Buffer.compare(bytes(a.at), bytes(b.at))).map(({ at }) => this.decodeKey(at));
+  }
+
   /** Walks in progress (scans, snapshots) that compaction would make miss entries. */
   scans = 0;
 

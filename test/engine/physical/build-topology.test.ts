@@ -45,6 +45,55 @@ async function drive(sql: string, properties: Record<string, string> = { "cache.
 
 const json = "VALUE_FORMAT='JSON', KEY_FORMAT='DELIMITED'";
 
+describe("a table with TTL_MS", () => {
+  const sql = (ttl: number) => `CREATE STREAM s (k STRING KEY, a INTEGER) WITH (KAFKA_TOPIC='s', ${json});
+    CREATE TABLE o WITH (KAFKA_TOPIC='o', TTL_MS=${ttl}) AS SELECT k, COUNT(*) AS n FROM s GROUP BY k;`;
+
+  it("ends rows by the records' time: each once, and counts anew behind that", async () => {
+    const t = await drive(sql(8000));
+    await t.send("s", "a", { A: 1 }, 1000);
+    await t.send("s", "b", { A: 1 }, 5000);
+    await t.send("s", "b", { A: 1 }, 8999);
+    expect(t.read("o")).toEqual(['a -> {"N":1} @1000', 'b -> {"N":1} @5000', 'b -> {"N":2} @8999']);
+    await t.send("s", "b", { A: 1 }, 9000);
+    await t.send("s", "b", { A: 1 }, 9001);
+    expect(t.read("o")).toEqual(["a -> null @9000", 'b -> {"N":3} @9000', 'b -> {"N":4} @9001']);
+    await t.send("s", "b", { A: 1 }, 17_001);
+    await t.send("s", "a", { A: 1 }, 17_001);
+    expect(t.read("o")).toEqual(["b -> null @17001", 'b -> {"N":1} @17001', 'a -> {"N":1} @17001']);
+    expect(t.driver.store(t.materialization!.store)).toHaveLength(2);
+  });
+
+  it("ends rows by the clock while nothing comes", async () => {
+    for (const buffer of ["0", "1000"]) {
+      const t = await drive(sql(8000), { "cache.max.bytes.buffering": buffer });
+      await t.send("s", "a", { A: 1 }, 1000);
+      for (let second = 0; second < 8; second++) await t.driver.advance(1000);
+      expect(t.read("o")).toEqual(['a -> {"N":1} @1000']);
+      for (let second = 0; second < 4; second++) await t.driver.advance(1000);
+      expect(t.read("o")).toEqual(["a -> null @9000"]);
+    }
+  });
+
+  it("does not count the time of a stop", async () => {
+    const t = await drive(sql(8000));
+    await t.send("s", "a", { A: 1 }, 1000);
+    await t.driver.advance(1000);
+    await t.driver.advance(3_600_000);
+    expect(t.read("o")).toEqual(['a -> {"N":1} @1000']);
+  });
+
+  it("of a topic that others write ends for who reads it", async () => {
+    const t = await drive(`CREATE TABLE e (k STRING PRIMARY KEY, a INTEGER) WITH (KAFKA_TOPIC='e', TTL_MS=8000, ${json});
+      CREATE TABLE o WITH (KAFKA_TOPIC='o') AS SELECT k, a FROM e;`);
+    await t.send("e", "a", { A: 1 }, 1000);
+    await t.send("e", "b", { A: 2 }, 9500);
+    await t.send("e", "b", null, 9600);
+    await t.send("e", "c", { A: 3 }, 30_000);
+    expect(t.read("o")).toEqual(['a -> {"A":1} @1000', "a -> null @9000", 'b -> {"A":2} @9500', "b -> null @9600", 'c -> {"A":3} @30000']);
+  });
+});
+
 describe("buildTopology", () => {
   it("filters and projects a stream", async () => {
     const t = await drive(`CREATE STREAM s (k STRING KEY, a INTEGER, b STRING) WITH (KAFKA_TOPIC='s', ${json});
