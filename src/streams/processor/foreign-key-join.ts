@@ -68,8 +68,11 @@ export class ForeignKeySubscribe implements Processor {
   private next!: Processor;
   private foreignKey!: (row: Row) => unknown;
   private partition = 0;
+  private readonly empty: () => Row;
 
-  constructor(private readonly options: SubscribeOptions) {}
+  constructor(private readonly options: SubscribeOptions) {
+    this.empty = rowMaker(3 + options.leftKeys + PSEUDO_COLUMNS);
+  }
 
   init(context: ProcessorContext): void {
     this.next = context.next;
@@ -96,7 +99,13 @@ export class ForeignKeySubscribe implements Processor {
   }
 
   private tell(foreignKey: unknown, key: Row, what: number, timestamp: number): void {
-    const row: Row = [foreignKey, ...key.slice(0, this.options.leftKeys), what, this.partition, timestamp, null, null, null, null];
+    const { leftKeys } = this.options;
+    const row = this.empty();
+    row[0] = foreignKey;
+    for (let i = 0; i < leftKeys; i++) row[1 + i] = key[i];
+    row[1 + leftKeys] = what;
+    row[2 + leftKeys] = this.partition;
+    row[3 + leftKeys] = timestamp;
     this.next.process(row, row, null, timestamp);
   }
 }
@@ -259,49 +268,59 @@ function answerMaker({ leftKeys, rightColumns }: AnswerOptions): Answer {
 
 class Subscribers {
   private readonly nobody: Row;
+  private readonly entry: (foreignKey: unknown, leftKey: Row, next: Row, before: Row, partition: number | null) => Row;
 
   constructor(
     private readonly store: KeyedStore,
     private readonly leftKeys: number,
   ) {
     this.nobody = new Array(leftKeys).fill(null);
+    const each = (name: string) => Array.from({ length: leftKeys }, (_, i) => `${name}[${i}]`);
+    const columns = ["f", ...each("l"), ...each("n"), ...each("b"), "p", ...new Array(PSEUDO_COLUMNS).fill("null")];
+    this.entry = new Function("f", "l", "n", "b", "p", `return [${columns.join(", ")}];`) as typeof this.entry;
   }
 
+  /** Changes entries where they stand: nobody but the store has them. */
   add(foreignKey: unknown, leftKey: Row, partition: number, timestamp: number): void {
-    const { store, nobody } = this;
-    const first = this.next(store.get([foreignKey, ...nobody]));
-    const key: Row = [foreignKey, ...leftKey];
-    if (store.get(key) !== null) return;
-    store.putCurrent(this.entry(key, first, nobody, partition), timestamp, -1);
+    const { store, nobody, leftKeys } = this;
+    const head = store.get(this.key(foreignKey, nobody));
+    const headAt = store.position;
+    const first = this.next(head);
+    if (store.get(this.key(foreignKey, leftKey)) !== null) return;
+    store.putCurrent(this.entry(foreignKey, leftKey, first ?? nobody, nobody, partition), timestamp, -1);
     if (first !== undefined) {
-      const firstKey: Row = [foreignKey, ...first];
-      const entry = store.get(firstKey)!;
-      store.putCurrent(this.entry(firstKey, this.next(entry), leftKey, this.partition(entry)), timestamp, -1);
+      const entry = store.get(this.key(foreignKey, first))!;
+      for (let i = 0; i < leftKeys; i++) entry[1 + 2 * leftKeys + i] = leftKey[i];
+      store.putCurrent(entry, timestamp, -1);
     }
-    this.write(foreignKey, nobody, leftKey, nobody, null, timestamp);
+    if (head === null) this.write(foreignKey, nobody, leftKey, nobody, null, timestamp);
+    else {
+      for (let i = 0; i < leftKeys; i++) head[1 + leftKeys + i] = leftKey[i];
+      store.putAt(headAt, head, timestamp, -1);
+    }
   }
 
   remove(foreignKey: unknown, leftKey: Row, timestamp: number): void {
     const { store, leftKeys } = this;
-    const entry = store.get([foreignKey, ...leftKey]);
+    const entry = store.get(this.key(foreignKey, leftKey));
     if (entry === null) return;
     const next = this.next(entry);
     const before = entry.slice(1 + 2 * leftKeys, 1 + 3 * leftKeys);
-    store.put([foreignKey, ...leftKey], null, timestamp, -1);
-    if (before[0] === null && next === undefined) store.put([foreignKey, ...this.nobody], null, timestamp, -1);
+    store.putCurrent(null, timestamp, -1);
+    if (before[0] === null && next === undefined) store.put(this.key(foreignKey, this.nobody), null, timestamp, -1);
     else {
-      const previous = store.get([foreignKey, ...before])!;
+      const previous = store.get(this.key(foreignKey, before))!;
       this.write(foreignKey, before, next, previous.slice(1 + 2 * leftKeys, 1 + 3 * leftKeys), this.partition(previous), timestamp);
     }
     if (next === undefined) return;
-    const following = store.get([foreignKey, ...next])!;
+    const following = store.get(this.key(foreignKey, next))!;
     this.write(foreignKey, next, this.next(following), before, this.partition(following), timestamp);
   }
 
   of(foreignKey: unknown): { leftKey: Row; partition: number }[] {
     const all: { leftKey: Row; partition: number }[] = [];
-    for (let leftKey = this.next(this.store.get([foreignKey, ...this.nobody])); leftKey !== undefined; ) {
-      const entry = this.store.get([foreignKey, ...leftKey])!;
+    for (let leftKey = this.next(this.store.get(this.key(foreignKey, this.nobody))); leftKey !== undefined; ) {
+      const entry = this.store.get(this.key(foreignKey, leftKey))!;
       all.push({ leftKey, partition: this.partition(entry)! });
       leftKey = this.next(entry);
     }
@@ -318,11 +337,14 @@ class Subscribers {
   }
 
   private write(foreignKey: unknown, leftKey: Row, next: Row | undefined, before: Row, partition: number | null, timestamp: number): void {
-    const key: Row = [foreignKey, ...leftKey];
-    this.store.put(key, this.entry(key, next, before, partition), timestamp, -1);
+    this.store.put(this.key(foreignKey, leftKey), this.entry(foreignKey, leftKey, next ?? this.nobody, before, partition), timestamp, -1);
   }
 
-  private entry(key: Row, next: Row | undefined, before: Row, partition: number | null): Row {
-    return [...key, ...(next ?? this.nobody), ...before, partition, null, null, null, null, null];
+  private readonly lookedUp: Row = [];
+  private key(foreignKey: unknown, leftKey: Row): Row {
+    const { lookedUp } = this;
+    lookedUp[0] = foreignKey;
+    for (let i = 0; i < this.leftKeys; i++) lookedUp[1 + i] = leftKey[i];
+    return lookedUp;
   }
 }

@@ -113,6 +113,17 @@ export class KeyedStore implements KeyValueStore {
     }
   }
 
+  /** Where the key of the last `get` stands, -1 where it does not; the same until the commit. For `putAt`. */
+  get position(): number {
+    return this.cursor;
+  }
+
+  /** As `putCurrent`, of the key that stands at the position. */
+  putAt(position: number, row: Row | null, timestamp: number, sourceTime: number): void {
+    this.cursor = position;
+    this.putCurrent(row, timestamp, sourceTime);
+  }
+
   put(key: Row, row: Row | null, timestamp: number, sourceTime: number): void {
     this.locate(key);
     this.putCurrent(row, timestamp, sourceTime);
