@@ -1,4 +1,11 @@
-import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError, MongoServerSelectionError } from "mongodb";
+import {
+  MongoBulkWriteError,
+  MongoError,
+  MongoNetworkError,
+  MongoRuntimeError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from "mongodb";
 
 /** What a failed command or write means. */
 export type FailureKind =
@@ -67,8 +74,16 @@ export function classify(thrown: unknown): FailureKind {
     if (error instanceof MongoServerError) return kindOfCode(error.code);
     // a pool that was cleared, a session that ended, a topology that closed: all by a connection that broke
     if (/Pool|Session|Topology|NotConnected|Expired|Timeout/.test(error.name)) return "passing";
+    // an answer that the driver cannot make sense of
+    if (error instanceof MongoRuntimeError) return "doubtful";
   }
-  return "refused";
+  return isSocketError(error) ? "passing" : "refused";
+}
+
+/** Where the socket breaks while the driver waits to write more, it throws what Node gave it. */
+function isSocketError(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return typeof code === "string" && /^(E(?!RR_)[A-Z_]+|ERR_(STREAM|SOCKET|SSL|TLS)_\w+)$/.test(code);
 }
 
 function isLogin(error: MongoError): boolean {
