@@ -94,20 +94,39 @@ function settleCounts(
   }
   for (const spec of sources.values())
     if (spec.internal && spec.partitions !== undefined && !counts.has(nameOf(spec))) counts.set(nameOf(spec), spec.partitions);
+  // By its writers a topic would have so many; those that are joined have as many as the widest of them.
+  const written = new Map<string, number>();
+  const together = (topic: string): Set<string> => {
+    const all = new Set([topic]);
+    for (const name of all)
+      for (const group of topology.copartitioned) {
+        const topics = group.map((source) => nameOf(sources.get(source)!));
+        if (topics.includes(name)) for (const other of topics) all.add(other);
+      }
+    return all;
+  };
   for (let changed = true; changed; ) {
     changed = false;
     for (const sub of subs) {
       // What a sub-topology itself writes says nothing of how many partitions that has to have.
       const own = new Set(sub.sinks.map(({ spec }) => nameOf(spec)));
-      const inputs = sub.sources
-        .filter(({ spec }) => counts.has(nameOf(spec)) || !own.has(nameOf(spec)))
-        .map(({ spec }) => counts.get(nameOf(spec)));
+      const known = sub.sources.map(({ spec }) => ({ name: nameOf(spec), count: counts.get(nameOf(spec)) ?? written.get(nameOf(spec)) }));
+      const inputs = known.filter(({ name, count }) => count !== undefined || !own.has(name)).map(({ count }) => count);
       if (inputs.length === 0 || inputs.some((n) => n === undefined)) continue;
       for (const { spec } of sub.sinks) {
-        if (!spec.internal || counts.has(nameOf(spec))) continue;
-        counts.set(nameOf(spec), Math.max(...(inputs as number[])));
+        if (!spec.internal || counts.has(nameOf(spec)) || written.has(nameOf(spec))) continue;
+        written.set(nameOf(spec), Math.max(...(inputs as number[])));
         changed = true;
       }
+    }
+    for (const topic of written.keys()) {
+      if (counts.has(topic)) continue;
+      const group = [...together(topic)];
+      const settled = group.map((name) => counts.get(name)).find((n) => n !== undefined);
+      const each = group.map((name) => settled ?? written.get(name));
+      if (each.some((n) => n === undefined)) continue;
+      for (const name of group) if (!counts.has(name)) counts.set(name, Math.max(...(each as number[])));
+      changed = true;
     }
   }
 }
