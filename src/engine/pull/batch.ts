@@ -5,6 +5,7 @@ import { type ExecutionStep, PLAN_VERSION, type QueryPlan, type SinkStep } from 
 import type { BatchPlan } from "../../sql/planner/pull-batch.js";
 import { QueryStoreView } from "../../streams/runtime/store-view.js";
 import { StreamTask } from "../../streams/runtime/stream-task.js";
+import { PSEUDO_COLUMNS } from "../../streams/topology/record-format.js";
 import type { PersistentQuery } from "../persistent/persistent-query.js";
 import { buildTopology } from "../physical/build-topology.js";
 import type { QueryResult, ResultRow } from "../query-result.js";
@@ -83,19 +84,24 @@ async function* compute(
   const last = new Stage(plan.root, properties, services);
   const joined = plan.joined && new Stage(plan.joined, properties, services);
   const first = joined ?? last;
+  const takeIn = function* (step: string, rows: readonly Row[]): Generator<Row> {
+    signal.throwIfAborted();
+    for (const row of rows) first.feed(step, row);
+    if (!joined) yield* first.given();
+    else {
+      for (const row of first.given()) last.feed("Rows", row);
+      yield* last.given();
+    }
+  };
   // A stream's rows are joined with the tables' as they are: those go first.
-  const ordered = [...inputs].sort(
-    (a, b) => Number(b.prepared.plan.source.kind === "table") - Number(a.prepared.plan.source.kind === "table"),
-  );
-  for (const { step, reading } of ordered)
+  const [tables, streams] = [inputs.filter((i) => isTableInput(i)), inputs.filter((i) => !isTableInput(i))];
+  for (const { step, reading } of streams.length > 1 ? tables : [...tables, ...streams])
     for await (const rows of reading.batches()) {
-      signal.throwIfAborted();
-      for (const row of rows) first.feed(step, row);
-      if (!joined) yield* first.given();
-      else for (const row of first.given()) last.feed("Rows", row);
-      yield* joined ? last.given() : [];
+      yield* takeIn(step, rows);
       await nextTurn();
     }
+  // A join of streams keeps records for its window: they have to come in the order of their times.
+  if (streams.length > 1) for (const { step, row } of await byTime(streams, signal)) yield* takeIn(step, [row]);
   if (joined) {
     let fed = 0;
     for (const row of joined.kept()) {
@@ -108,6 +114,20 @@ async function* compute(
     yield* last.given();
   }
   yield* last.kept();
+}
+
+function isTableInput({ prepared }: Input): boolean {
+  return prepared.plan.source.kind === "table";
+}
+
+async function byTime(streams: readonly Input[], signal: AbortSignal): Promise<{ step: string; row: Row }[]> {
+  const all: { step: string; row: Row; time: number }[] = [];
+  for (const { step, reading, prepared } of streams)
+    for await (const rows of reading.batches()) {
+      signal.throwIfAborted();
+      for (const row of rows) all.push({ step, row, time: row[prepared.width - PSEUDO_COLUMNS] as number });
+    }
+  return all.sort((a, b) => a.time - b.time);
 }
 
 /**

@@ -25,7 +25,7 @@ export function followOutput(
   writer: PersistentQuery | undefined,
   functions: FunctionRegistry,
 ): Promise<QueryResult> | undefined {
-  if (!writer?.plan.sink || source.timestamp || source.formats.value.format.startsWith("PROTOBUF")) return undefined;
+  if (!writer || !source.isCasTarget || source.timestamp || source.formats.value.format.startsWith("PROTOBUF")) return undefined;
   const rowOf = chain(plan.root, isTable, functions);
   if (!rowOf) return undefined;
   const { queryId } = plan;

@@ -79,6 +79,7 @@ export function planBatch(query: Query, context: PlanContext): BatchPlan {
       rowsOf(relation) {
         const { schema } = relation.step;
         if (!single) joined = relation.step;
+        refuseOpenEnds(relation.step, query);
         const formats = { key: { format: "JSON" }, value: { format: "JSON" } };
         const step: SourceStep = {
           step: "stream-source",
@@ -96,7 +97,7 @@ export function planBatch(query: Query, context: PlanContext): BatchPlan {
   );
   const inputs = single
     ? [{ step: rowsStep, read: planPull(readOf(query, qualified.sources[0]!.source, true), context) }]
-    : sourceSteps(joined!).map((step) => ({
+    : distinctSteps(sourceSteps(joined!)).map((step) => ({
         step: step.id,
         read: planPull(readOf(query, sourceOf(step, sourcesRead(qualified)), false), context),
       }));
@@ -160,9 +161,23 @@ function readOf(query: Query, source: DataSource, conditional: boolean): Query {
   };
 }
 
+/** A record of a stream that has no match yet may get one: nothing tells that its time is over. */
+function refuseOpenEnds(step: ExecutionStep, query: Query): void {
+  if (step.step === "stream-stream-join" && step.join !== "INNER")
+    throw fail("Pull queries only support INNER joins of streams.", query.joins[0]?.at ?? query.at);
+  if ("left" in step) for (const side of [step.left, step.right]) refuseOpenEnds(side, query);
+  else if ("source" in step) refuseOpenEnds(step.source, query);
+}
+
 function sourceSteps(step: ExecutionStep): SourceStep[] {
   if ("left" in step) return [...sourceSteps(step.left), ...sourceSteps(step.right)];
   return "source" in step ? sourceSteps(step.source) : [step];
+}
+
+/** A topic that is read in the same way twice is read once. */
+function distinctSteps(steps: readonly SourceStep[]): SourceStep[] {
+  const text = ({ id: _, ...rest }: SourceStep) => JSON.stringify(rest);
+  return steps.filter((step, i) => steps.findIndex((other) => text(other) === text(step)) === i);
 }
 
 function sourceOf(step: SourceStep, sources: readonly DataSource[]): DataSource {

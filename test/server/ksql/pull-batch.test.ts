@@ -6,6 +6,7 @@ beforeAll(async () => {
   server = await SqlServer.start({ "auto.offset.reset": "earliest" });
   await server.ksql(
     `CREATE STREAM orders (id INT, customer INT, item STRING, price DOUBLE) WITH (kafka_topic='orders', value_format='json', partitions=2);
+     CREATE STREAM paid (id INT, order_id INT) WITH (kafka_topic='paid', value_format='json', partitions=1);
      CREATE TABLE customers_in (id INT PRIMARY KEY, name STRING, city STRING) WITH (kafka_topic='customers', value_format='json', partitions=1);
      CREATE TABLE customers AS SELECT * FROM customers_in;
      CREATE TABLE spent AS SELECT customer, SUM(price) AS total, COUNT(*) AS n FROM orders GROUP BY customer;
@@ -26,6 +27,10 @@ beforeAll(async () => {
       [{ value: `{"ID":${i},"CUSTOMER":${(i % 3) + 1},"ITEM":"${item}","PRICE":${i + 0.5}}`, timestamp: 1_700_000_000_000 + i * 30_000 }],
       i % 2,
     );
+  for (const i of [5, 0, 3])
+    await server.produce("paid", [
+      { value: `{"ID":${100 + i},"ORDER_ID":${i}}`, timestamp: 1_700_000_000_000 + i * 30_000 + (i === 3 ? 20_000 : 5000) },
+    ]);
   await server.eventually("SELECT n FROM spent;", (rows) => rows.flat().reduce((a, b) => Number(a) + Number(b), 0) === 6);
   await server.eventually("SELECT id FROM customers;", (rows) => rows.length === 4);
   await server.eventually("SELECT id FROM latest;", (rows) => rows.length === 6);
@@ -132,6 +137,19 @@ describe("pull queries over what is there", () => {
       ],
     ],
     ["DISTINCT", "SELECT DISTINCT city FROM customers ORDER BY city;", [["Oslo"], ["Rome"], [null]]],
+    [
+      "JOIN of streams, in whatever order they lie",
+      "SELECT o.id, p.id FROM orders o JOIN paid p WITHIN 10 SECONDS ON o.id = p.order_id ORDER BY o.id;",
+      [
+        [0, 100],
+        [5, 105],
+      ],
+    ],
+    [
+      "UNION ALL",
+      "SELECT COUNT(*) FROM (SELECT id FROM orders UNION ALL SELECT id FROM paid UNION ALL SELECT id FROM orders WHERE id > 3) AS u;",
+      [[11]],
+    ],
     ["a subquery", "SELECT COUNT(*) FROM (SELECT city, COUNT(*) AS n FROM customers GROUP BY city) AS c WHERE n > 1;", [[1]]],
   ])("%s", async (_name, sql, expected) => {
     expect(await server.rows(sql)).toEqual(expected);
@@ -150,6 +168,9 @@ describe("pull queries over what is there", () => {
       return (body as { message: string }).message;
     };
     expect(await refused("SELECT COUNT(*) FROM customers_in;")).toContain("isn't queryable");
+    expect(await refused("SELECT o.id FROM orders o LEFT JOIN paid p WITHIN 1 SECOND ON o.id = p.order_id;")).toContain(
+      "only support INNER joins of streams",
+    );
     expect(await refused("SELECT id FROM customers ORDER BY nothing;")).toContain("NOTHING");
     expect(await refused("SELECT id FROM orders ORDER BY id EMIT CHANGES;")).toContain("ORDER BY is only supported in pull queries");
     expect(await refused("SELECT city, COUNT(*) FROM customers GROUP BY city;", "false")).toContain(
