@@ -125,6 +125,7 @@ async function run(flags: Record<string, string>, up?: Up): Promise<void> {
     plugins: settings.optionalString("plugins") ?? undefined,
     services: settings.optionalString("services") ?? undefined,
     functionsFolder: settings.optionalString("functions") ?? undefined,
+    ksqlConfig: { ...up?.options.ksqlConfig, "millrace.sql.extensions": String(settings.boolean("sql.extensions")) },
     cluster: clusterOf(settings),
     logger,
   });

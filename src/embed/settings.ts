@@ -92,6 +92,12 @@ export const settingsDef = new ConfigDef([
     default: null,
     doc: "A folder with SQL functions of your own (docs/guide/write-a-function.md).",
   },
+  {
+    name: "sql.extensions",
+    type: "BOOLEAN",
+    default: true,
+    doc: "What streaming SQL has beyond ksqlDB (docs/reference/sql-extensions.md); false brings ksqlDB's errors back. A session says SET 'millrace.sql.extensions'='false'.",
+  },
   { name: "secret.key", type: "PASSWORD", default: null, doc: "Encrypts stored secrets, in place of the key file in the data folder." },
   { name: "log.level", type: "STRING", default: "info", values: ["debug", "info", "warn", "error"], doc: "Least level that is logged." },
   { name: "log.format", type: "STRING", default: null, values: ["text", "json"], doc: "Default: text on a terminal, else json." },
