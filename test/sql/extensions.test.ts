@@ -11,4 +11,10 @@ describe("what ksqlDB does not have", () => {
     expect(results.filter((r) => r.failure)).toEqual([]);
     expect(results.length).toBeGreaterThan(0);
   });
+
+  const page = readFileSync(new URL("../../docs/reference/sql-extensions.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/^```sql\n(.*?)^```/gms)].map((block) => block[1]!);
+  test.each(examples)("the reference's example %#", async (example) => {
+    expect(await runSqlTests(example)).toEqual([{ name: expect.any(String), line: 1 }]);
+  });
 });
