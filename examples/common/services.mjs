@@ -1,7 +1,6 @@
 // Real servers from test/services: installed into .services on first use, each instance a fresh one.
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { freePort } from "./free-port.mjs";
@@ -51,8 +50,9 @@ export async function startService(name, env = {}) {
     start,
     halt: () => call(name, env, "stop", home, String(port)),
     async kill() {
-      process.kill(Number(readFileSync(`${home}/instances/${port}/pid`, "utf8")), "SIGKILL");
-      while (await answers(port)) await new Promise((resolve) => setTimeout(resolve, 10));
+      const pid = Number(readFileSync(`${home}/instances/${port}/pid`, "utf8"));
+      process.kill(pid, "SIGKILL");
+      while (alive(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
     },
     async stop() {
       await call(name, env, "stop", home, String(port));
@@ -62,9 +62,11 @@ export async function startService(name, env = {}) {
   };
 }
 
-function answers(port) {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => resolve(true));
-    socket.once("error", () => resolve(false)).once("connect", () => socket.destroy());
-  });
+/** A killed process may stay a zombie where nothing reaps it. */
+function alive(pid) {
+  try {
+    return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
 }

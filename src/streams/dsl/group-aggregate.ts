@@ -2,6 +2,8 @@ import type { Row } from "../../serde/row-serde.js";
 import type { Processor, ProcessorContext } from "../processor/processor.js";
 import { emitDirty } from "../processor/table.js";
 import type { KeyedStore } from "../state/keyed-store.js";
+import { copier } from "./binding.js";
+import type { BothSerdes, Graph } from "./graph.js";
 import { rowOf, VALUE } from "./rows.js";
 
 export interface GroupAggregateOptions {
@@ -56,4 +58,17 @@ export class GroupAggregate implements Processor {
   flush(limit: number): boolean {
     return !this.coalesce || emitDirty(this.store, this.context, this.next, true, limit);
   }
+}
+
+/** Adds the store of the groups' aggregates; returns what the processors that fill it need. */
+export function aggregateStore<K, A>(graph: Graph, store: string, serdes: BothSerdes<K, A>) {
+  graph.topology.addStore({
+    name: store,
+    kind: "key-value",
+    schema: graph.binding.storeSchema(store, serdes.key, serdes.value, "changelog"),
+    changelog: { type: "own" },
+  });
+  const copy = copier(serdes.value) as (value: unknown) => unknown;
+  graph.userStores.set(store, { copy, readOnly: true });
+  return { copy, coalesce: () => graph.binding.get().coalesce };
 }

@@ -1,8 +1,7 @@
 import type { Serde } from "../../serde/serde.js";
 import { serdes as formats } from "../../serde/serdes.js";
-import { copier } from "./binding.js";
 import type { AnyNode, BothSerdes, Graph, Node } from "./graph.js";
-import { GroupAggregate } from "./group-aggregate.js";
+import { aggregateStore, GroupAggregate } from "./group-aggregate.js";
 import { aggregateLookup, KTable, type StoreOptions } from "./k-table.js";
 import { Pass } from "./stateless.js";
 import { SessionWindowedKStream, TimeWindowedKStream } from "./windowed-k-stream.js";
@@ -77,15 +76,7 @@ export class KGroupedStream<K, V> {
     const store = options.store ?? graph.name(`${kind}-STATE-STORE`);
     const source = this.partitioned(store);
     const serdes: BothSerdes<K, A> = graph.serdesOf<K, A>(`aggregate ${store}`, options, { key: this.from.key });
-    graph.topology.addStore({
-      name: store,
-      kind: "key-value",
-      schema: graph.binding.storeSchema(store, serdes.key, serdes.value, "changelog"),
-      changelog: { type: "own" },
-    });
-    const copy = copier(serdes.value) as (value: unknown) => unknown;
-    graph.userStores.set(store, { copy, readOnly: true });
-    const coalesce = () => graph.binding.get().coalesce;
+    const { copy, coalesce } = aggregateStore(graph, store, serdes);
     const add = aggregator as Aggregator<unknown, unknown, unknown>;
     const supplier = () => new GroupAggregate({ store, initializer, add, copy, coalesce });
     const name = graph.add(graph.name(kind), supplier, [source.name], [store]);
@@ -122,15 +113,7 @@ export class CogroupedKStream<K, A> {
     const { graph, parts } = this;
     const store = options.store ?? graph.name("COGROUPKSTREAM-AGGREGATE-STATE-STORE");
     const serdes: BothSerdes<K, A> = graph.serdesOf<K, A>(`aggregate ${store}`, options, ...parts.map(({ key }) => ({ key })));
-    graph.topology.addStore({
-      name: store,
-      kind: "key-value",
-      schema: graph.binding.storeSchema(store, serdes.key, serdes.value, "changelog"),
-      changelog: { type: "own" },
-    });
-    const copy = copier(serdes.value) as (value: unknown) => unknown;
-    graph.userStores.set(store, { copy, readOnly: true });
-    const coalesce = () => graph.binding.get().coalesce;
+    const { copy, coalesce } = aggregateStore(graph, store, serdes);
     const sources: string[] = [];
     const parents = parts.map(({ partitioned, aggregator: add }, i) => {
       const from = partitioned(`${store}-${i}`);

@@ -1,6 +1,5 @@
-import { copier } from "./binding.js";
 import type { AnyNode, BothSerdes, Graph, Node } from "./graph.js";
-import { GroupAggregate } from "./group-aggregate.js";
+import { aggregateStore, GroupAggregate } from "./group-aggregate.js";
 import { type Aggregator, countOptions, type Reducer } from "./k-grouped-stream.js";
 import type { GroupOptions, KeyValue } from "./k-stream.js";
 import { aggregateLookup, KTable, type StoreOptions } from "./k-table.js";
@@ -58,15 +57,7 @@ export class KGroupedTable<K, V> {
     const store = options.store ?? graph.name("KTABLE-AGGREGATE-STATE-STORE");
     const source = this.grouped(store);
     const serdes = graph.serdesOf<K, A>(`aggregate ${store}`, options, { key: source.key });
-    graph.topology.addStore({
-      name: store,
-      kind: "key-value",
-      schema: graph.binding.storeSchema(store, serdes.key, serdes.value, "changelog"),
-      changelog: { type: "own" },
-    });
-    const copy = copier(serdes.value) as (value: unknown) => unknown;
-    graph.userStores.set(store, { copy, readOnly: true });
-    const coalesce = () => graph.binding.get().coalesce;
+    const { copy, coalesce } = aggregateStore(graph, store, serdes);
     const supplier = () =>
       new GroupAggregate({
         store,

@@ -2,7 +2,8 @@ import type { Client } from "cassandra-driver";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { primitive } from "../../../src/data/schema.js";
 import { cassandraInstalled, startCassandra, type TestCassandra } from "../../support/cassandra.js";
-import { CassandraHarness, newKeyspace, record, struct, text } from "./harness.js";
+import { record, struct, text } from "../../support/sink-harness.js";
+import { CassandraHarness, newKeyspace } from "./harness.js";
 
 const title = cassandraInstalled ? "Cassandra that fails" : "Cassandra that fails (not run: no server in .services/cassandra)";
 const int = primitive("int32", { optional: true });

@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { cassandraSink } from "../../../src/connectors/cassandra/connector.js";
 import { arrayOf, primitive } from "../../../src/data/schema.js";
 import { cassandraInstalled, startCassandra, type TestCassandra } from "../../support/cassandra.js";
-import { CassandraHarness, newKeyspace, record, struct, text } from "./harness.js";
+import { record, struct, text } from "../../support/sink-harness.js";
+import { CassandraHarness, newKeyspace } from "./harness.js";
 
 const title = cassandraInstalled ? "Cassandra sink" : "Cassandra sink (not run: no server in .services/cassandra)";
 

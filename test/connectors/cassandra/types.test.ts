@@ -2,7 +2,8 @@ import { type Client, types } from "cassandra-driver";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { arrayOf, Decimal, logical, mapOf, primitive, type Schema, Struct, structOf, type Value } from "../../../src/data/schema.js";
 import { cassandraInstalled, startCassandra, type TestCassandra } from "../../support/cassandra.js";
-import { CassandraHarness, newKeyspace, record } from "./harness.js";
+import { record } from "../../support/sink-harness.js";
+import { CassandraHarness, newKeyspace } from "./harness.js";
 
 const title = cassandraInstalled ? "Cassandra types" : "Cassandra types (not run: no server in .services/cassandra)";
 const p = primitive;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { confluentJdbcSink, debeziumJdbcSink } from "../../../src/connectors/jdbc/connectors.js";
 import { Decimal, logical, optional, primitive, type Schema, Struct, structOf, type Value } from "../../../src/data/schema.js";
-import { record, SinkHarness } from "./harness.js";
+import { record, SinkHarness } from "../../support/sink-harness.js";
 import { type TargetDatabase, targets } from "./targets.js";
 
 const id = primitive("int32");

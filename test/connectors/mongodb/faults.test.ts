@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { mongoInstalled, startMongo, type TestMongo } from "../../support/mongodb.js";
-import { json, MongoHarness, record } from "./harness.js";
+import { record } from "../../support/sink-harness.js";
+import { json, MongoHarness } from "./harness.js";
 
 const title = mongoInstalled ? "MongoDB that fails" : "MongoDB that fails (not run: no server in .services/mongodb)";
 

@@ -3,7 +3,8 @@ import { Decimal128, Double, Long } from "mongodb";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { arrayOf, Decimal, logical, mapOf, primitive } from "../../../src/data/schema.js";
 import { mongoInstalled, startMongo, type TestMongo } from "../../support/mongodb.js";
-import { int, json, jsonText, MongoHarness, record, struct, text } from "./harness.js";
+import { record, struct, text } from "../../support/sink-harness.js";
+import { int, json, jsonText, MongoHarness } from "./harness.js";
 
 const title = mongoInstalled ? "MongoDB sink" : "MongoDB sink (not run: no server in .services/mongodb)";
 

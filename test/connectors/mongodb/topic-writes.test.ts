@@ -4,7 +4,8 @@ import type { SinkRecord } from "../../../src/connect/api/record.js";
 import { SinkDocument } from "../../../src/connectors/mongodb/sink-document.js";
 import { fromRecords } from "../../../src/connectors/mongodb/source.js";
 import { topicWrites } from "../../../src/connectors/mongodb/topic-writes.js";
-import { json, jsonText, record } from "./harness.js";
+import { record } from "../../support/sink-harness.js";
+import { json, jsonText } from "./harness.js";
 
 function written(config: Record<string, string>, r: SinkRecord) {
   const topic = topicWrites({ database: "d", ...config }, r.topic, systemClock);

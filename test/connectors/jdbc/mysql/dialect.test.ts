@@ -12,7 +12,7 @@ import {
   structOf,
   type Value,
 } from "../../../../src/data/schema.js";
-import { record, SinkHarness } from "../harness.js";
+import { record, SinkHarness } from "../../../support/sink-harness.js";
 import { type TargetDatabase, targets } from "../targets.js";
 
 const id = primitive("int32");

@@ -14,7 +14,7 @@ import {
   type Value,
 } from "../../../../src/data/schema.js";
 import { startPostgres, type TestPostgres } from "../../../support/postgres.js";
-import { record, SinkHarness } from "../harness.js";
+import { record, SinkHarness } from "../../../support/sink-harness.js";
 
 let server: TestPostgres;
 let db: pg.Client;
