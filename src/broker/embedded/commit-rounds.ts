@@ -92,7 +92,8 @@ export class CommitRounds {
     const marked = [...this.markedSince].filter((p) => !p.deleted);
     this.markedSince.clear();
     try {
-      await Promise.all(marked.map((p) => p.flush()));
+      // one after the other: together they would keep every thread for files busy, and the rounds meanwhile would wait for one
+      for (const p of marked) await p.flush();
       this.log.release();
     } catch {
       // the file stays, and the next round tries again
