@@ -88,7 +88,13 @@ export class TopicAppender {
       this.closed = [];
       this.open = [];
       try {
-        const sent = batches.map((b) => ({ topic, partition: b.partition, batch: b.builder.finish() }));
+        // `built` ahead of `finish`, which forgets the records and with them whether they had keys
+        const sent = batches.map(({ partition, builder }) => ({
+          topic,
+          partition,
+          built: { keyed: builder.keyed },
+          batch: builder.finish(),
+        }));
         for (const { builder } of batches) if (idle.length < 64 && builder.buffer.length <= 2 * ownBytes) idle.push(builder);
         const results = await this.broker.produce({ acks: "all", batches: sent });
         for (const [i, batch] of batches.entries()) await this.answer(batch, results[i]!, sent[i]!.batch);
