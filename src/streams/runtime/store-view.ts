@@ -27,7 +27,7 @@ export class QueryStoreView implements StoreView {
     return undefined;
   }
 
-  /** Window start is the store's last key column: each aligned start in the range is looked up. */
+  /** Window start is the store's last key column: each aligned start in the range is looked up, or all rows where they are fewer. */
   fetch(key: Row, from: number, to: number): StoredRow[] {
     const advance = this.spec.windowAdvance ?? this.spec.windowSize ?? 1;
     const rows: StoredRow[] = [];
@@ -42,7 +42,12 @@ export class QueryStoreView implements StoreView {
       return rows;
     }
     const at = this.schema.key.length - 1;
-    if (!Number.isFinite(from) || !Number.isFinite(to) || (to - from) / advance > 10_000) {
+    const { retention, windowSize = 1 } = this.spec;
+    const latest = this.parts().reduce((max, store) => Math.max(max, store.maxTimestamp), -1);
+    // What is older has expired, or is about to.
+    const first = retention === undefined ? from : Math.max(from, latest - retention - 2 * windowSize);
+    const last = Math.min(to, latest);
+    if (!Number.isFinite(first) || (last - first) / advance > this.size) {
       for (const found of this.scan()) {
         let same = (found.row[at] as number) >= from && (found.row[at] as number) <= to;
         for (let i = 0; same && i < at; i++) same = found.row[i] === key[i];
@@ -50,7 +55,7 @@ export class QueryStoreView implements StoreView {
       }
       return rows.sort((a, b) => (a.row[at] as number) - (b.row[at] as number));
     }
-    for (let start = Math.ceil(from / advance) * advance; start <= to; start += advance) {
+    for (let start = Math.ceil(first / advance) * advance; start <= last; start += advance) {
       const found = this.get([...key.slice(0, at), start]);
       if (found !== undefined) rows.push(found);
     }
