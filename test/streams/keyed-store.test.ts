@@ -90,6 +90,29 @@ describe("KeyedStore", () => {
     // 150,000 entries of 40 bytes of header, about 11 of key and 72 of value, and at most as much garbage again.
     expect(store.table.bytes).toBeLessThan(2 * 150_000 * 136);
   });
+
+  it("finds keys that are met again and again among many, while they grow, go, come back and are moved", () => {
+    const store = new KeyedStore("s", schema);
+    const values = new Map<string, string>();
+    for (let i = 0; i < 120_000; i++) {
+      const often = i % 3 > 0;
+      const key = often ? `often ${(i * 7919) % 3_000}` : `once ${i}`;
+      const row = store.get([key]);
+      if ((row?.[1] ?? undefined) !== values.get(key)) throw new Error(`${key} is ${row?.[1]}, not ${values.get(key)}`);
+      if (often && i % 11 === 0) {
+        store.put([key], null, i, -1);
+        values.delete(key);
+      } else {
+        const value = `${i}`.padEnd((i * 31) % 120, ".");
+        store.put([key], [key, value], i, -1);
+        values.set(key, value);
+      }
+      if (i % 1_000 !== 999) continue;
+      store.applyCommit();
+      store.tidy(-1, undefined);
+    }
+    expect(contents(store)).toEqual(values);
+  });
 });
 
 describe("snapshots", () => {

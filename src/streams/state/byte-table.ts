@@ -11,6 +11,8 @@ const CHUNK_WORDS = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_WORDS - 1;
 const HEADER_WORDS = 5;
 const SEGMENTS = 256;
+/** Entries met lately that are found without the slots of all, which do not fit the processor's caches once there are many. */
+const RECENT = 4096;
 
 export interface Chunk {
   readonly bytes: Buffer;
@@ -33,6 +35,8 @@ export class ByteTable {
   private readonly free: number[] = [];
   private deadWords = 0;
   private usedWords = 0;
+  /** By a hash's low bits: position + 1 and hash, as in the slots. From so many entries on as it holds. */
+  private recent: Int32Array | undefined;
 
   constructor() {
     for (let i = 0; i < SEGMENTS; i++) this.slots.push(new Int32Array(32));
@@ -45,12 +49,21 @@ export class ByteTable {
 
   /** The entry's position, or -1. */
   find(key: Buffer, start: number, end: number, hash: number): number {
+    const { recent } = this;
+    const near = (hash & (RECENT - 1)) * 2;
+    if (recent !== undefined && recent[near + 1] === hash) {
+      const position = recent[near]! - 1;
+      if (position >= 0 && this.keyIs(position, key, start, end)) return position;
+    }
     const slots = this.slots[hash >>> 24]!;
     const mask = slots.length - 2;
     for (let at = (hash << 1) & mask; ; at = (at + 2) & mask) {
       const position = slots[at]!;
       if (position === 0) return -1;
-      if (slots[at + 1] === hash && this.keyIs(position - 1, key, start, end)) return position - 1;
+      if (slots[at + 1] === hash && this.keyIs(position - 1, key, start, end)) {
+        this.remember(position, hash);
+        return position - 1;
+      }
     }
   }
 
@@ -65,6 +78,8 @@ export class ByteTable {
     copyBytes(key, start, end, chunk.bytes, (word + HEADER_WORDS) * 8);
     this.place(this.slots[segment]!, position + 1, hash);
     this.fill[segment]!++;
+    if (this.size >= RECENT) this.recent ??= new Int32Array(RECENT * 2);
+    this.remember(position + 1, hash);
     return position;
   }
 
@@ -190,6 +205,7 @@ export class ByteTable {
     }
     old.ints[word * 2] = -1 - keyLength;
     this.slots[hash >>> 24]![this.slotOf(from, hash)] = to + 1;
+    this.remember(to + 1, hash);
     return to;
   }
 
@@ -225,6 +241,14 @@ export class ByteTable {
     return true;
   }
 
+  private remember(entry: number, hash: number): void {
+    const { recent } = this;
+    if (recent === undefined) return;
+    const near = (hash & (RECENT - 1)) * 2;
+    recent[near] = entry;
+    recent[near + 1] = hash;
+  }
+
   private place(slots: Int32Array, entry: number, hash: number): void {
     const mask = slots.length - 2;
     let at = (hash << 1) & mask;
@@ -243,6 +267,7 @@ export class ByteTable {
 
   /** Takes the entry out of its segment, moving back the entries that had to pass over it. */
   private unlink(position: number, hash: number): void {
+    this.remember(0, hash);
     const slots = this.slots[hash >>> 24]!;
     const mask = slots.length - 2;
     let hole = this.slotOf(position, hash);
