@@ -1,5 +1,4 @@
 import { MillraceError } from "../../common/errors.js";
-import type { SchemaClient } from "../../schema-registry/client.js";
 import type { Row } from "../../serde/row-serde.js";
 import { compileRow } from "../../sql/evaluate/compile.js";
 import type { FunctionRegistry } from "../../sql/functions/registry.js";
@@ -10,13 +9,10 @@ import type {
   ExecutionStep,
   FilterStep,
   FlatMapStep,
-  FormatInfo,
   GroupByStep,
   JoinStep,
-  RowSchema,
   SelectKeyStep,
   SelectStep,
-  SourceStep,
   UnionStep,
   WindowSpec,
 } from "../../sql/plan/step.js";
@@ -34,19 +30,18 @@ import {
   StreamGroupBy,
   TableFilter,
   TableGroupBy,
-  TableSource,
 } from "../../streams/processor/stateless.js";
-import { MappedGetter, MaterializeTable, MaterializeWindowedTable, StoreGetter } from "../../streams/processor/table.js";
+import { MappedGetter, StoreGetter } from "../../streams/processor/table.js";
 import { WindowedAggregate } from "../../streams/processor/windowed-aggregate.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
-import type { Topology } from "../../streams/topology/topology.js";
 import { type CompiledAggregate, compileAggregate } from "./aggregates.js";
 import type { BuildContext, Built, Wanted } from "./built.js";
 import { buildForeignKeyJoin } from "./foreign-key-join.js";
 import { buildStreamJoin, buildStreamTableJoin, buildTableJoin } from "./joins.js";
 import { referenced, sourceKey, sourceSteps } from "./needed-columns.js";
+import { kept, keyFor, repartition } from "./repartition.js";
 import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey, throughSelect } from "./row-functions.js";
-import { headerReader, keySerde, sourceFormat, timestampReader } from "./topic-formats.js";
+import { buildSource } from "./sources.js";
 
 export function buildStep(step: ExecutionStep, context: BuildContext, wanted: Wanted): Built {
   switch (step.step) {
@@ -132,83 +127,6 @@ function sharesSource(step: JoinStep): boolean {
   return sourceSteps(step.right).some((s) => left.has(sourceKey(s)));
 }
 
-/** A table in a store of its own. */
-function kept(id: string, schema: RowSchema, built: Built, { topology }: BuildContext): Built {
-  const store = `${id}-Materialize`;
-  topology.addStore({ name: store, kind: "key-value", schema, changelog: { type: "own" } });
-  topology.addProcessor(store, () => new MaterializeTable(store, schema.key.length), built.parents, [store]);
-  return { ...built, parents: [store], knowsOld: true, stores: [store], getter: (c) => new StoreGetter(c.store(store), false) };
-}
-
-function buildSource(step: SourceStep, context: BuildContext, wanted: Wanted): Built {
-  const { topology, needed, registry, timestampRequired, sources } = context;
-  const key = sourceKey(step);
-  const used = needed.get(key);
-  const table = step.step === "table-source";
-  let shared = sources.get(key);
-  if (shared === undefined) {
-    const timestampOf = timestampReader(step.timestamp, step.schema);
-    const readHeaders = headerReader(step);
-    topology.addSource({
-      name: step.id,
-      topic: step.topic,
-      format: sourceFormat(step, used, registry),
-      ...(timestampOf ? { timestampOf } : {}),
-      ...(timestampRequired ? { timestampRequired } : {}),
-      ...(readHeaders ? { readHeaders } : {}),
-      // A table is all of its rows, whenever the query was created.
-      ...(table ? { table, offsetReset: "earliest" as const } : {}),
-    });
-    shared = { id: step.id };
-    sources.set(key, shared);
-  }
-  const { id } = shared;
-  const window = step.window;
-  const plain: Built = {
-    parents: [id],
-    kind: table ? "table" : "stream",
-    knowsOld: false,
-    stores: [],
-    sources: [id],
-    ...(window ? { window } : {}),
-  };
-  if (!table) return plain;
-  if (!wanted.old && step.ttl === undefined) {
-    if (shared.plain === undefined) {
-      topology.addProcessor(`${id}-Keyed`, () => new TableSource(step.schema.key.length), [id]);
-      shared.plain = { ...plain, parents: [`${id}-Keyed`] };
-    }
-    return shared.plain;
-  }
-  shared.kept ??= keepTable(step, plain, used, topology);
-  return shared.kept;
-}
-
-/** A table with a store of its rows. @param plain as it is read */
-function keepTable(step: SourceStep, plain: Built, used: ReadonlySet<number> | undefined, topology: Topology): Built {
-  const [id] = plain.sources;
-  const store = `${id}-Materialize`;
-  const kept = { ...plain, parents: [store], knowsOld: true, stores: [store] };
-  if (step.window) {
-    const bounds = ["WINDOWSTART", "WINDOWEND"].map((name) => ({ name, type: { base: "BIGINT" } as const }));
-    const schema = { key: [...step.schema.key, ...bounds], value: step.schema.value };
-    topology.addStore({ name: store, kind: "key-value", schema, changelog: { type: "own" } });
-    const [keys, values] = [step.schema.key.length, step.schema.value.length];
-    topology.addProcessor(store, () => new MaterializeWindowedTable(store, keys, values), [id!], [store]);
-    return kept;
-  }
-  topology.addStore({
-    name: store,
-    kind: "key-value",
-    schema: step.schema,
-    // The topic does not say which rows have ended.
-    changelog: step.ttl === undefined ? { type: "source", source: id! } : { type: "own" },
-    ...(used ? { layout: [...used].sort((a, b) => a - b).join() } : {}),
-  });
-  topology.addProcessor(store, () => new MaterializeTable(store, step.schema.key.length, step.ttl), [id!], [store]);
-  return { ...kept, getter: (c) => new StoreGetter(c.store(store), false) };
-}
-
 function buildFilter(step: FilterStep, context: BuildContext, wanted: Wanted): Built {
   // A table's filter must know whether a row passed before: what never did is not deleted.
   const source = buildStep(step.source, context, { ...wanted, old: true });
@@ -278,40 +196,12 @@ function buildSelectKey(step: SelectKeyStep, context: BuildContext): Built {
   return repartition(step.id, step.schema, built, topology, false, keyFor(step.repartition.formats.key, step.schema, registry));
 }
 
-const kafkaKeys = new Set(["INTEGER", "BIGINT", "DOUBLE", "STRING"]);
-/**
- * How a repartition topic's keys are written so that they meet those of a topic of this format; undefined where there can be no such
- * topic: KAFKA has no keys of several columns or of other types, and a registered schema's bytes hold its id.
- */
-function keyFor(info: FormatInfo, schema: RowSchema, registry: SchemaClient) {
-  const { key } = schema;
-  const internal = hasRegistrySchema(info.format) || (info.format === "KAFKA" && (key.length !== 1 || !kafkaKeys.has(key[0]!.type.base)));
-  return internal ? undefined : keySerde(info, schema, registry);
-}
-
 /** The new key from the old one alone; what it takes from the value is null. */
 function keyOfKey(step: SelectKeyStep, functions: FunctionRegistry): Bind<RowMapper> {
   const own = step.source.schema.key.length;
   const nothing = (e: Expression): Expression => ({ kind: "literal", value: null, type: e.type });
   const key = step.key.map((e) => ([...referenced([e], new Set())].every((index) => index < own) ? e : nothing(e)));
   return compileMapper(key, step.columns.map(nothing), step.source.schema, functions, step.id).bind;
-}
-
-/** Through a topic of the query's own, so that all rows of a key come to one task. */
-function repartition(
-  id: string,
-  schema: RowSchema,
-  built: Built,
-  topology: Topology,
-  changes: boolean,
-  key?: ReturnType<typeof keySerde>,
-): Built {
-  const topic = `${id}-repartition`;
-  const format = internalFormat(schema, key);
-  const extra = changes ? { changes } : {};
-  topology.addSink({ name: `${topic}-sink`, topic, internal: true, format, ...extra }, built.parents);
-  topology.addSource({ name: topic, topic, internal: true, format, ...extra });
-  return { ...built, parents: [topic], sources: [topic] };
 }
 
 function buildFlatMap(step: FlatMapStep, context: BuildContext): Built {

@@ -79,6 +79,11 @@ export function checkColumns(info: FormatInfo, columns: readonly Column[], isKey
   );
 }
 
+/** Whether the format can hold the columns as a key. */
+export function holdsKey(info: FormatInfo, columns: readonly Column[]): boolean {
+  return problem(info.format, columns, true) === undefined;
+}
+
 function problem(format: string, columns: readonly Column[], isKey: boolean): string | undefined {
   const list = () => `[${columns.map((c) => `\`${c.name}\` ${formatSqlType(c.type)}${isKey ? " KEY" : ""}`).join(", ")}]`;
   switch (format) {

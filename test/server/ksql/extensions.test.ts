@@ -67,7 +67,7 @@ async function gives(create: string, select: string, expected: readonly string[]
   await server.ksql(create);
   const sorted = [...expected].sort();
   const rows = await server
-    .eventually(select, (found) => JSON.stringify(found.map(String).sort()) === JSON.stringify(sorted))
+    .eventually(select, (found) => JSON.stringify(found.map(String).sort()) === JSON.stringify(sorted), 30_000)
     .catch(() => server.rows(select));
   expect(rows.map(String).sort()).toEqual(sorted);
 }
@@ -157,5 +157,41 @@ describe("over several partitions", () => {
         .filter(([, a]) => !vips.get(String(a["CUSTOMER"]))?.["VIP"] && open.has(a["REGION"]!))
         .map(([id, a]) => `${id},${a["CUSTOMER"]}`),
     );
+  });
+});
+
+describe("in requests", () => {
+  const pushed = async (sql: string) =>
+    (await server.query(sql)).flatMap((i) => (i["row"] ? [(i["row"] as { columns: unknown[] }).columns] : []));
+
+  it("pushes a union in the order of its select list, and different rows", async () => {
+    const rows = await pushed("select 'offer' as kind, id from offers union all select 'order', id from orders emit changes limit 180;");
+    expect(rows.map(String).sort()).toEqual([...offers.map((o) => `offer,${o.key}`), ...orders.map((o) => `order,${o.key}`)].sort());
+    const products = await pushed("with p as (select product from orders) select distinct product from p emit changes limit 5;");
+    expect(products.map(String).sort()).toEqual(["p0", "p1", "p2", "p3", "p4"]);
+  });
+
+  it("explains what it takes, and keeps what a subquery reads", async () => {
+    const [explained] = await server.ksql(
+      "explain with x as (select id, n from orders) select id from x where n in (select n from (select n, count(*) as c from orders group by n) y) emit changes;",
+    );
+    expect((explained!["queryDescription"] as { sources: string[] }).sources).toEqual(["ORDERS"]);
+    await server.ksql("create stream kept as select id, n from orders where customer in (select id from customers);");
+    expect(await server.refused("drop table customers;")).toMatchObject({ message: expect.stringContaining("KEPT") });
+    await server.ksql("drop stream kept;");
+  });
+
+  it("refuses it where a session turns it off", async () => {
+    const off = { streamsProperties: { "millrace.sql.extensions": "false" } };
+    const union = "create stream o as select id from orders union all select id from offers;";
+    expect(await server.refused(union, off)).toMatchObject({
+      error_code: 40001,
+      message: expect.stringMatching(/^line 1:42: Syntax Error/),
+    });
+    expect(await server.refused(`set 'millrace.sql.extensions'='false'; ${union}`)).toMatchObject({ error_code: 40001 });
+    expect(await server.refused("create stream o as select distinct id from orders;", off)).toMatchObject({ error_code: 40001 });
+    expect(await server.refused("set 'millrace.sql.extensions'='maybe';")).toMatchObject({
+      message: expect.stringContaining("it is true or false"),
+    });
   });
 });

@@ -109,3 +109,24 @@ INSERT INTO orders (id, product, shop, rowtime) VALUES (5, 'ink', 9, 2);
 INSERT INTO orders (id, product, shop, rowtime) VALUES (5, 'ink', 1, 3);
 ASSERT VALUES o (id, n, rowtime) VALUES (5, 1, 1);
 ASSERT VALUES o (id, n, rowtime) VALUES (5, 2, 3);
+
+--@test: a number is widened to the subquery's
+CREATE STREAM s (id INT KEY, n INT) WITH (kafka_topic='s', value_format='JSON');
+CREATE TABLE t (id BIGINT PRIMARY KEY, v STRING) WITH (kafka_topic='t', value_format='JSON');
+CREATE STREAM o AS SELECT id, n FROM s WHERE id IN (SELECT id FROM t);
+INSERT INTO t (id, v, rowtime) VALUES (7, 'x', 0);
+INSERT INTO s (id, n, rowtime) VALUES (7, 1, 1);
+INSERT INTO s (id, n, rowtime) VALUES (8, 1, 2);
+ASSERT VALUES o (id, n) VALUES (7, 1);
+
+--@test: different rows of a table, as a table to join with
+CREATE TABLE shops (id INT PRIMARY KEY, region STRING) WITH (kafka_topic='shops', value_format='JSON');
+CREATE TABLE tickets (id INT PRIMARY KEY, region STRING) WITH (kafka_topic='tickets', value_format='JSON');
+CREATE TABLE o AS SELECT t.id AS id, r.region AS region FROM tickets t JOIN (SELECT DISTINCT region FROM shops) r ON t.region = r.region;
+INSERT INTO tickets (id, region, rowtime) VALUES (1, 'north', 0);
+INSERT INTO shops (id, region, rowtime) VALUES (7, 'north', 1);
+INSERT INTO shops (id, region, rowtime) VALUES (8, 'north', 2);
+INSERT INTO shops (id, region, rowtime) VALUES (7, 'south', 3);
+INSERT INTO shops (id, region, rowtime) VALUES (8, 'south', 4);
+ASSERT VALUES o (id, region, rowtime) VALUES (1, 'north', 1);
+ASSERT NULL VALUES o (id) KEY (1);

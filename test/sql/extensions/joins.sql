@@ -112,3 +112,26 @@ ASSERT VALUES o (id, name, title, rowtime) VALUES (10, 'Ann', NULL, 3);
 ASSERT VALUES o (id, name, title, rowtime) VALUES (10, 'Bea', NULL, 4);
 ASSERT VALUES o (id, name, title, rowtime) VALUES (10, 'Bea', 'Quill', 5);
 ASSERT TABLE o (id INT PRIMARY KEY, name STRING, title STRING) WITH (kafka_topic='O', value_format='JSON');
+
+--@test: a FULL join by two columns has the one of each that is there for its key
+CREATE STREAM a (id INT KEY, x INT, y INT, n INT) WITH (kafka_topic='a', value_format='JSON');
+CREATE STREAM b (id INT KEY, x INT, y INT, m INT) WITH (kafka_topic='b', value_format='JSON');
+CREATE STREAM o WITH (key_format='JSON') AS SELECT COALESCE(a.x, b.x) AS x, COALESCE(a.y, b.y) AS y, n, m
+  FROM a FULL JOIN b WITHIN 1 HOUR ON a.x = b.x AND a.y = b.y;
+INSERT INTO a (id, x, y, n, rowtime) VALUES (1, 5, 6, 10, 0);
+INSERT INTO b (id, x, y, m, rowtime) VALUES (2, 5, 7, 20, 1);
+INSERT INTO b (id, x, y, m, rowtime) VALUES (3, 5, 6, 30, 2);
+ASSERT VALUES o (x, y, n, m, rowtime) VALUES (5, 6, 10, NULL, 0);
+ASSERT VALUES o (x, y, n, m, rowtime) VALUES (5, 7, NULL, 20, 1);
+ASSERT VALUES o (x, y, n, m, rowtime) VALUES (5, 6, 10, 30, 2);
+
+--@test: expressions are equated, and the star has the key's columns once each
+CREATE STREAM a (id INT KEY, name STRING, n INT) WITH (kafka_topic='a', value_format='JSON');
+CREATE STREAM b (id INT KEY, code STRING, m INT) WITH (kafka_topic='b', value_format='JSON');
+CREATE STREAM o WITH (key_format='JSON') AS SELECT LCASE(a.name) AS name, n + 1 AS k, m FROM a JOIN b WITHIN 1 HOUR ON LCASE(a.name) = b.code AND a.n + 1 = b.m;
+CREATE STREAM p WITH (key_format='JSON') AS SELECT * FROM a JOIN b WITHIN 1 HOUR ON a.name = b.code AND a.n = b.m;
+INSERT INTO a (id, name, n) VALUES (1, 'Ann', 6);
+INSERT INTO b (id, code, m) VALUES (2, 'ann', 7);
+INSERT INTO b (id, code, m) VALUES (3, 'Ann', 6);
+ASSERT VALUES o (name, k, m) VALUES ('ann', 7, 7);
+ASSERT VALUES p (a_name, a_n, a_id, b_id, b_code, b_m) VALUES ('Ann', 6, 1, 3, 'Ann', 6);
