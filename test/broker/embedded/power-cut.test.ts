@@ -21,7 +21,7 @@ const logName = "00000000000000000000.log";
 async function unwipe(path: string): Promise<void> {
   const bytes = await readFile(path).catch(() => undefined);
   const end = bytes?.indexOf("\n") ?? -1;
-  if (!bytes || bytes[0] !== 0 || end < 0) return;
+  if (bytes?.[0] !== 0 || end < 0) return;
   const [digit] = crc32c(bytes.subarray(9, end)).toString(16).padStart(8, "0");
   bytes.write(digit!);
   await writeFile(path, bytes);
