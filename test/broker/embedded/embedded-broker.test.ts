@@ -232,7 +232,7 @@ it("takes the two files of the transaction log in turn, and loses no decision", 
   const newest = async () =>
     Math.max(...(await Promise.all(["transactions.log", "transactions.2.log"].map(generation))).filter((n) => n > 0));
   const first = await newest();
-  while ((await newest()) < first + 4) {
+  while ((await newest()) < first + 3) {
     await round();
     if (written % 5 === 0) {
       const after = await open({ dir: await crashImage() });
