@@ -2,31 +2,11 @@
 // kept up to date in another database. Everything runs in this process; the files beside this one go in through the HTTP ports.
 //   npm run demo [-- --keep] [-- --up] [-- --sink debezium|confluent]
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import {
-  atEnd,
-  bold,
-  demo,
-  folder,
-  ksql,
-  post,
-  running,
-  say,
-  startMillrace,
-  topics,
-  untilInterrupted,
-  upMillrace,
-} from "../common/demo.mjs";
+import { atEnd, bold, demo, flags, folder, ksql, openMillrace, post, running, say, topics, untilInterrupted } from "../common/demo.mjs";
 import { connectPostgres, startPostgres } from "../common/postgres.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    keep: { type: "boolean" },
-    up: { type: "boolean" },
-    "free-ports": { type: "boolean" },
-    sink: { type: "string", default: "debezium" },
-  },
+const options = flags({
+  sink: { type: "string", default: "debezium" },
 });
 const here = (name) => new URL(name, import.meta.url);
 const text = (name) => readFileSync(here(name), "utf8");
@@ -47,9 +27,7 @@ async function main() {
   await load(students, "research", "data/research_1.csv");
   say("students holds 300 rows in admission and 300 in research");
 
-  const millrace = await (options.up
-    ? upMillrace(fileURLToPath(here("docker-compose.yml")), { postgres: `127.0.0.1:${port}` }, options["free-ports"])
-    : startMillrace({ postgres: `127.0.0.1:${port}` }, options["free-ports"]));
+  const millrace = await openMillrace(options, { postgres: `127.0.0.1:${port}` }, import.meta.url);
   const connect = `http://127.0.0.1:${millrace.ports.connect}`;
   await post(`${connect}/connectors`, text("source.json"));
   await running(connect, "admissions-source");

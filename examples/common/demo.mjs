@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { Millrace } from "millrace";
 
 const started = performance.now();
@@ -83,6 +84,16 @@ export async function upMillrace(compose, hosts, freePorts, { services } = {}) {
   );
   return { ports };
 }
+
+/** Every demo's flags and its own; `--free-ports` is for tests. */
+export const flags = (own) =>
+  parseArgs({ options: { keep: { type: "boolean" }, up: { type: "boolean" }, "free-ports": { type: "boolean" }, ...own } }).values;
+
+/** In this process or, with --up, from the old stack's compose file beside the demo. */
+export const openMillrace = (options, hosts, beside) =>
+  options.up
+    ? upMillrace(fileURLToPath(new URL("docker-compose.yml", beside)), hosts, options["free-ports"])
+    : startMillrace(hosts, options["free-ports"]);
 
 export async function post(url, body, type = "application/json") {
   const response = await fetch(url, { method: "POST", headers: { "content-type": type }, body });

@@ -7,31 +7,12 @@ import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import {
-  atEnd,
-  bold,
-  demo,
-  folder,
-  ksql,
-  pause,
-  post,
-  running,
-  say,
-  startMillrace,
-  untilInterrupted,
-  upMillrace,
-} from "../common/demo.mjs";
+import { atEnd, bold, demo, flags, folder, ksql, openMillrace, pause, post, running, say, untilInterrupted } from "../common/demo.mjs";
 import { connectPostgres, startPostgres } from "../common/postgres.mjs";
 import { CANCELLED, lineOf, randomOrders } from "./generator.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    keep: { type: "boolean" },
-    up: { type: "boolean" },
-    "free-ports": { type: "boolean" },
-    orders: { type: "string", default: "1000" },
-  },
+const options = flags({
+  orders: { type: "string", default: "1000" },
 });
 const text = (name) => readFileSync(new URL(name, import.meta.url), "utf8");
 const main_js = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
@@ -46,13 +27,7 @@ async function main() {
   atEnd(() => shop.end());
   say(`Postgres is up on port ${server.port}, with the empty database shop`);
 
-  const millrace = await (options.up
-    ? upMillrace(
-        fileURLToPath(new URL("docker-compose.yml", import.meta.url)),
-        { postgres: `127.0.0.1:${server.port}` },
-        options["free-ports"],
-      )
-    : startMillrace({ postgres: `127.0.0.1:${server.port}` }, options["free-ports"]));
+  const millrace = await openMillrace(options, { postgres: `127.0.0.1:${server.port}` }, import.meta.url);
   await ksql(millrace, text("pipeline.sql"));
   say("SQL: ORDERS is read as JSON, ORDERS_AVRO has a schema for key and value");
   const connect = `http://127.0.0.1:${millrace.ports.connect}`;

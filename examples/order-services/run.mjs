@@ -4,18 +4,13 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-import { atEnd, bold, demo, pause, poll, running, say, startMillrace, untilInterrupted, upMillrace } from "../common/demo.mjs";
+import { promisify } from "node:util";
+import { atEnd, bold, demo, flags, pause, poll, running, say, startMillrace, untilInterrupted, upMillrace } from "../common/demo.mjs";
 import { cardOf, difference, hosts, loadDatabases, recompute, startDatabases } from "./databases.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    keep: { type: "boolean" },
-    processes: { type: "boolean" },
-    up: { type: "boolean" },
-    "free-ports": { type: "boolean" },
-    orders: { type: "string", default: "5000" },
-  },
+const options = flags({
+  processes: { type: "boolean" },
+  orders: { type: "string", default: "5000" },
 });
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const seed = 1;

@@ -4,33 +4,28 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 import {
   atEnd,
   bold,
   demo,
+  flags,
   folder,
   ksql,
+  openMillrace,
   pause,
   placed,
   poll,
   running,
   say,
-  startMillrace,
   untilInterrupted,
-  upMillrace,
 } from "../common/demo.mjs";
 import { difference, hosts, loadMysql, loadPostgres, openDatabases, recompute, result, startDatabases } from "./databases.mjs";
 import { generate, randomOrder } from "./generator.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    keep: { type: "boolean" },
-    up: { type: "boolean" },
-    "free-ports": { type: "boolean" },
-    seconds: { type: "string", default: "10" },
-    rate: { type: "string", default: "50" },
-  },
+const options = flags({
+  seconds: { type: "string", default: "10" },
+  rate: { type: "string", default: "50" },
 });
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -47,9 +42,7 @@ async function main() {
   );
   say("postgres holds 1,000 users, 100 stores and 200 orders");
 
-  const millrace = await (options.up
-    ? upMillrace(path("docker-compose.yml"), Object.fromEntries(addresses), options["free-ports"])
-    : startMillrace(Object.fromEntries(addresses), options["free-ports"]));
+  const millrace = await openMillrace(options, Object.fromEntries(addresses), import.meta.url);
   const connect = `http://127.0.0.1:${millrace.ports.connect}`;
   const put = (...names) => promisify(execFile)(path("connectors/put"), names, { env: { ...process.env, CONNECT_URL: connect } });
   await put("mysql-source", "postgres-source");

@@ -3,19 +3,15 @@
 //   npm run demo:tote-pool [-- --keep] [-- --seconds 10] [-- --rate 200]
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-import { atEnd, bold, demo, folder, get, pause, poll, running, say, untilInterrupted, upMillrace } from "../common/demo.mjs";
+import { promisify } from "node:util";
+import { atEnd, bold, demo, flags, folder, get, pause, poll, running, say, untilInterrupted, upMillrace } from "../common/demo.mjs";
 import { connectPostgres, startPostgres } from "../common/postgres.mjs";
 import { generate, post, runners } from "./bets.mjs";
 import { sums, wrongOdds, wrongSums } from "./check.mjs";
 
-const { values: options } = parseArgs({
-  options: {
-    keep: { type: "boolean" },
-    "free-ports": { type: "boolean" },
-    seconds: { type: "string", default: "10" },
-    rate: { type: "string", default: "200" },
-  },
+const options = flags({
+  seconds: { type: "string", default: "10" },
+  rate: { type: "string", default: "200" },
 });
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
