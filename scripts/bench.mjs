@@ -1,4 +1,4 @@
-// Runs every bench (or those named) one after the other and prints their table. BENCH_SCALE shrinks the data for a smoke run.
+// Runs every bench (or those named, by whole names or by a part) one after the other and prints their table. BENCH_SCALE shrinks the data for a smoke run.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { cpus } from "node:os";
@@ -13,17 +13,18 @@ const shared = new Set([
   "query-support.mjs",
   "spawned.mjs",
   "sink-support.mjs",
+  "sink-turns.mjs",
   "latency-support.mjs",
   "latency-writer.mjs",
   "sql/server.mjs",
   "sql/workload.mjs",
 ]);
-const files = readdirSync(folder, { recursive: true })
+const all = readdirSync(folder, { recursive: true })
   .sort()
-  .filter(
-    (name) =>
-      name.endsWith(".mjs") && !shared.has(name) && !name.startsWith("_") && (wanted.length === 0 || wanted.some((w) => name.includes(w))),
-  );
+  .filter((name) => name.endsWith(".mjs") && !shared.has(name) && !name.startsWith("_"));
+const files = all.filter(
+  (name) => wanted.length === 0 || wanted.some((w) => (all.includes(`${w}.mjs`) ? name === `${w}.mjs` : name.includes(w))),
+);
 const rows = [];
 let failed = 0;
 for (const file of files) {
