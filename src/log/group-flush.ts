@@ -6,9 +6,11 @@ export class GroupFlush {
   constructor(private readonly run: () => Promise<void>) {}
 
   request(): Promise<void> {
+    // It may be about to start: a run beside it would sync the same file, and an error of the disk is told to one of them only.
+    if (this.next) return this.next;
     if (!this.running) return this.start();
     const start = () => this.start();
-    return (this.next ??= this.running.then(start, start));
+    return (this.next = this.running.then(start, start));
   }
 
   /** Resolves once nothing runs or waits to run, however it ended. */
@@ -22,7 +24,7 @@ export class GroupFlush {
       this.running = undefined;
     };
     this.running = this.run();
-    // registered ahead of every waiter, so that a waiter that flushes again starts a new run
+    // registered ahead of every waiter, so that a waiter that flushes again is not taken for one of this run
     this.running.then(done, done);
     return this.running;
   }
