@@ -1,6 +1,6 @@
 import { initialStatements } from "../../cdc/reconnect.js";
 import type { BinlogPosition } from "./binlog/events.js";
-import type { WireSession } from "./connection/wire-session.js";
+import type { Result, WireSession } from "./connection/wire-session.js";
 
 /** What a session must be told so that its texts are the same whatever the server's settings are. */
 const session = [
@@ -56,8 +56,15 @@ export async function serverInfo(s: WireSession): Promise<ServerInfo> {
 /** Where the binlog ends now; null where the server writes none. */
 export async function binlogEnd(s: WireSession, info: ServerInfo): Promise<BinlogPosition | null> {
   if (!info.logBin) return null;
-  const modern = s.flavor === "mysql" && info.version >= 80200;
-  const { columns, rows } = await s.query(modern ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS");
+  return endIn(s, info, await s.query(binlogStatus(s, info)));
+}
+
+/** The statement that says where the binlog ends. */
+export const binlogStatus = (s: WireSession, info: ServerInfo): string =>
+  s.flavor === "mysql" && info.version >= 80200 ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+
+/** @param status the answer to `binlogStatus` */
+export async function endIn(s: WireSession, info: ServerInfo, { columns, rows }: Result): Promise<BinlogPosition | null> {
   const row = rows[0];
   if (!row) return null;
   const file = row[0]!;

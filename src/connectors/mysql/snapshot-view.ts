@@ -4,7 +4,7 @@ import type { BinlogPosition } from "./binlog/events.js";
 import type { CaptureRules } from "./capture-rules.js";
 import { ServerError } from "./connection/server-error.js";
 import type { WireSession } from "./connection/wire-session.js";
-import { binlogEnd, type ServerInfo, serverTimeUs, tableName } from "./server.js";
+import { binlogEnd, binlogStatus, endIn, type ServerInfo, serverTimeUs, tableName } from "./server.js";
 import type { MysqlSettings } from "./settings.js";
 import type { StructuresRead } from "./structures.js";
 
@@ -82,7 +82,7 @@ async function locking(session: WireSession, sql: string, seconds: number): Prom
   }
 }
 
-/** A view without a lock: MariaDB says where it is; MySQL's set of executed GTIDs is the same before and after, or it is tried again. */
+/** A view without a lock: MariaDB says where it is; MySQL's binlog ends at the same place before and after, or it is tried again. */
 async function unlocked(
   session: WireSession,
   info: ServerInfo,
@@ -95,15 +95,20 @@ async function unlocked(
     if (position) return { position, tsUs: await serverTimeUs(session), structures: await structures() };
     await session.query("ROLLBACK");
   }
+  if (!info.logBin) {
+    await session.queries(begin);
+    return { position: null, tsUs: await serverTimeUs(session), structures: await structures() };
+  }
+  const status = binlogStatus(session, info);
   for (let i = 0; ; i++) {
-    const before = await binlogEnd(session, info);
-    for (const s of begin) await session.query(s);
-    const after = await binlogEnd(session, info);
-    const same = before?.gtidSet === after?.gtidSet && before?.file === after?.file && before?.position === after?.position;
+    // sent together: with a way to here and back between them, others' transactions would hardly ever leave a gap
+    const answers = await session.queries([status, ...begin, status]);
+    const [before, after] = [answers[0]!, answers.at(-1)!];
+    const same = JSON.stringify(before.rows) === JSON.stringify(after.rows);
     if (same || i === tries) {
       if (!same)
         logger.warn("the snapshot's view lies a little behind its position in the binlog: events in between come once more", { tries });
-      return { position: before, tsUs: await serverTimeUs(session), structures: await structures() };
+      return { position: await endIn(session, info, before), tsUs: await serverTimeUs(session), structures: await structures() };
     }
     await session.query("ROLLBACK");
   }

@@ -4,7 +4,7 @@ import { socketQueue } from "../../../cdc/socket-queue.js";
 import { MillraceError } from "../../../common/errors.js";
 import { PacketReader } from "./packet-reader.js";
 import { lengthEncoded, type ResultColumn, readColumn } from "./result-column.js";
-import { errorOf, type ServerError } from "./server-error.js";
+import { errorOf, ServerError } from "./server-error.js";
 
 /** What of mysql2's connection lives on. */
 export interface HandedOver {
@@ -85,8 +85,31 @@ export class WireSession {
    * Runs one statement.
    * @throws ServerError, or SOURCE_RETRIABLE where the connection is lost
    */
-  async query(sql: string): Promise<Result> {
+  query(sql: string): Promise<Result> {
     this.sendQuery(sql);
+    return this.result();
+  }
+
+  /**
+   * Runs statements one right after another: all are sent before the first is answered.
+   * @throws as `query`, the first ServerError, once all are answered
+   */
+  async queries(statements: readonly string[]): Promise<Result[]> {
+    for (const sql of statements) this.sendQuery(sql);
+    const results: Result[] = [];
+    let refused: ServerError | undefined;
+    for (const _ of statements)
+      try {
+        results.push(await this.result());
+      } catch (error) {
+        if (!(error instanceof ServerError)) throw error;
+        refused ??= error;
+      }
+    if (refused) throw refused;
+    return results;
+  }
+
+  private async result(): Promise<Result> {
     const columns = await this.columns();
     const rows: (string | null)[][] = [];
     if (!columns) return { columns: [], rows };
