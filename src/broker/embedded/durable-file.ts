@@ -1,5 +1,6 @@
 import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
+import { syncFolder } from "../../log/files.js";
 
 /** Replaces the file as a whole: after a crash it holds the old text or the new, never a part. */
 export async function writeDurably(path: string, text: string | Uint8Array): Promise<void> {
@@ -13,16 +14,6 @@ export async function writeDurably(path: string, text: string | Uint8Array): Pro
   }
   await rename(`${path}.tmp`, path);
   await syncFolder(dirname(path));
-}
-
-/** Puts the folder's entries on disk: files made, renamed or removed in it. */
-export async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir, "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 export async function readIfThere(path: string): Promise<string | undefined> {

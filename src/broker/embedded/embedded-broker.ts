@@ -5,6 +5,7 @@ import { type Logger, silentLogger } from "../../common/logger.js";
 import { Metrics } from "../../common/metrics.js";
 import { type Clock, systemClock } from "../../common/time.js";
 import type { TopicPartition } from "../../data/topic-partition.js";
+import { syncFolder } from "../../log/files.js";
 import { isTransactional, producerEpoch, producerId, RECORD_BATCH_OVERHEAD } from "../../protocol/record-batch.js";
 import type {
   Broker,
@@ -25,7 +26,7 @@ import type {
 import { BrokerError } from "../api/errors.js";
 import { BrokerMetrics } from "./broker-metrics.js";
 import { Cleaner } from "./cleaner.js";
-import { readIfThere, syncFolder, writeDurably } from "./durable-file.js";
+import { readIfThere, writeDurably } from "./durable-file.js";
 import { Fetches } from "./fetch.js";
 import { Groups } from "./groups.js";
 import { MetadataFile } from "./metadata-file.js";

@@ -1,8 +1,8 @@
 import { readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../../log/files.js";
 import type { NewTopic, TopicConfigEntry, TopicDescription, TopicResult } from "../api/broker.js";
 import { BrokerError } from "../api/errors.js";
-import { syncFolder } from "./durable-file.js";
 import { type MetadataFile, type TopicMetadata, uuid } from "./metadata-file.js";
 import { Partition, type PartitionContext } from "./partition.js";
 import { asBrokerError } from "./storage-error.js";

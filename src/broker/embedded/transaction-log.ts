@@ -2,8 +2,9 @@ import { closeSync, fdatasync, ftruncateSync, openSync, writeSync } from "node:f
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "../../common/logger.js";
+import { syncFolder, writeFully } from "../../log/files.js";
 import { crc32c } from "../../protocol/crc32c.js";
-import { readIfThere, syncFolder, writeDurably } from "./durable-file.js";
+import { readIfThere, writeDurably } from "./durable-file.js";
 import { asBrokerError } from "./storage-error.js";
 
 export type TransactionStatus = "Empty" | "Ongoing" | "PrepareCommit" | "CompleteCommit" | "CompleteAbort";
@@ -112,7 +113,7 @@ export class TransactionLog {
     const bytes = encode(entries, this.generation + 1);
     try {
       if (bytes.length > next.allocated) this.makeRoom(next, bytes.length);
-      writeAll(next.fd, bytes, 0);
+      writeFully(next.fd, bytes, 0);
     } catch (error) {
       // A part of the newer generation would overrule what an older one goes on to say, so nothing may follow there.
       this.failure = error as Error;
@@ -142,7 +143,7 @@ export class TransactionLog {
     const bytes = encode(entries, this.generation);
     try {
       if (this.size + bytes.length > file.allocated) this.makeRoom(file, this.size + bytes.length);
-      writeAll(file.fd, bytes, this.size);
+      writeFully(file.fd, bytes, this.size);
       this.size += bytes.length;
     } catch (error) {
       try {
@@ -162,7 +163,7 @@ export class TransactionLog {
     // Where the disk has no room for zeros it may still have some for the entry.
     const end = Math.max(from, file.allocated);
     try {
-      writeAll(file.fd, zeros.subarray(0, this.firstBytes), end);
+      writeFully(file.fd, zeros.subarray(0, this.firstBytes), end);
       file.allocated = end + this.firstBytes;
     } catch {
       ftruncateSync(file.fd, file.allocated);
@@ -225,10 +226,6 @@ export class TransactionLog {
     for (const file of [this.current, this.old, this.spare]) if (file) closeSync(file.fd);
     this.current = this.old = this.spare = undefined;
   }
-}
-
-function writeAll(fd: number, bytes: Buffer, position: number): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
 }
 
 function encode(entries: readonly TransactionEntry[], generation: number): Buffer {
