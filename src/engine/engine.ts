@@ -20,6 +20,7 @@ import { type CommandStatus, type Entity, entity } from "./entities.js";
 import { insertValues, RowWriter } from "./insert-values.js";
 import { QuerySet } from "./persistent/query-set.js";
 import { sweepLeftovers } from "./persistent/sweep.js";
+import { givesTable } from "./physical/gives-table.js";
 import { type PreparedStatement, planWithSchemas, prepare } from "./prepare.js";
 import { printTopic } from "./print-topic.js";
 import { checkProperty, mergeProperties } from "./properties.js";
@@ -270,8 +271,17 @@ export class Engine {
   }
 
   private runPull(pull: PreparedPull, values: readonly unknown[] = []): QueryResult {
-    const queryId = `query_${++this.transientCount}_${this.services.clock.now()}`;
-    return startPullQuery(pull, values, queryId, this.queries.materializing(pull.plan.source.name, this.metastore), this.services);
+    return startPullQuery(
+      pull,
+      values,
+      this.transientId("query"),
+      this.queries.materializing(pull.plan.source.name, this.metastore),
+      this.services,
+    );
+  }
+
+  private transientId(prefix: string): string {
+    return `${prefix}_${++this.transientCount}_${this.services.clock.now()}`;
   }
 
   private planContext(properties: Record<string, string>, topics: TopicView): PlanContext {
@@ -279,7 +289,7 @@ export class Engine {
       metastore: this.metastore,
       functions: this.services.functions,
       properties,
-      nextQueryId: (prefix) => `${prefix}_${++this.transientCount}_${this.services.clock.now()}`,
+      nextQueryId: (prefix) => this.transientId(prefix),
       topicPartitions: (topic) => topics.partitionsOf(topic),
     };
   }
@@ -300,9 +310,14 @@ export class Engine {
     const planned = await planWithSchemas(parsed, this.planContext(properties, topics), new SchemaView(registry));
     if (planned.kind === "pull-query") return this.runPull(preparePull(planned.pull, this.services));
     if (planned.kind === "batch-query") {
-      const queryId = `query_${++this.transientCount}_${this.services.clock.now()}`;
       const { metastore } = this;
-      return startBatchQuery(planned.batch, queryId, properties, (name) => this.queries.materializing(name, metastore), this.services);
+      return startBatchQuery(
+        planned.batch,
+        this.transientId("query"),
+        properties,
+        (name) => this.queries.materializing(name, metastore),
+        this.services,
+      );
     }
     if (planned.kind !== "push-query") throw new MillraceError("INTERNAL", `a ${planned.kind} is no query`);
     const { plan, columns, limit } = planned;
@@ -310,7 +325,7 @@ export class Engine {
       plan,
       columns,
       limit,
-      isTable: this.isTable(plan.root),
+      isTable: givesTable(plan.root),
       properties,
       partitionsOf: (topic) => topics.partitionsOf(topic),
       onClose: () => this.transient.delete(plan.queryId),
@@ -327,12 +342,6 @@ export class Engine {
     if (!source) return undefined;
     const [writer] = this.metastore.queriesWriting(source.name);
     return followOutput(options, source, this.queries.get(writer!), this.services.functions);
-  }
-
-  private isTable(step: { readonly step: string; readonly source?: unknown; readonly left?: unknown }): boolean {
-    if (/^(table-|aggregate|foreign-key|suppress)/.test(step.step)) return true;
-    if (step.step === "filter" || step.step === "select") return this.isTable(step.source as { step: string });
-    return false;
   }
 
   private async run(p: PreparedStatement): Promise<Entity | undefined> {

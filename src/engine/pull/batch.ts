@@ -8,11 +8,13 @@ import { StreamTask } from "../../streams/runtime/stream-task.js";
 import { PSEUDO_COLUMNS } from "../../streams/topology/record-format.js";
 import type { PersistentQuery } from "../persistent/persistent-query.js";
 import { buildTopology } from "../physical/build-topology.js";
+import { givesTable } from "../physical/gives-table.js";
 import type { QueryResult, ResultRow } from "../query-result.js";
 import type { EngineServices } from "../services.js";
 import { compareKeys } from "./compare-keys.js";
 import { type PreparedPull, preparePull } from "./pull-query.js";
 import { batchRows, type Reading, readingOf } from "./reading.js";
+import { rowText } from "./row-text.js";
 
 /** Rows that wait in a stage's stores before they are packed. */
 const packEvery = 10_000;
@@ -140,10 +142,11 @@ class Stage {
   private waiting = 0;
 
   constructor(root: ExecutionStep, properties: Readonly<Record<string, string>>, { registry, functions, clock, logger }: EngineServices) {
-    const plan: QueryPlan = { version: PLAN_VERSION, queryId: "", sources: [], sink: null, root: isTable(root) ? kept(root) : root };
+    const plan: QueryPlan = { version: PLAN_VERSION, queryId: "", sources: [], sink: null, root: givesTable(root) ? kept(root) : root };
     const options = { registry, functions, properties: { ...properties, "cache.max.bytes.buffering": "1" }, partitionsOf: () => 1 };
     const { topology, materialization } = buildTopology(plan, options);
-    if (isTable(root) && !materialization) throw new MillraceError("SQL_STATEMENT", "Pull queries don't support joins of windowed tables.");
+    if (givesTable(root) && !materialization)
+      throw new MillraceError("SQL_STATEMENT", "Pull queries don't support joins of windowed tables.");
     const [sub] = topology.subTopologies();
     const none = {
       open: () => {
@@ -210,11 +213,6 @@ function kept(root: ExecutionStep): SinkStep {
   return { step: "table-sink", id: "Kept", source: root, topic: "", formats, schema: root.schema };
 }
 
-function isTable(step: ExecutionStep): boolean {
-  if (step.step === "filter" || step.step === "select") return isTable(step.source);
-  return ["table-source", "aggregate", "suppress", "table-table-join", "foreign-key-join"].includes(step.step);
-}
-
 /** The rows in the order asked for; of a limited answer without an order by their keys, that it be the same each time. */
 async function sorted({ columns, distinct, order, limit, root }: BatchPlan, rows: AsyncIterable<Row>): Promise<Row[]> {
   const keys = root.schema.key.map((_, index) => ({ index, descending: false, nullsFirst: false }));
@@ -232,15 +230,10 @@ async function sorted({ columns, distinct, order, limit, root }: BatchPlan, rows
     return 0;
   };
   const most = limit ?? Number.POSITIVE_INFINITY;
-  const text = (row: Row) =>
-    JSON.stringify(
-      columns.map((c) => row[c.index]),
-      (_, v) => (typeof v === "bigint" ? `${v}n` : (v as unknown)),
-    );
   const seen = new Set<string>();
   let all: Row[] = [];
   for await (const row of rows) {
-    if (distinct && seen.size === seen.add(text(row)).size) continue;
+    if (distinct && seen.size === seen.add(rowText(columns.map((c) => row[c.index]))).size) continue;
     all.push(row);
     if (all.length > most * 2 + batchRows) all = all.sort(compare).slice(0, most);
   }

@@ -2,6 +2,7 @@ import type { Row } from "../../serde/row-serde.js";
 import { type CompiledPredicate, type CompiledRow, compilePredicate, compileRow, compileValue } from "../../sql/evaluate/compile.js";
 import type { Expression } from "../../sql/plan/expression.js";
 import type { Bound, PullPlan } from "../../sql/planner/plan-statement.js";
+import { PSEUDO_COLUMNS } from "../../streams/topology/record-format.js";
 import { constantContext } from "../insert-values.js";
 import type { PersistentQuery } from "../persistent/persistent-query.js";
 import type { QueryResult, ResultColumn, ResultRow } from "../query-result.js";
@@ -27,11 +28,8 @@ interface BoundBy {
   readonly inclusive: boolean;
 }
 
-/** ROWTIME, ROWPARTITION, ROWOFFSET, WINDOWSTART, WINDOWEND */
-const pseudoColumns = 5;
-
 export function rowWidth(plan: PullPlan): number {
-  return plan.source.columns.length + pseudoColumns;
+  return plan.source.columns.length + PSEUDO_COLUMNS;
 }
 
 export function preparePull(plan: PullPlan, services: EngineServices): PreparedPull {

@@ -10,6 +10,7 @@ import type { EngineServices } from "../services.js";
 import { readTopicRows } from "../topic-rows.js";
 import { compareKeys } from "./compare-keys.js";
 import type { Constant, PreparedPull } from "./pull-query.js";
+import { rowText } from "./row-text.js";
 
 export const batchRows = 1000;
 
@@ -123,7 +124,7 @@ async function* inBatches(rows: Iterable<Row>): AsyncGenerator<Row[]> {
     yield batch;
     batch = [];
     // A scan of a large table lets queries and requests run in between.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   if (batch.length > 0) yield batch;
 }
@@ -173,8 +174,7 @@ function* inRange({ lower, upper }: PreparedPull, rows: Iterable<StoredRow>, par
 function distinctKeys(keys: readonly (readonly Constant[])[], parameters: Row): Iterable<Row> {
   const evaluated = keys.map((key) => key.map((e) => e(parameters))).filter((key) => key.every((v) => v !== null));
   if (evaluated.length < 2) return evaluated;
-  const text = (key: Row) => JSON.stringify(key, (_, v) => (typeof v === "bigint" ? `${v}n` : (v as unknown)));
-  return new Map(evaluated.map((key) => [text(key), key])).values();
+  return new Map(evaluated.map((key) => [rowText(key), key])).values();
 }
 
 function above(value: unknown, bound: { readonly value: unknown; readonly inclusive: boolean }): boolean {

@@ -6,7 +6,6 @@ import type { DataSource } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
 import type { ParsedExpression, Query } from "../parser/ast.js";
 import type { ParsedStatement } from "../parser/parse.js";
-import { visit } from "../parser/walk.js";
 import type { PlannedCommand } from "../plan/command.js";
 import type { Expression } from "../plan/expression.js";
 import { type Column, PLAN_VERSION, type QueryPlan } from "../plan/step.js";
@@ -15,7 +14,7 @@ import { planInsertSelect, sinkSchemaNeed } from "./create-as.js";
 import { sourceSchemaNeed } from "./create-source.js";
 import { planInsertValues } from "./insert-values.js";
 import { planPull } from "./pull.js";
-import { type BatchPlan, isBatch, planBatch } from "./pull-batch.js";
+import { type BatchPlan, hasAggregate, isBatch, planBatch } from "./pull-batch.js";
 import { namesOf, planQuery } from "./query.js";
 import { defaults } from "./settings.js";
 import { withSubqueries } from "./subquery.js";
@@ -201,15 +200,7 @@ function planPullQuery(query: Query, context: PlanContext): PlannedStatement {
 
 /** `SELECT COUNT(*) FROM s EMIT CHANGES`: one group of all rows. */
 function grouped(query: Query, { functions }: PlanContext): Query {
-  const isAggregate = (e: ParsedExpression): boolean => {
-    let found = false;
-    visit(e, (x) => {
-      found ||= x.kind === "call" && functions.kind(x.name) === "aggregate";
-      return undefined;
-    });
-    return found;
-  };
-  const all = query.select.length > 0 && query.select.every((s) => s.kind === "column" && isAggregate(s.expression));
+  const all = query.select.length > 0 && query.select.every((s) => s.kind === "column" && hasAggregate(s.expression, functions));
   return all && query.groupBy === null && query.window === null
     ? { ...query, groupBy: [{ kind: "integer", at: query.at, text: "0" }] }
     : query;

@@ -48,7 +48,7 @@ export function isBatch(query: Query, { functions }: PlanContext): boolean {
   return query.select.some((s) => s.kind === "column" && hasAggregate(s.expression, functions));
 }
 
-function hasAggregate(e: ParsedExpression, functions: PlanContext["functions"]): boolean {
+export function hasAggregate(e: ParsedExpression, functions: PlanContext["functions"]): boolean {
   let found = false;
   visit(e, (x) => {
     found ||= x.kind === "call" && functions.kind(x.name) === "aggregate";
