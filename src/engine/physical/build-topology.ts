@@ -3,12 +3,13 @@ import type { SqlType } from "../../data/sql-type.js";
 import type { SchemaClient } from "../../schema-registry/client.js";
 import type { Row } from "../../serde/row-serde.js";
 import type { FunctionRegistry } from "../../sql/functions/registry.js";
+import { sourceSteps } from "../../sql/plan/source-steps.js";
 import { type ExecutionStep, PLAN_VERSION, type QueryPlan, type RowSchema, type SinkStep, type WindowSpec } from "../../sql/plan/step.js";
 import { MaterializeSink } from "../../streams/processor/table.js";
 import { internalFormat } from "../../streams/topology/internal-format.js";
 import { Topology } from "../../streams/topology/topology.js";
 import type { BuildContext, Built } from "./built.js";
-import { neededColumns, sourceSteps } from "./needed-columns.js";
+import { neededColumns } from "./needed-columns.js";
 import { buildStep } from "./steps.js";
 import { sinkFormat, timestampReader } from "./topic-formats.js";
 

@@ -1,4 +1,5 @@
 import type { Expression } from "../../sql/plan/expression.js";
+import { sourceKey } from "../../sql/plan/source-steps.js";
 import type { ExecutionStep, SourceStep } from "../../sql/plan/step.js";
 
 /** By `sourceKey`; undefined: all. */
@@ -9,16 +10,6 @@ export function neededColumns(root: ExecutionStep): NeededColumns {
   const needed = new Map<string, ReadonlySet<number> | undefined>();
   visit(root, undefined, needed);
   return needed;
-}
-
-/** The same of steps that read a topic in the same way: they share what reads it, which has one position in the topic. */
-export function sourceKey({ id: _, ...step }: SourceStep): string {
-  return JSON.stringify(step);
-}
-
-export function sourceSteps(step: ExecutionStep): SourceStep[] {
-  if ("left" in step) return [...sourceSteps(step.left), ...sourceSteps(step.right)];
-  return "source" in step ? sourceSteps(step.source) : [step];
 }
 
 type Positions = Set<number> | undefined;

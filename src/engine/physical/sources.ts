@@ -1,9 +1,9 @@
+import { sourceKey } from "../../sql/plan/source-steps.js";
 import type { SourceStep } from "../../sql/plan/step.js";
 import { TableSource } from "../../streams/processor/stateless.js";
 import { MaterializeTable, MaterializeWindowedTable, StoreGetter } from "../../streams/processor/table.js";
 import type { Topology } from "../../streams/topology/topology.js";
 import type { BuildContext, Built, Wanted } from "./built.js";
-import { sourceKey } from "./needed-columns.js";
 import { headerReader, sourceFormat, timestampReader } from "./topic-formats.js";
 
 /** A topic that is read, once however often the plan names it. */

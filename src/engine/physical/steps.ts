@@ -3,6 +3,7 @@ import type { Row } from "../../serde/row-serde.js";
 import { compileRow } from "../../sql/evaluate/compile.js";
 import type { FunctionRegistry } from "../../sql/functions/registry.js";
 import type { Expression } from "../../sql/plan/expression.js";
+import { sourceKey, sourceSteps } from "../../sql/plan/source-steps.js";
 import type {
   AggregateStep,
   DistinctStep,
@@ -38,7 +39,7 @@ import { type CompiledAggregate, compileAggregate } from "./aggregates.js";
 import type { BuildContext, Built, Wanted } from "./built.js";
 import { buildForeignKeyJoin } from "./foreign-key-join.js";
 import { buildStreamJoin, buildStreamTableJoin, buildTableJoin } from "./joins.js";
-import { referenced, sourceKey, sourceSteps } from "./needed-columns.js";
+import { referenced } from "./needed-columns.js";
 import { kept, keyFor, repartition } from "./repartition.js";
 import { compileFilter, compileMapper, evalContext, keyExpressions, sameKey, throughSelect } from "./row-functions.js";
 import { buildSource } from "./sources.js";

@@ -4,7 +4,7 @@ import { qualifyQuery } from "../analyzer/query.js";
 import type { FunctionRegistry } from "../functions/registry.js";
 import type { DataSource } from "../metastore/data-source.js";
 import type { Metastore } from "../metastore/metastore.js";
-import type { ParsedExpression, Query } from "../parser/ast.js";
+import type { Query } from "../parser/ast.js";
 import type { ParsedStatement } from "../parser/parse.js";
 import type { PlannedCommand } from "../plan/command.js";
 import type { Expression } from "../plan/expression.js";

@@ -4,6 +4,7 @@ import type { DataSource } from "../metastore/data-source.js";
 import { rowSchemaOf } from "../metastore/data-source.js";
 import type { OrderItem, ParsedExpression, Query, SelectItem } from "../parser/ast.js";
 import { visit } from "../parser/walk.js";
+import { sourceKey, sourceSteps } from "../plan/source-steps.js";
 import type { ExecutionStep, SourceStep } from "../plan/step.js";
 import type { OutputColumn, PlanContext, PullPlan } from "./plan-statement.js";
 import { planPull } from "./pull.js";
@@ -169,15 +170,9 @@ function refuseOpenEnds(step: ExecutionStep, query: Query): void {
   else if ("source" in step) refuseOpenEnds(step.source, query);
 }
 
-function sourceSteps(step: ExecutionStep): SourceStep[] {
-  if ("left" in step) return [...sourceSteps(step.left), ...sourceSteps(step.right)];
-  return "source" in step ? sourceSteps(step.source) : [step];
-}
-
 /** A topic that is read in the same way twice is read once. */
 function distinctSteps(steps: readonly SourceStep[]): SourceStep[] {
-  const text = ({ id: _, ...rest }: SourceStep) => JSON.stringify(rest);
-  return steps.filter((step, i) => steps.findIndex((other) => text(other) === text(step)) === i);
+  return steps.filter((step, i) => steps.findIndex((other) => sourceKey(other) === sourceKey(step)) === i);
 }
 
 function sourceOf(step: SourceStep, sources: readonly DataSource[]): DataSource {
